@@ -1,0 +1,121 @@
+"""The one tree of errors: each says what is wrong, where, and what to do, and carries the data to act on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from attrs import field, frozen
+
+__all__ = [
+    "ConfigurationError",
+    "ConflictError",
+    "DocumentError",
+    "FlowkitError",
+    "PortSuspended",
+    "Problem",
+    "RetryTransaction",
+    "StoreBusy",
+    "StoreError",
+    "StoreVersionError",
+    "UnknownRun",
+    "UnknownWorkflow",
+]
+
+
+class FlowkitError(Exception):
+    """The root of every error that flowkit raises on purpose."""
+
+
+@frozen
+class Problem:
+    """One thing that is wrong in a document.
+
+    Attributes:
+        code: A stable word to switch on: ``missing_field``, ``unknown_field``, ``wrong_type``, ``out_of_range``, ...
+        path: Where, as a JSON Pointer (RFC 6901); ``""`` is the whole document.
+        message: What is wrong and what to write instead.
+    """
+
+    code: str
+    path: str
+    message: str = field(kw_only=True)
+
+    def __str__(self) -> str:
+        return f"{self.path or '(document)'}: {self.message} [{self.code}]"
+
+
+class DocumentError(FlowkitError):
+    """A document, or a value given for one, is not acceptable; every problem found is listed at once.
+
+    Attributes:
+        problems: What is wrong, in the order of the document; never empty.
+    """
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems: Sequence[Problem] = tuple(problems)
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+    def __reduce__(self) -> tuple[type[DocumentError], tuple[Sequence[Problem]]]:
+        return (type(self), (self.problems,))
+
+
+class ConfigurationError(FlowkitError):
+    """The engine or an adapter was put together in a way that cannot keep its promises."""
+
+
+class PortSuspended(FlowkitError):
+    """A port had to wait under ``Engine``, which has no event loop; use ``AsyncEngine`` or an adapter that does not wait.
+
+    Attributes:
+        port: The port and method that suspended, such as ``sender.send``.
+    """
+
+    def __init__(self, port: str) -> None:
+        self.port = port
+        super().__init__(
+            f"{port} suspended, but Engine runs without an event loop: use AsyncEngine, or give a port that returns at once"
+        )
+
+    def __reduce__(self) -> tuple[type[PortSuspended], tuple[str]]:
+        return (type(self), (self.port,))
+
+
+class UnknownWorkflow(FlowkitError):
+    """No workflow of that id is published in this store."""
+
+
+class UnknownRun(FlowkitError):
+    """No run of that id is held by this store."""
+
+
+class StoreError(FlowkitError):
+    """A store could not do what was asked; nothing of the call was kept."""
+
+
+class StoreBusy(StoreError):
+    """The store stayed locked for longer than its time-out; nothing was written, so the call may be made again."""
+
+
+class StoreVersionError(StoreError):
+    """The stored data has a schema that this version of flowkit does not know; nothing was written."""
+
+
+class RetryTransaction(StoreError):
+    """The transaction that flowkit was joined to cannot be finished; roll it back and do all of it again."""
+
+
+class ConflictError(StoreError):
+    """Subscribers kept being changed by others while a batch was decided; the rest of the batch is committed.
+
+    Attributes:
+        subscriber_ids: Whose events were not accepted; ingesting the same events again is safe.
+    """
+
+    def __init__(self, subscriber_ids: Iterable[str]) -> None:
+        self.subscriber_ids: Sequence[str] = tuple(subscriber_ids)
+        super().__init__(
+            f"{len(self.subscriber_ids)} subscribers were changed by others at every attempt; ingest their events again"
+        )
+
+    def __reduce__(self) -> tuple[type[ConflictError], tuple[Sequence[str]]]:
+        return (type(self), (self.subscriber_ids,))

@@ -1,0 +1,172 @@
+"""What comes in: an event of a subscriber, and the facts that a host knows about one."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, TypeAlias
+
+from attrs import field, frozen
+
+from flowkit.errors import DocumentError, Problem
+from flowkit.hashing import content_hash
+
+__all__ = ["NO_FACTS", "NO_NEEDS", "Event", "Facts", "Needs", "Properties", "from_micros", "id_problem", "to_micros"]
+
+Properties: TypeAlias = Mapping[str, Any]
+"""An open bag of JSON values by name."""
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+_ID_LENGTH: Final = 255
+# Controls, bidi controls, zero-width characters, fillers and tags: what a reader cannot see in an id.
+_INVISIBLE: Final = re.compile(
+    "[\x00-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e"
+    "\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+    "|[\ud800-\udfff]"
+)
+
+
+def to_micros(instant: datetime) -> int:
+    """Count the microseconds from 1970-01-01T00:00Z to an aware instant, exactly.
+
+    Raises:
+        DocumentError: The instant has no offset.
+    """
+    if instant.tzinfo is None:
+        raise DocumentError(
+            [Problem("naive_datetime", "", message="an instant needs an offset, such as datetime.now(UTC)")]
+        )
+    return (instant - _EPOCH) // _MICROSECOND
+
+
+def from_micros(micros: int) -> datetime:
+    """Turn microseconds since 1970-01-01T00:00Z into an aware UTC instant."""
+    return _EPOCH + timedelta(microseconds=micros)
+
+
+def id_problem(value: object) -> str | None:
+    """Say what makes a value unfit to be an id, or None where it is fit: 1 to 255 visible characters."""
+    if not isinstance(value, str):
+        return f"must be text, not {type(value).__name__}"
+    if not 0 < len(value) <= _ID_LENGTH:
+        return f"must have 1 to {_ID_LENGTH} characters, not {len(value)}"
+    if value.isascii():
+        return None if value.isprintable() else "must not hold control characters"
+    if _INVISIBLE.search(value):
+        return "must not hold control, bidirectional, zero-width or filler characters"
+    return None
+
+
+def _check(instance: Event) -> None:
+    problems = [
+        Problem("bad_id", f"/{name}", message=f"{name} {problem}")
+        for name, value in (("type", instance.type), ("subscriber_id", instance.subscriber_id), ("id", instance.id))
+        if (name != "id" or value is not None) and (problem := id_problem(value))
+    ]
+    problems += [
+        Problem("naive_datetime", f"/{name}", message=f"{name} needs an offset, such as datetime.now(UTC)")
+        for name, value in (("occurred_at", instance.occurred_at), ("received_at", instance.received_at))
+        if value is not None and value.tzinfo is None
+    ]
+    if problems:
+        raise DocumentError(problems)
+
+
+@frozen(slots=True)
+class Event:
+    """Something that a subscriber did or that happened to one.
+
+    Attributes:
+        type: What happened, such as ``subscriber_signup``; non-empty text.
+        subscriber_id: To whom; an opaque text of 1 to 255 visible characters.
+        id: The source's own id of this event. ``(subscriber_id, id)`` is accepted once. Without one the content with
+            ``occurred_at`` is the id: a convenience only; a source with true repeats must give ids.
+        occurred_at: When it happened, an aware instant; None means when it is ingested.
+        received_at: When the host received it, an aware instant; for the host's own use.
+        properties: An open bag of JSON values.
+        value: Any JSON value; a number is read by ``min_value`` and as revenue.
+
+    Raises:
+        DocumentError: An id is not fit to be one, or an instant has no offset.
+    """
+
+    type: str
+    subscriber_id: str
+    id: str | None = field(default=None, kw_only=True)
+    occurred_at: datetime | None = field(default=None, kw_only=True)
+    received_at: datetime | None = field(default=None, kw_only=True)
+    properties: Properties = field(factory=dict, kw_only=True)
+    value: Any = field(default=None, kw_only=True)
+
+    def __attrs_post_init__(self) -> None:
+        # One fast test for the usual event; the slow path names everything that is wrong.
+        if not (
+            _plain(self.type)
+            and _plain(self.subscriber_id)
+            and (self.id is None or _plain(self.id))
+            and (self.occurred_at is None or self.occurred_at.tzinfo is not None)
+            and (self.received_at is None or self.received_at.tzinfo is not None)
+        ):
+            _check(self)
+
+    def identity(self, now: datetime) -> str:
+        """Give the id under which this event is accepted once.
+
+        Args:
+            now: The instant that stands for a missing ``occurred_at``.
+        """
+        if self.id is not None:
+            return self.id
+        content = [self.type, to_micros(self.occurred_at or now), dict(self.properties), self.value]
+        return "~" + content_hash(json.dumps(content, sort_keys=True, default=str))
+
+
+def _plain(value: object) -> bool:
+    return type(value) is str and 0 < len(value) <= _ID_LENGTH and value.isascii() and value.isprintable()
+
+
+@frozen(slots=True)
+class Facts:
+    """What the host knows about one subscriber at one moment.
+
+    Attributes:
+        attributes: Profile values by name; ``email`` is the address that mail goes to.
+        engagement: Metrics by name, such as ``open_rate`` or ``days_since_last_open``.
+        segments: The names of the segments that hold the subscriber.
+    """
+
+    attributes: Properties = field(factory=dict)
+    engagement: Properties = field(factory=dict)
+    segments: frozenset[str] = field(default=frozenset(), kw_only=True)
+
+
+@frozen(slots=True)
+class Needs:
+    """Which facts are read: computed from conditions and templates, so that nothing else is fetched.
+
+    Attributes:
+        attributes: First parts of the profile paths that are read.
+        engagement: Names of the metrics that are read.
+        segments: Names of the segments that are read.
+    """
+
+    attributes: frozenset[str] = field(default=frozenset(), kw_only=True)
+    engagement: frozenset[str] = field(default=frozenset(), kw_only=True)
+    segments: frozenset[str] = field(default=frozenset(), kw_only=True)
+
+    def __or__(self, other: Needs) -> Needs:
+        return Needs(
+            attributes=self.attributes | other.attributes,
+            engagement=self.engagement | other.engagement,
+            segments=self.segments | other.segments,
+        )
+
+    def __bool__(self) -> bool:
+        return bool(self.attributes or self.engagement or self.segments)
+
+
+NO_FACTS: Final = Facts()
+NO_NEEDS: Final = Needs()

@@ -1,0 +1,1 @@
+"""Who enters which workflow: triggers, matching, and the rules of entry."""

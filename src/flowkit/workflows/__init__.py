@@ -1,0 +1,1 @@
+"""Workflows as data: the model, its check, and its JSON."""

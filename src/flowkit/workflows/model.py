@@ -1,0 +1,212 @@
+"""A workflow as data: a graph of nodes, each with the actions it performs and the ways out of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final, TypeAlias
+
+from attrs import field, frozen
+
+from flowkit.conditions import ALWAYS, Condition
+from flowkit.events import Properties
+from flowkit.triggers.model import Trigger
+
+__all__ = [
+    "END",
+    "Action",
+    "CallWebhook",
+    "CheckEngagement",
+    "DurationUnit",
+    "Node",
+    "Operation",
+    "SendEmail",
+    "UpdateProfile",
+    "UpdateSegments",
+    "Wait",
+    "Workflow",
+]
+
+END: Final = "end"
+"""The target that completes a run, unless a node has that name."""
+
+_NO_TIME: Final = timedelta()
+
+
+@frozen
+class SendEmail:
+    """Send a message (``send_email``).
+
+    Attributes:
+        template_id: Which template; hosts whose mail service renders for itself get the id handed on.
+        subject: The subject line, a template of its own; None takes the template's.
+        personalization: False renders merge tags only.
+        parameters: Whatever else the document gave; handed on with the message.
+    """
+
+    template_id: str
+    subject: str | None = field(default=None, kw_only=True)
+    personalization: bool = field(default=True, kw_only=True)
+    parameters: Properties = field(factory=dict, kw_only=True)
+
+
+class DurationUnit(StrEnum):
+    """The unit in which a document spells a duration: ``duration_hours`` and so on."""
+
+    SECONDS = "seconds"
+    MINUTES = "minutes"
+    HOURS = "hours"
+    DAYS = "days"
+
+
+@frozen
+class Wait:
+    """Wait for an absolute time (``wait``): 72 hours are 72 hours, whatever the clocks on the wall do.
+
+    Attributes:
+        duration: How long, 0 to 100 years.
+        unit: How the document spells it; it changes nothing else.
+        parameters: Whatever else the document gave.
+    """
+
+    duration: timedelta
+    unit: DurationUnit = field(default=DurationUnit.HOURS, kw_only=True)
+    parameters: Properties = field(factory=dict, kw_only=True)
+
+
+@frozen
+class CheckEngagement:
+    """Choose the way ``engaged`` or ``not_engaged`` by the node's threshold and condition (``condition``).
+
+    Attributes:
+        metrics: The names the document lists; for its readers, since the numbers stand in the node.
+        parameters: Whatever else the document gave.
+    """
+
+    metrics: tuple[str, ...] = ()
+    parameters: Properties = field(factory=dict, kw_only=True)
+
+
+@frozen
+class UpdateSegments:
+    """Put the subscriber into segments and take it out of others (``segment_update``); nothing at all is legal.
+
+    Attributes:
+        add: Segments to join.
+        remove: Segments to leave.
+        parameters: Whatever else the document gave.
+    """
+
+    add: tuple[str, ...] = field(default=(), kw_only=True)
+    remove: tuple[str, ...] = field(default=(), kw_only=True)
+    parameters: Properties = field(factory=dict, kw_only=True)
+
+
+@frozen
+class UpdateProfile:
+    """Change attributes of the subscriber (``personalization_update``).
+
+    Attributes:
+        set: Values by attribute name.
+        unset: Attributes to remove.
+        increment: Numbers to add, by attribute name; a missing attribute counts as 0.
+        parameters: Whatever else the document gave.
+    """
+
+    set: Properties = field(factory=dict, kw_only=True)
+    unset: tuple[str, ...] = field(default=(), kw_only=True)
+    increment: Mapping[str, float] = field(factory=dict, kw_only=True)
+    parameters: Properties = field(factory=dict, kw_only=True)
+
+
+@frozen
+class CallWebhook:
+    """Call a host's or partner's HTTP end point (``webhook``).
+
+    Attributes:
+        url: An http or https URL.
+        method: The HTTP method.
+        headers: Header lines by name; the effect's key is added to them.
+        body: The JSON object to send beside the run's own data.
+        parameters: Whatever else the document gave.
+    """
+
+    url: str
+    method: str = field(default="POST", kw_only=True)
+    headers: Mapping[str, str] = field(factory=dict, kw_only=True)
+    body: Properties = field(factory=dict, kw_only=True)
+    parameters: Properties = field(factory=dict, kw_only=True)
+
+
+Operation: TypeAlias = SendEmail | Wait | CheckEngagement | UpdateSegments | UpdateProfile | CallWebhook
+"""What an action does."""
+
+
+@frozen
+class Action:
+    """One thing that a node does.
+
+    Attributes:
+        action_id: Its name, unique within the node.
+        do: What is done.
+        delay: How long the action is postponed; the run waits for it.
+        success_path: Where the run goes at once after success; None goes on in the node.
+        failure_path: Where the run goes after a failure or a skip; None lets the run fail, or go on after a skip.
+    """
+
+    action_id: str
+    do: Operation
+    delay: timedelta = field(default=_NO_TIME, kw_only=True)
+    success_path: str | None = field(default=None, kw_only=True)
+    failure_path: str | None = field(default=None, kw_only=True)
+
+
+@frozen
+class Node:
+    """A place in a workflow: its actions run in order, then a way out is chosen.
+
+    Attributes:
+        node_id: Its name, which is also its key in the workflow.
+        name: What people call it.
+        actions: What is done, in order.
+        engagement_threshold: Counts of events since the run's entry that a ``condition`` action asks for, such as
+            ``{"opens": 1}``; event types may be named too.
+        condition: What a ``condition`` action asks besides; JSON writes both into ``conditions``.
+        next_nodes: Targets by label: what the last action decided, else ``default``. ``"end"`` and a missing label
+            complete the run.
+    """
+
+    node_id: str
+    name: str
+    actions: tuple[Action, ...] = field(default=(), kw_only=True, converter=tuple)
+    engagement_threshold: Mapping[str, float] = field(factory=dict, kw_only=True)
+    condition: Condition = field(default=ALWAYS, kw_only=True)
+    next_nodes: Mapping[str, str] = field(factory=dict, kw_only=True)
+
+
+def _by_id(nodes: Mapping[str, Node] | tuple[Node, ...] | list[Node]) -> Mapping[str, Node]:
+    return nodes if isinstance(nodes, Mapping) else {node.node_id: node for node in nodes}
+
+
+@frozen
+class Workflow:
+    """A journey that subscribers pass through; immutable, so an edit is a new version.
+
+    Attributes:
+        workflow_id: Its name for ever, across versions.
+        name: What people call it.
+        trigger: Who enters it.
+        nodes: The graph by node id; a list of nodes is taken as well.
+        entry_node: Where a run starts.
+        active: False lets nobody enter and lets those inside go on.
+        created_at: When it was written, an aware instant; it takes no part in the content hash.
+    """
+
+    workflow_id: str
+    name: str
+    trigger: Trigger = field(kw_only=True)
+    nodes: Mapping[str, Node] = field(kw_only=True, converter=_by_id)
+    entry_node: str = field(default="start", kw_only=True)
+    active: bool = field(default=True, kw_only=True)
+    created_at: datetime | None = field(default=None, kw_only=True)
