@@ -1,0 +1,1 @@
+"""The interpreter: runs as values, and the one state machine that moves them."""

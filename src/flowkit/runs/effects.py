@@ -1,0 +1,144 @@
+"""What the state machine wants done, and what comes back: effects out, signals in."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from enum import StrEnum
+from typing import Final, TypeAlias
+
+from attrs import field, frozen
+
+from flowkit.events import NO_NEEDS, Event, Needs
+from flowkit.hashing import content_hash
+
+__all__ = [
+    "DONE",
+    "WOKEN",
+    "Effect",
+    "Observed",
+    "Outcome",
+    "Result",
+    "Settled",
+    "Signal",
+    "Started",
+    "Woken",
+    "effect_key",
+]
+
+_KEY_LENGTH: Final = 256
+_RUN_ID_LENGTH: Final = 32
+
+
+@frozen(cache_hash=True)
+class Effect:
+    """An action that the run waits to have carried out; its operation stands in the workflow.
+
+    Attributes:
+        node: The node of the action.
+        visit: Which visit of the node this is, from 1.
+        action: The index of the action within its node.
+        action_id: The action's name.
+        attempt: How many attempts have failed before, from 0.
+    """
+
+    node: str
+    visit: int
+    action: int
+    action_id: str
+    attempt: int = 0
+
+    @property
+    def suffix(self) -> str:
+        """The effect's key without its run: ASCII, and at most 224 characters."""
+        text = f":{self.node}:{self.visit}:{self.action_id}"
+        if text.isascii() and len(text) <= _KEY_LENGTH - _RUN_ID_LENGTH:
+            return text
+        return f":~{content_hash(f'{len(self.node)}:{text}')}"
+
+
+def effect_key(run_id: str, effect: Effect) -> str:
+    """Derive the key of an effect from (run, node, visit, action): the same for every attempt, retry and replay.
+
+    Returns:
+        1 to 256 ASCII characters that begin with the run's id; senders take it as their idempotency key.
+    """
+    return run_id + effect.suffix
+
+
+class Result(StrEnum):
+    """How an attempt to carry out an effect ended."""
+
+    DONE = "done"
+    """It took effect."""
+    SKIPPED = "skipped"
+    """It was decided not to do it; final."""
+    RETRY = "retry"
+    """It did not take effect and may later: a transient failure."""
+    FAILED = "failed"
+    """It did not take effect and never will: a permanent failure."""
+    UNKNOWN = "unknown"
+    """Whether it took effect cannot be found out."""
+
+
+@frozen(cache_hash=True)
+class Outcome:
+    """How an attempt ended, and why.
+
+    Attributes:
+        result: The kind of ending.
+        reason: A short word or sentence for the journal; empty where there is nothing to say.
+        retry_after: The least time to the next attempt that the receiver asked for; only with ``Result.RETRY``.
+        reference: The receiver's own id of what was done.
+    """
+
+    result: Result
+    reason: str = ""
+    retry_after: timedelta | None = field(default=None, kw_only=True)
+    reference: str | None = field(default=None, kw_only=True)
+
+
+DONE: Final = Outcome(Result.DONE)
+"""The outcome of an effect that took effect and has nothing more to say."""
+
+
+@frozen
+class Started:
+    """The run begins at the workflow's entry node."""
+
+
+@frozen
+class Woken:
+    """The instant that the run waited for has come."""
+
+
+@frozen
+class Observed:
+    """An event of the subscriber came while the run is alive."""
+
+    event: Event
+
+
+@frozen
+class Settled:
+    """An effect was carried out, or was not.
+
+    Attributes:
+        effect: Which one.
+        outcome: How it ended.
+    """
+
+    effect: Effect
+    outcome: Outcome
+
+
+Signal: TypeAlias = Started | Woken | Observed | Settled
+"""Everything that can move a run."""
+
+WOKEN: Final = Woken()
+
+
+@frozen
+class Asks:
+    """The state machine cannot go on without these facts; it is asked again with them."""
+
+    needs: Needs = NO_NEEDS

@@ -1,0 +1,208 @@
+"""A run, the state it stands in, and the journal that it writes.
+
+A state is a value: it names no subscriber and, while it has one timer only, no instant. So the thousand runs that wait
+at the same node share one state, and what is decided for one of them is decided for all (``step.py``).
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Final
+
+from attrs import evolve, field, frozen
+
+from flowkit.events import Event, Properties, from_micros
+from flowkit.runs.effects import Effect
+
+__all__ = ["Entry", "Kind", "Line", "Run", "State", "Status", "Waiting"]
+
+
+class Status(StrEnum):
+    """Whether a run is alive, and how it ended; only an active run is ever due."""
+
+    ACTIVE = "active"
+    PAUSED = "paused"
+    COMPLETED = "completed"
+    EXITED = "exited"
+    FAILED = "failed"
+
+
+class Waiting(StrEnum):
+    """What a parked run without an open effect waits for."""
+
+    DURATION = "duration"
+    """The end of a wait action."""
+    DELAY = "delay"
+    """The end of the delay of an action that then is decided."""
+    TURN = "turn"
+    """Its next turn: it used up its steps in one go."""
+
+
+@frozen(cache_hash=True)
+class State:
+    """Where a run stands; the run's due instant is kept beside it.
+
+    Attributes:
+        status: Alive, or how it ended.
+        node: The node at hand; None once the run has ended.
+        action: The index of the action at hand within the node.
+        pending: The effect that is to be carried out at the due instant, None where there is none.
+        waiting: What the due instant means where no effect is pending.
+        visits: Visits so far of the nodes that lie on a loop, by node; every other node is visited once.
+        counts: Events observed since the entry, by type, for the types that the workflow asks for.
+        reason: Why the run exited or failed.
+    """
+
+    status: Status = Status.ACTIVE
+    node: str | None = None
+    action: int = 0
+    pending: Effect | None = field(default=None, kw_only=True)
+    waiting: Waiting | None = field(default=None, kw_only=True)
+    visits: tuple[tuple[str, int], ...] = field(default=(), kw_only=True)
+    counts: tuple[tuple[str, int], ...] = field(default=(), kw_only=True)
+    reason: str = field(default="", kw_only=True)
+
+    @property
+    def alive(self) -> bool:
+        """Whether anything can still happen to the run."""
+        return self.status is Status.ACTIVE or self.status is Status.PAUSED
+
+
+@frozen
+class Run:
+    """One subscriber's passage through one version of a workflow: the one aggregate, stored as one row.
+
+    Attributes:
+        id: 32 hexadecimal digits derived from workflow, subscriber and cause.
+        subscriber_id: Whose run it is.
+        workflow_id: Through which workflow.
+        version: The number of the version that it is pinned to.
+        entered: When it was entered, in microseconds since 1970 (UTC); ``entered_at`` is the instant.
+        origin: The event that led to it, as JSON text; ``event`` reads it.
+        state: Where it stands.
+        due: When it wants to go on, in microseconds; None where it does not; ``due_at`` is the instant.
+        sequence: How often it was written; a write names the sequence that it read.
+        handle: The store's own name for the row; 0 before it is stored.
+    """
+
+    id: str
+    subscriber_id: str
+    workflow_id: str
+    version: int
+    entered: int
+    origin: str
+    state: State
+    due: int | None
+    sequence: int = 1
+    handle: int = 0
+
+    @property
+    def entered_at(self) -> datetime:
+        """When it was entered."""
+        return from_micros(self.entered)
+
+    @property
+    def due_at(self) -> datetime | None:
+        """When it wants to go on; None where it does not."""
+        return None if self.due is None else from_micros(self.due)
+
+    @property
+    def status(self) -> Status:
+        """Alive, or how it ended."""
+        return self.state.status
+
+    @property
+    def event(self) -> Event:
+        """The event that led to the entry."""
+        return origin_event(self.subscriber_id, self.origin)
+
+    def moved(self, state: State, due: int | None) -> Run:
+        """Give this run as it stands after a step."""
+        return evolve(self, state=state, due=due)
+
+
+class Kind(StrEnum):
+    """What a line of the journal tells."""
+
+    ENTERED = "entered"
+    REFUSED = "refused"
+    WAITING = "waiting"
+    WOKEN = "woken"
+    DECIDED = "decided"
+    DONE = "done"
+    SKIPPED = "skipped"
+    RETRYING = "retrying"
+    OBSERVED = "observed"
+    LEFT = "left"
+    COMPLETED = "completed"
+    EXITED = "exited"
+    FAILED = "failed"
+    LATE = "late"
+
+
+@frozen
+class Entry:
+    """What was decided, where, and on what: one line of the journal before it is written.
+
+    Attributes:
+        kind: What happened.
+        node: At which node; None where it was at none.
+        action: By which action; None where it was by none.
+        data: Operand values, outcome, target: JSON values by name.
+    """
+
+    kind: Kind
+    node: str | None = None
+    action: str | None = None
+    data: Properties = field(factory=dict)
+
+
+@frozen
+class Line:
+    """One line of the journal as it stands in the store.
+
+    Attributes:
+        number: Its place in the store's journal; lines of one run ascend.
+        at: When it was decided, on the engine's clock.
+        subscriber_id: Whose it is.
+        workflow_id: About which workflow.
+        run_id: Of which run; None for a refused entry.
+        entry: What was decided.
+    """
+
+    number: int
+    at: datetime
+    subscriber_id: str
+    workflow_id: str
+    run_id: str | None
+    entry: Entry
+
+
+_encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=True).encode
+
+
+def origin_text(event: Event, occurred: int) -> str:
+    """Write the event that leads to a run as the text kept with the run."""
+    document: dict[str, Any] = {"type": event.type, "at": occurred}
+    if event.id is not None:
+        document["id"] = event.id
+    if event.properties:
+        document["properties"] = dict(event.properties)
+    if event.value is not None:
+        document["value"] = event.value
+    return _encode(document)
+
+
+def origin_event(subscriber_id: str, origin: str) -> Event:
+    """Read the event that led to a run."""
+    document = json.loads(origin)
+    return Event(
+        document["type"],
+        subscriber_id,
+        id=document.get("id"),
+        occurred_at=from_micros(document["at"]),
+        properties=document.get("properties", {}),
+        value=document.get("value"),
+    )

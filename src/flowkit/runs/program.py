@@ -1,0 +1,111 @@
+"""A workflow made ready to be run: looked up, counted and laid out once, so that no step has to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from attrs import frozen
+
+from flowkit.workflows.model import END, CheckEngagement, Node, Workflow
+
+__all__ = ["COUNTED_EVENTS", "Program", "compile_workflow", "edges"]
+
+COUNTED_EVENTS: Final[Mapping[str, str]] = {
+    "deliveries": "email_delivered",
+    "opens": "email_open",
+    "clicks": "email_click",
+    "conversions": "conversion",
+    "unsubscribes": "unsubscribe",
+    "complaints": "complaint",
+    "bounces": "bounce",
+}
+"""The event type behind each count of an engagement threshold; any other name is an event type itself."""
+
+
+@frozen(eq=False)
+class Program:
+    """One published version of a workflow, ready to be run; compared by identity, one for each version.
+
+    Attributes:
+        workflow: The definition.
+        version: Its number.
+        listens: The event types that its live runs want to observe.
+        loops: The nodes that lie on a loop, whose visits are counted.
+    """
+
+    workflow: Workflow
+    version: int
+    listens: frozenset[str]
+    loops: frozenset[str]
+
+    @property
+    def workflow_id(self) -> str:
+        """The workflow's id."""
+        return self.workflow.workflow_id
+
+    def node(self, node_id: str) -> Node:
+        """Look a node up."""
+        return self.workflow.nodes[node_id]
+
+
+def compile_workflow(workflow: Workflow, version: int) -> Program:
+    """Make a checked workflow ready to be run.
+
+    Args:
+        workflow: A workflow whose targets exist.
+        version: The number that runs are pinned to.
+    """
+    checks = (
+        node
+        for node in workflow.nodes.values()
+        if any(isinstance(action.do, CheckEngagement) for action in node.actions)
+    )
+    counted = {COUNTED_EVENTS.get(name, name) for node in checks for name in node.engagement_threshold}
+    return Program(workflow, version, frozenset(counted), frozenset(_on_loops(workflow)))
+
+
+def edges(workflow: Workflow, node: Node) -> Iterator[str]:
+    """Name the nodes that can follow a node."""
+    paths = (path for action in node.actions for path in (action.success_path, action.failure_path))
+    for target in (*paths, *node.next_nodes.values()):
+        if target is not None and (target != END or END in workflow.nodes):
+            yield target
+
+
+def _on_loops(workflow: Workflow) -> Iterator[str]:
+    """Find the nodes that can be reached from themselves: Tarjan's strongly connected components, without recursion."""
+    index: dict[str, int] = {}
+    low: dict[str, int] = {}
+    open_nodes: list[str] = []
+    is_open: set[str] = set()
+    for root in workflow.nodes:
+        if root in index:
+            continue
+        path = [(root, iter(tuple(edges(workflow, workflow.nodes[root]))))]
+        while path:
+            node, targets = path[-1]
+            if node not in index:
+                index[node] = low[node] = len(index)
+                open_nodes.append(node)
+                is_open.add(node)
+            for target in targets:
+                if target not in index:
+                    path.append((target, iter(tuple(edges(workflow, workflow.nodes[target])))))
+                    break
+                if target in is_open:
+                    low[node] = min(low[node], index[target])
+            else:
+                path.pop()
+                if path:
+                    low[path[-1][0]] = min(low[path[-1][0]], low[node])
+                if low[node] == index[node]:
+                    component = []
+                    while True:
+                        member = open_nodes.pop()
+                        is_open.discard(member)
+                        component.append(member)
+                        if member == node:
+                            break
+                    if len(component) > 1 or node in edges(workflow, workflow.nodes[node]):
+                        yield from component

@@ -1,0 +1,385 @@
+"""The state machine: every transition of a run stands in this file, and nothing here reads a clock, a store or a network.
+
+The law. A run is in one of five places; a signal moves it or leaves it where it is.
+
+====================  ==================  ======================  =====================================================
+place                 Started             Woken, at the due time  Settled(effect, outcome)
+====================  ==================  ======================  =====================================================
+not begun             walk from entry     -                       -
+effect pending        -                   - (it is carried out)   done: ``success_path``, else on
+                                                                  skipped: ``failure_path``, else on
+                                                                  failed, unknown: ``failure_path``, else the edge
+                                                                  ``failure`` of a last action, else the run fails
+                                                                  retry: the same effect again, later; the last: failed
+waiting for a time    -                   on with the walk        journaled as late
+waiting for its turn  -                   on with the walk        journaled as late
+ended                 -                   -                       journaled as late
+====================  ==================  ======================  =====================================================
+
+Observed(event) counts the event in any living run and moves nothing.
+
+To walk is to take the actions of the node in order until one has to be waited for or carried out, then to leave the
+node by a label, without recursion. A walk of ``MAX_STEPS`` actions and nodes takes a turn: it parks, due at once.
+
+What a transition depends on is written into it: the facts that were read, and whether the run's own identity was. Runs
+of one version that stand in the same state at the same instant, and whose facts agree on what was read, make the same
+transition; so the engine decides once for all of them.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple, assert_never
+
+from attrs import define, evolve, field, frozen
+
+from flowkit.conditions import Operand, evaluate, needs
+from flowkit.events import Event, Facts, from_micros, to_micros
+from flowkit.hashing import digest64
+from flowkit.runs.effects import Asks, Effect, Observed, Outcome, Result, Settled, Signal, Started, Woken
+from flowkit.runs.model import Entry, Kind, Run, State, Status, Waiting
+from flowkit.runs.program import COUNTED_EVENTS, Program
+from flowkit.workflows.model import (
+    END,
+    Action,
+    CallWebhook,
+    CheckEngagement,
+    Node,
+    Operation,
+    SendEmail,
+    UpdateProfile,
+    UpdateSegments,
+    Wait,
+)
+
+__all__ = ["MAX_ATTEMPTS", "MAX_STEPS", "Step", "Transition", "decide", "step"]
+
+MAX_STEPS: Final = 64
+MAX_ATTEMPTS: Final = 10
+_FIRST_RETRY: Final = timedelta(minutes=1)
+_LONGEST_RETRY: Final = timedelta(hours=6)
+_MICROSECOND: Final = timedelta(microseconds=1)
+
+
+class Step(NamedTuple):
+    """What a signal did to a run: the run as it stands now, and the lines for its journal."""
+
+    run: Run
+    entries: tuple[Entry, ...]
+
+
+@frozen
+class Transition:
+    """What a signal does to every run in one state.
+
+    Attributes:
+        state: The state after it.
+        due: The due instant after it, in microseconds; None where the run waits for nothing.
+        entries: The lines for the journal.
+        reads: The facts that it depends on.
+        own: Whether it depends on the identity of the run as well.
+    """
+
+    state: State
+    due: int | None
+    entries: tuple[Entry, ...]
+    reads: tuple[Operand, ...] = ()
+    own: bool = False
+
+
+def step(program: Program, run: Run, signal: Signal, facts: Facts, now: datetime) -> Step:
+    """Move a run by one signal: total and deterministic; the same arguments give the same step.
+
+    Args:
+        program: The version that the run is pinned to.
+        run: The run as it was read.
+        signal: What happened.
+        facts: What is known about the subscriber.
+        now: The engine's instant.
+
+    Returns:
+        The run as it stands now, and the lines of the journal. What the run wants done stands in ``run.state.pending``.
+    """
+    transition = decide(program, run.state, signal, facts, to_micros(now), run=run)
+    if isinstance(transition, Asks):
+        message = "decide asks for facts only where it was given none"
+        raise AssertionError(message)
+    return Step(run.moved(transition.state, transition.due), transition.entries)
+
+
+def decide(
+    program: Program, state: State, signal: Signal, facts: Facts | None, now: int, *, run: Run
+) -> Transition | Asks:
+    """Find the transition of a state, for all runs that share it.
+
+    Args:
+        program: The version that the runs are pinned to.
+        state: Where the runs stand.
+        signal: What happened.
+        facts: What is known about the subscriber; None asks whether the transition can do without.
+        now: The engine's instant in microseconds.
+        run: One of the runs, for its due instant and, where the transition says so, its identity.
+
+    Returns:
+        The transition, or the facts that it asks for.
+    """
+    walk = _Walk(program, state, facts, now, run.due)
+    match signal:
+        case Started():
+            if state.node is None and state.alive:
+                walk.enter(program.workflow.entry_node)
+                walk.on()
+        case Woken():
+            _woken(walk)
+        case Observed(event):
+            _observed(walk, run, event)
+        case Settled(effect, outcome):
+            _settled(walk, run, effect, outcome)
+        case _:
+            assert_never(signal)
+    return walk.asks or Transition(walk.state, walk.due, tuple(walk.entries), tuple(walk.reads), walk.own)
+
+
+@define
+class _Walk:
+    """A run on its way from one place to the next."""
+
+    program: Program
+    state: State
+    facts: Facts | None
+    now: int
+    due: int | None
+    entries: list[Entry] = field(factory=list)
+    reads: list[Operand] = field(factory=list)
+    own: bool = False
+    asks: Asks | None = None
+
+    def note(self, kind: Kind, action: Action | None = None, **data: object) -> None:
+        self.entries.append(Entry(kind, self.state.node, action.action_id if action else None, data))
+
+    def enter(self, node_id: str) -> None:
+        visits = self.state.visits
+        if node_id in self.program.loops:
+            counted = dict(visits)
+            counted[node_id] = counted.get(node_id, 0) + 1
+            visits = tuple(counted.items())
+        self.state = evolve(self.state, node=node_id, action=0, pending=None, waiting=None, visits=visits)
+
+    def park(self, due: int, *, pending: Effect | None = None, waiting: Waiting | None = None) -> None:
+        self.state = evolve(self.state, pending=pending, waiting=waiting)
+        self.due = due
+
+    def end(self, status: Status, reason: str = "") -> None:
+        self.state = State(status, reason=reason)
+        self.due = None
+
+    def skip(self) -> None:
+        """Go on to the next action of the node."""
+        self.state = evolve(self.state, action=self.state.action + 1, pending=None, waiting=None)
+
+    def on(self, label: str = "", *, delayed: bool = False) -> None:
+        """Walk until something has to be waited for or carried out.
+
+        Args:
+            label: What the action before decided, which counts where it was the node's last.
+            delayed: Whether the delay of the action at hand is over.
+        """
+        for _ in range(MAX_STEPS):
+            if self.state.node is None:
+                return
+            node = self.program.node(self.state.node)
+            if self.state.action == len(node.actions):
+                self.leave(node, label)
+                label = ""
+                continue
+            decided = self.take(node, node.actions[self.state.action], delayed=delayed)
+            if decided is None:
+                return
+            label, delayed = decided, False
+        self.park(self.now, waiting=Waiting.TURN)
+
+    def take(self, node: Node, action: Action, *, delayed: bool) -> str | None:
+        """Take one action; give what it decided, or None where the run parks or must ask."""
+        delay = 0 if delayed else action.delay // _MICROSECOND
+        match action.do:
+            case Wait(duration):
+                length = delay + duration // _MICROSECOND
+                if length:
+                    self.note(Kind.WAITING, action, seconds=_seconds(length))
+                    self.park(self.now + length, waiting=Waiting.DURATION)
+                    return None
+                self.skip()
+                return ""
+            case CheckEngagement():
+                if delay:
+                    self.note(Kind.WAITING, action, seconds=_seconds(delay))
+                    self.park(self.now + delay, waiting=Waiting.DELAY)
+                    return None
+                return self.check(node, action)
+            case _:
+                if delay:
+                    self.note(Kind.WAITING, action, seconds=_seconds(delay))
+                visit = dict(self.state.visits).get(node.node_id, 1)
+                effect = Effect(node.node_id, visit, self.state.action, action.action_id)
+                self.park(self.now + delay, pending=effect)
+                return None
+
+    def check(self, node: Node, action: Action) -> str | None:
+        """Decide between ``engaged`` and ``not_engaged``."""
+        wanted = needs(node.condition)
+        if self.facts is None and wanted:
+            self.asks = Asks(wanted)
+            return None
+        counts = dict(self.state.counts)
+        operands = [
+            Operand(f"count.{name}", count := counts.get(COUNTED_EVENTS.get(name, name), 0), count >= minimum)
+            for name, minimum in node.engagement_threshold.items()
+        ]
+        holds = all(operand.holds for operand in operands)
+        if self.facts is not None and holds and wanted:
+            verdict = evaluate(node.condition, self.facts, None, from_micros(self.now))
+            operands += verdict.operands
+            self.reads += verdict.operands
+            holds = verdict.holds
+        label = "engaged" if holds else "not_engaged"
+        self.note(Kind.DECIDED, action, label=label, operands={one.path: one.value for one in operands})
+        path = action.success_path if holds else action.failure_path
+        if path is not None:
+            self.go(path, "success_path" if holds else "failure_path")
+            return ""
+        self.skip()
+        return label
+
+    def leave(self, node: Node, label: str) -> None:
+        """Leave a node by its label, by ``success`` or ``failure``, or by ``default``; without an edge the run is complete."""
+        outcome = {"engaged": "success", "not_engaged": "failure"}.get(label, label)
+        by = next((name for name in (label, outcome, "default") if name in node.next_nodes), "default")
+        self.go(node.next_nodes.get(by, END), by)
+
+    def go(self, target: str, by: str) -> None:
+        """Leave the node for a target."""
+        self.note(Kind.LEFT, by=by, to=target)
+        if target == END and END not in self.program.workflow.nodes:
+            self.entries.append(Entry(Kind.COMPLETED))
+            self.end(Status.COMPLETED)
+        else:
+            self.enter(target)
+
+
+def _seconds(micros: int) -> float:
+    whole, rest = divmod(micros, 1_000_000)
+    return micros / 1_000_000 if rest else whole
+
+
+def _woken(walk: _Walk) -> None:
+    if walk.state.status is not Status.ACTIVE or walk.due is None or walk.due > walk.now:
+        return
+    match walk.state.waiting:
+        case Waiting.DURATION:
+            walk.entries.append(Entry(Kind.WOKEN, walk.state.node, _action(walk).action_id))
+            walk.skip()
+            walk.on()
+        case Waiting.DELAY:
+            walk.on(delayed=True)
+        case Waiting.TURN:
+            walk.state = evolve(walk.state, waiting=None)
+            walk.on()
+        case None:
+            return
+        case _:
+            assert_never(walk.state.waiting)
+
+
+def _action(walk: _Walk) -> Action:
+    node = walk.program.node(walk.state.node or "")
+    return node.actions[walk.state.action]
+
+
+def _observed(walk: _Walk, run: Run, event: Event) -> None:
+    if event.type not in walk.program.listens or not walk.state.alive:
+        return
+    named = event.properties.get("send_key")
+    walk.own = True
+    if named is not None and not str(named).startswith(run.id):
+        return
+    counts = dict(walk.state.counts)
+    counts[event.type] = counts.get(event.type, 0) + 1
+    walk.note(Kind.OBSERVED, type=event.type, count=counts[event.type])
+    walk.state = evolve(walk.state, counts=tuple(sorted(counts.items())))
+
+
+def _settled(walk: _Walk, run: Run, effect: Effect, outcome: Outcome) -> None:
+    if walk.state.pending != effect:
+        data = {"result": outcome.result.value, **_because(outcome)}
+        walk.entries.append(Entry(Kind.LATE, effect.node, effect.action_id, data))
+        return
+    node = walk.program.node(effect.node)
+    action = node.actions[effect.action]
+    told = {**_told(action.do), **({"attempt": effect.attempt + 1} if effect.attempt else {}), **_because(outcome)}
+    match outcome.result:
+        case Result.DONE:
+            walk.note(Kind.DONE, action, **told)
+            _onward(walk, action.success_path, "success_path", "success")
+        case Result.SKIPPED:
+            walk.note(Kind.SKIPPED, action, **told)
+            _onward(walk, action.failure_path, "failure_path", "failure")
+        case Result.RETRY if effect.attempt + 1 < MAX_ATTEMPTS:
+            walk.own = True
+            again = evolve(effect, attempt=effect.attempt + 1)
+            pause = _pause(run, again, outcome)
+            walk.note(Kind.RETRYING, action, seconds=_seconds(pause), **told)
+            walk.park(walk.now + pause, pending=again)
+        case Result.RETRY | Result.FAILED | Result.UNKNOWN:
+            walk.note(Kind.FAILED, action, result=outcome.result.value, **told)
+            last = effect.action + 1 == len(node.actions)
+            if action.failure_path is not None or (last and "failure" in node.next_nodes):
+                _onward(walk, action.failure_path, "failure_path", "failure")
+            else:
+                reason = outcome.reason or outcome.result.value
+                walk.end(Status.FAILED, reason)
+                walk.entries.append(Entry(Kind.FAILED, None, None, {"reason": reason}))
+        case _:
+            assert_never(outcome.result)
+
+
+def _onward(walk: _Walk, path: str | None, by: str, label: str) -> None:
+    if path is None:
+        walk.skip()
+        walk.on(label)
+    else:
+        walk.go(path, by)
+        walk.on()
+
+
+def _pause(run: Run, effect: Effect, outcome: Outcome) -> int:
+    """Back off exponentially with full jitter from the run's own seed; never sooner than the receiver asked for."""
+    ceiling = min(_LONGEST_RETRY, _FIRST_RETRY * 2 ** (effect.attempt - 1)) // _MICROSECOND
+    share = digest64("retry", run.id, effect.suffix, str(effect.attempt))
+    asked = (outcome.retry_after or timedelta()) // _MICROSECOND
+    return max(1 + (ceiling * share >> 64), asked)
+
+
+def _because(outcome: Outcome) -> dict[str, object]:
+    data: dict[str, object] = {}
+    if outcome.reason:
+        data["reason"] = outcome.reason
+    if outcome.reference is not None:
+        data["reference"] = outcome.reference
+    return data
+
+
+def _told(operation: Operation) -> dict[str, object]:
+    """What the journal says about an operation that was carried out."""
+    match operation:
+        case SendEmail(template_id):
+            return {"type": "send_email", "template_id": template_id}
+        case UpdateSegments(add=add, remove=remove):
+            return {"type": "segment_update", "add": list(add), "remove": list(remove)}
+        case UpdateProfile(set=values, unset=unset, increment=increment):
+            return {"type": "personalization_update", "names": sorted({*values, *unset, *increment})}
+        case CallWebhook(method=method):
+            return {"type": "webhook", "method": method}
+        case Wait() | CheckEngagement():
+            return {}
+        case _:
+            assert_never(operation)
