@@ -1,0 +1,488 @@
+"""Everything that a host may supply, as small protocols, and the values that cross them.
+
+A method may return its value or an awaitable of it: ``Engine`` takes ports that return at once, ``AsyncEngine`` takes
+both. Every argument is a value that nobody changes afterwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Mapping, Sequence
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, Final, Protocol, Self, TypeAlias, TypeVar, runtime_checkable
+
+from attrs import field, frozen
+
+from flowkit.events import Facts, Needs
+from flowkit.rendering.model import OutgoingMessage, Template
+from flowkit.runs.effects import Outcome
+from flowkit.runs.model import Entry, Line, Run, State
+from flowkit.workflows.model import UpdateProfile, UpdateSegments
+
+__all__ = [
+    "EMPTY_RECALL",
+    "NOTHING_REFUSED",
+    "Attempts",
+    "Change",
+    "Changes",
+    "Claim",
+    "Clock",
+    "Edition",
+    "InDoubt",
+    "Ledger",
+    "Lookup",
+    "Maybe",
+    "Move",
+    "ProfileChange",
+    "Profiles",
+    "Recall",
+    "Recalled",
+    "Refused",
+    "Sender",
+    "Started",
+    "Store",
+    "Templates",
+    "WebhookRequest",
+    "Webhooks",
+]
+
+T = TypeVar("T")
+Maybe: TypeAlias = T | Awaitable[T]
+"""A value, or an awaitable of it."""
+
+
+class Clock(Protocol):
+    """Tells the engine what time it is: rules run on this clock, leases never do."""
+
+    def now(self) -> datetime:
+        """Give the present instant, aware."""
+        ...
+
+
+class InDoubt(StrEnum):
+    """What to do with an effect that was called and whose outcome is not known."""
+
+    RESEND = "resend"
+    """Call again: twice is better than never."""
+    ASSUME_SENT = "assume_sent"
+    """Take it as done: never is better than twice."""
+
+
+class Profiles(Protocol):
+    """What the host knows about subscribers."""
+
+    def facts(self, ids: Sequence[str], needs: Needs) -> Maybe[Mapping[str, Facts]]:
+        """Read many subscribers at once.
+
+        Args:
+            ids: Whose facts, without repeats.
+            needs: What is read of them; nothing else has to be given.
+
+        Returns:
+            Facts by id; an id that is not known is left out.
+        """
+        ...
+
+    def change(self, changes: Sequence[ProfileChange]) -> Maybe[Sequence[Outcome]]:
+        """Apply changes in order, each under its key: a key that was applied before changes nothing again.
+
+        Returns:
+            One outcome for each change, in order.
+        """
+        ...
+
+
+@frozen
+class ProfileChange:
+    """A change of one subscriber's profile or segments.
+
+    Attributes:
+        key: The effect's key, under which it is applied once.
+        subscriber_id: Whose profile.
+        operation: What is changed.
+    """
+
+    key: str
+    subscriber_id: str
+    operation: UpdateSegments | UpdateProfile
+
+
+class Sender(Protocol):
+    """Hands messages over to whoever delivers them.
+
+    Attributes:
+        key_window: For how long the receiver honours a key, so that a repeated call delivers nothing again; None where
+            it honours no keys: then each message gets a call of its own, noted before and after.
+        timeout: The longest that one call takes; less than half of the engine's lease.
+        in_doubt: What to do where a call was begun, its outcome is not known, and ``lookup`` cannot tell.
+        needs: The facts that messages are made from here; ``email`` among the attributes asks for an address, and a
+            subscriber without one is skipped.
+    """
+
+    @property
+    def key_window(self) -> timedelta | None: ...
+    @property
+    def timeout(self) -> timedelta: ...
+    @property
+    def in_doubt(self) -> InDoubt: ...
+    @property
+    def needs(self) -> Needs: ...
+
+    def send(self, messages: Sequence[OutgoingMessage]) -> Maybe[Sequence[Outcome]]:
+        """Hand messages over: one a call where no keys are honoured, else up to 100.
+
+        Returns:
+            One outcome for each message, in order. An exception means that nothing is known about any of them.
+        """
+        ...
+
+
+@runtime_checkable
+class Lookup(Protocol):
+    """A sender or webhook client that can find out later what became of a key."""
+
+    def lookup(self, keys: Sequence[str]) -> Maybe[Mapping[str, Outcome]]:
+        """Look keys up at the receiver; a key that it never saw is ``Result.RETRY``, one it cannot tell is left out."""
+        ...
+
+
+class Templates(Protocol):
+    """Where templates come from when a workflow is published."""
+
+    def template(self, template_id: str) -> Maybe[Template | None]:
+        """Read a template; None where there is none of that id."""
+        ...
+
+
+@frozen(repr=False)
+class WebhookRequest:
+    """One HTTP call.
+
+    Attributes:
+        key: The effect's key, to be sent in a header.
+        url: Where to.
+        method: The HTTP method.
+        headers: Header lines by name.
+        body: The JSON object to send.
+    """
+
+    key: str
+    url: str
+    method: str
+    headers: Mapping[str, str]
+    body: Mapping[str, Any]
+
+    def __repr__(self) -> str:
+        return f"WebhookRequest(key={self.key!r}, method={self.method!r})"
+
+
+class Webhooks(Protocol):
+    """Calls HTTP end points.
+
+    Attributes:
+        timeout: The longest that one call takes; less than half of the engine's lease.
+    """
+
+    @property
+    def timeout(self) -> timedelta: ...
+
+    def call(self, requests: Sequence[WebhookRequest]) -> Maybe[Sequence[Outcome]]:
+        """Make the calls, each bearing its key; one outcome for each, in order."""
+        ...
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The store
+
+
+@frozen
+class Edition:
+    """One published version of a workflow as it is stored.
+
+    Attributes:
+        workflow_id: Of which workflow.
+        number: Its number in the store; runs are pinned to it. 0 before it is stored.
+        content_hash: The hash of definition and templates; the same content is the same version.
+        document: The workflow as JSON text.
+        templates: The hash of the stored source of each template that was found, by template id.
+        live: Whether new runs enter it; older versions only let theirs finish.
+    """
+
+    workflow_id: str
+    number: int
+    content_hash: str
+    document: str
+    templates: Mapping[str, str]
+    live: bool = True
+
+
+@frozen
+class Ledger:
+    """What one workflow remembers about the entries of one subscriber.
+
+    Attributes:
+        workflow_id: Which workflow.
+        entries: How often the subscriber entered.
+        last_entry: When it did last, in microseconds; None where it never did.
+        sequence: How often this row was written; 0 where there is none yet.
+    """
+
+    workflow_id: str
+    entries: int = 0
+    last_entry: int | None = None
+    sequence: int = 0
+
+
+@frozen
+class Recalled:
+    """What the store remembers about one subscriber.
+
+    Attributes:
+        handle: The store's own name for the subscriber; None where it knows none.
+        seen: Those of the asked event ids that were accepted before.
+        ledgers: The subscriber's ledgers by workflow id.
+        runs: Its living runs, oldest first.
+    """
+
+    handle: int | None = None
+    seen: frozenset[str] = frozenset()
+    ledgers: Mapping[str, Ledger] = field(factory=dict)
+    runs: Sequence[Run] = ()
+
+
+EMPTY_RECALL: Final = Recalled()
+
+
+@frozen
+class Recall:
+    """What the store remembers, for a batch of subscribers.
+
+    Attributes:
+        stamp: Changes whenever a version is published, so that what was compiled before is looked at again.
+        subscribers: By id; a subscriber that the store knows nothing of is left out.
+    """
+
+    stamp: int
+    subscribers: Mapping[str, Recalled]
+
+
+@frozen
+class Started:
+    """A run that begins, and the first lines of its journal."""
+
+    run: Run
+    entries: tuple[Entry, ...]
+
+
+@frozen
+class Move:
+    """Runs that stand in one state and go to another together; each is applied, or refused, by itself.
+
+    Attributes:
+        runs: The runs as they were read.
+        state: Where they stand now.
+        due: When they want to go on, in microseconds; None where they do not.
+        entries: The lines of each one's journal.
+    """
+
+    runs: Sequence[Run]
+    state: State
+    due: int | None
+    entries: tuple[Entry, ...]
+
+
+@frozen
+class Change:
+    """What a batch of events does to one subscriber: applied whole, or refused whole.
+
+    Attributes:
+        subscriber_id: To whom.
+        handle: The store's own name for the subscriber as it was recalled.
+        seen: The event ids that are accepted with it.
+        ledgers: The ledgers as they stand now; each with the sequence that was recalled.
+        started: The runs that begin.
+        moves: Living runs that go on.
+        lines: Journal entries that belong to no run, each with its workflow id.
+    """
+
+    subscriber_id: str
+    handle: int | None
+    seen: Sequence[str]
+    ledgers: Sequence[Ledger] = ()
+    started: Sequence[Started] = ()
+    moves: Sequence[Move] = ()
+    lines: Sequence[tuple[str, Entry]] = ()
+
+
+@frozen
+class Claim:
+    """Due runs that one worker holds for a while.
+
+    Attributes:
+        token: The claim's own random name; a write under a token that the store no longer knows is refused.
+        runs: The runs, by due instant and then by age.
+        stamp: As in ``Recall``.
+        settled: Outcomes that a dead worker noted and did not commit, by effect key.
+        doubtful: Effect keys that a dead worker had begun and noted no outcome of.
+        deaths: How many workers died over this claim without an effect begun.
+    """
+
+    token: str
+    runs: Sequence[Run]
+    stamp: int
+    settled: Mapping[str, Outcome] = field(factory=dict)
+    doubtful: Mapping[str, int] = field(factory=dict)
+    deaths: int = 0
+
+
+@frozen
+class Changes:
+    """A batch to be written.
+
+    Attributes:
+        at: The engine's instant, in microseconds.
+        changes: What events did, a subscriber each.
+        moves: What a worker did to runs that it holds.
+        claim: The claim that the worker holds them under.
+        ends: Whether the claim ends with this write, where nothing of it is refused.
+    """
+
+    at: int
+    changes: Sequence[Change] = ()
+    moves: Sequence[Move] = ()
+    claim: Claim | None = None
+    ends: bool = False
+
+
+@frozen
+class Refused:
+    """What of a batch was not written, because somebody else wrote first; the rest of the batch stands.
+
+    Attributes:
+        subscriber_ids: Whose changes; recall and decide again.
+        runs: The runs that have moved on meanwhile, as they were read; read and decide again.
+        lost: Whether the claim is no longer this worker's: nothing under it was written, and nothing will be.
+    """
+
+    subscriber_ids: Sequence[str] = ()
+    runs: Sequence[Run] = ()
+    lost: bool = False
+
+    def __bool__(self) -> bool:
+        return bool(self.subscriber_ids or self.runs or self.lost)
+
+
+NOTHING_REFUSED: Final = Refused()
+
+
+class Attempts(Protocol):
+    """The notes that a worker makes around each call to a receiver that honours no keys; they survive its death."""
+
+    def begin(self, key: str) -> Maybe[None]:
+        """Note that the call for this key begins."""
+        ...
+
+    def settle(self, key: str, outcome: Outcome) -> Maybe[None]:
+        """Note how it ended."""
+        ...
+
+
+class Store(Protocol):
+    """Keeps workflows, runs, ledgers and the journal. Every write is whole or not at all."""
+
+    def publish(self, edition: Edition, sources: Mapping[str, str]) -> Maybe[Edition]:
+        """Store a version and the template sources by hash; it is live from now on, and the only live one.
+
+        Returns:
+            The edition with its number: that of the stored version where the content is the same as a stored one's.
+        """
+        ...
+
+    def editions(self) -> Maybe[tuple[int, Sequence[Edition]]]:
+        """Read the stamp, and every version that is live or has living runs, by number."""
+        ...
+
+    def source(self, content_hash: str) -> Maybe[str]:
+        """Read a stored template source by its hash.
+
+        Raises:
+            StoreError: There is none.
+        """
+        ...
+
+    def recall(self, events: Mapping[str, Sequence[str]], *, runs: bool) -> Maybe[Recall]:
+        """Read what is remembered about subscribers.
+
+        Args:
+            events: The event ids at hand by subscriber id.
+            runs: Whether living runs are wanted as well.
+        """
+        ...
+
+    def claim(self, now: int, *, limit: int, lease: timedelta) -> Maybe[Claim | None]:
+        """Take up to ``limit`` runs that are due, or a lapsed claim as it stands; None where there is neither.
+
+        Args:
+            now: The engine's instant in microseconds; the lease runs on the store's own clock.
+            limit: The most runs to take.
+            lease: For how long they are held.
+        """
+        ...
+
+    def extend(self, claim: Claim, lease: timedelta) -> Maybe[bool]:
+        """Hold a claim for a full lease from now; False where it is no longer held."""
+        ...
+
+    def release(self, claim: Claim) -> Maybe[None]:
+        """Give a claim back; what is still due can be claimed at once."""
+        ...
+
+    def attempts(self, claim: Claim) -> Maybe[Attempts]:
+        """Open the notes of a claim; they go when the claim ends."""
+        ...
+
+    def freeze(self, claim: Claim, inputs: Mapping[str, str]) -> Maybe[Mapping[str, str]]:
+        """Keep the inputs of effects until they are settled.
+
+        Returns:
+            By effect key, what was kept first: an earlier attempt's inputs go before the ones given now.
+        """
+        ...
+
+    def commit(self, changes: Changes) -> Maybe[Refused]:
+        """Write a batch.
+
+        A change or run is refused where what it was decided on has moved on. With a claim, nothing is written where
+        the claim is no longer held.
+        """
+        ...
+
+    def read(self, runs: Sequence[Run]) -> Maybe[Sequence[Run]]:
+        """Read runs again, in order."""
+        ...
+
+    def runs(
+        self, *, subscriber_id: str | None = None, workflow_id: str | None = None, after: int = 0, limit: int = 1000
+    ) -> Maybe[Sequence[Run]]:
+        """Read runs by handle, oldest first, a page at a time: the next page begins after the last one's handle."""
+        ...
+
+    def lines(
+        self, *, subscriber_id: str | None = None, run: Run | None = None, after: int = 0, limit: int = 1000
+    ) -> Maybe[Sequence[Line]]:
+        """Read the journal by number, oldest first, a page at a time: the next page begins after the last number."""
+        ...
+
+    def next_due(self) -> Maybe[int | None]:
+        """Tell when the next run wants to go on, in microseconds; None where none does."""
+        ...
+
+    def joined(self, connection: Any) -> Self:
+        """Give this store within a transaction that the host has open, and that only the host ends.
+
+        Raises:
+            ConfigurationError: The store cannot join that kind of connection.
+        """
+        ...
+
+

@@ -1,0 +1,1 @@
+"""Personalization: templates in, messages out."""
