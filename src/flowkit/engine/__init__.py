@@ -1,0 +1,1 @@
+"""The engines: what carries decisions out, once for both colours of Python."""

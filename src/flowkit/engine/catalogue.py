@@ -1,0 +1,135 @@
+"""What is published, made ready to be run, and looked at again when the store's stamp has changed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Final
+
+from attrs import evolve
+
+from flowkit.engine.drive import resolve
+from flowkit.errors import UnknownWorkflow
+from flowkit.hashing import content_hash
+from flowkit.ports import Edition, Store, Templates
+from flowkit.rendering.engine import CompiledTemplate, compile_template
+from flowkit.rendering.model import Template, TemplateError
+from flowkit.runs.program import Program, compile_workflow
+from flowkit.triggers.evaluate import Gate, Gates
+from flowkit.workflows.codec import dumps, load
+from flowkit.workflows.model import SendEmail, Workflow
+
+__all__ = ["Catalogue", "edition_of"]
+
+_TEMPLATES_KEPT: Final = 1000
+_encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode
+
+
+class Catalogue:
+    """The published versions of one store. What it holds is immutable and found by number or by content hash."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._stamp: int | None = None
+        self._programs: dict[int, Program] = {}
+        self._editions: dict[int, Edition] = {}
+        self._templates: dict[str, CompiledTemplate | TemplateError] = {}
+        self.gates = Gates(())
+        self.listens: frozenset[str] = frozenset()
+
+    async def refresh(self, stamp: int | None = None) -> bool:
+        """Read the published versions again where the stamp is another one; tell whether it was."""
+        if stamp is not None and stamp == self._stamp:
+            return False
+        current, editions = await resolve("store.editions", self._store.editions())
+        for edition in editions:
+            self._editions[edition.number] = edition
+            if edition.number not in self._programs:
+                self._programs[edition.number] = compile_workflow(load(edition.document), edition.number)
+        live = [self._programs[edition.number] for edition in editions if edition.live]
+        self.gates = Gates(
+            Gate.of(program.workflow_id, program.version, program.workflow.trigger)
+            for program in live
+            if program.workflow.active and program.workflow.trigger.active
+        )
+        self.listens = frozenset().union(*(self._programs[edition.number].listens for edition in editions))
+        changed = self._stamp != current
+        self._stamp = current
+        return changed
+
+    def program(self, version: int) -> Program:
+        """Look up the version that a run is pinned to."""
+        return self._programs[version]
+
+    def knows(self, version: int) -> bool:
+        """Whether the version has been read."""
+        return version in self._programs
+
+    def live(self, workflow_id: str) -> Edition:
+        """Look up the version that new runs of a workflow enter.
+
+        Raises:
+            UnknownWorkflow: No version of it is live.
+        """
+        for edition in self._editions.values():
+            if edition.workflow_id == workflow_id and edition.live:
+                return edition
+        message = f"no version of workflow {workflow_id!r} is live; publish it first"
+        raise UnknownWorkflow(message)
+
+    async def template(self, version: int, template_id: str) -> CompiledTemplate | TemplateError | None:
+        """Look up a template as the version pinned it; None where it was not found when the version was published."""
+        digest = self._editions[version].templates.get(template_id)
+        if digest is None:
+            return None
+        if digest not in self._templates:
+            source = await resolve("store.source", self._store.source(digest))
+            while len(self._templates) >= _TEMPLATES_KEPT:
+                del self._templates[next(iter(self._templates))]
+            self._templates[digest] = _compiled(source)
+        return self._templates[digest]
+
+
+def _compiled(source: str) -> CompiledTemplate | TemplateError:
+    try:
+        return compile_template(read_source(source))
+    except TemplateError as error:
+        return error
+
+
+def write_source(template: Template) -> str:
+    """Write a template as the text that is stored and hashed."""
+    return _encode([template.template_id, template.subject, template.html, template.text])
+
+
+def read_source(source: str) -> Template:
+    """Read a stored template."""
+    template_id, subject, html, text = json.loads(source)
+    return Template(template_id, subject=subject, html=html, text=text)
+
+
+async def edition_of(workflow: Workflow, templates: Templates | None) -> tuple[Edition, Mapping[str, str]]:
+    """Make the edition of a workflow that is to be published, and the sources that it pins, by hash.
+
+    The hash covers the definition and the templates, and not ``created_at``: the same content is the same version.
+    """
+    sources: dict[str, str] = {}
+    pinned: dict[str, str] = {}
+    for template_id in sorted(_template_ids(workflow)) if templates is not None else ():
+        template = await resolve("templates.template", templates.template(template_id))
+        if template is not None:
+            source = write_source(template)
+            pinned[template_id] = content_hash(source)
+            sources[pinned[template_id]] = source
+    timeless = dumps(evolve(workflow, created_at=None))
+    digest = content_hash(_encode([timeless, pinned]))
+    return Edition(workflow.workflow_id, 0, digest, dumps(workflow), pinned), sources
+
+
+def _template_ids(workflow: Workflow) -> set[str]:
+    return {
+        action.do.template_id
+        for node in workflow.nodes.values()
+        for action in node.actions
+        if isinstance(action.do, SendEmail)
+    }
