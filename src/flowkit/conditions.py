@@ -1,8 +1,8 @@
 """The one condition language: typed, frozen conditions that hold or do not, and never raise on data.
 
-The same language decides triggers, filters and branches. A condition is parsed from an object whose keys are all
-ANDed, such as ``{"event_type": "purchase", "min_value": 50}``; ``dump`` gives the shortest object that parses to the
-same condition.
+The same language decides triggers, filters and branches. A condition is parsed from an object whose keys are
+all ANDed, such as ``{"event_type": "purchase", "min_value": 50}``; ``dump`` gives the shortest object that
+parses to the same condition.
 """
 
 from __future__ import annotations
@@ -10,16 +10,18 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from difflib import get_close_matches
-from typing import Any, Final, TypeAlias, assert_never
+from itertools import pairwise
+from typing import Any, Final, TypeAlias, TypeGuard, assert_never
 
 from attrs import field, frozen
 
-from flowkit.errors import DocumentError, Problem
+from flowkit.documents import is_list, is_object
 from flowkit.events import NO_NEEDS, Event, Facts, Needs, id_problem
+from flowkit.problems import Problems, pointer, short, suggestion
 
 __all__ = [
     "ALWAYS",
+    "KEYS",
     "AllOf",
     "AnyOf",
     "Condition",
@@ -39,7 +41,6 @@ __all__ = [
     "needs",
     "parse",
     "predicate",
-    "suggestion",
 ]
 
 _MAX_DEPTH: Final = 64
@@ -72,7 +73,7 @@ class EventHas:
 
 @frozen
 class ValueAtLeast:
-    """The event's value is a number of at least this; a missing value counts as 0, other values do not hold."""
+    """The event's value is a number of at least this; a missing value counts as 0, others do not hold."""
 
     minimum: float
 
@@ -112,10 +113,13 @@ class Not:
     condition: Condition
 
 
-Condition: TypeAlias = EventIs | EventHas | ValueAtLeast | SubscriberHas | EngagementAtLeast | AllOf | AnyOf | Not
+Condition: TypeAlias = (
+    EventIs | EventHas | ValueAtLeast | SubscriberHas | EngagementAtLeast | AllOf | AnyOf | Not
+)
 """Everything that can be asked about an event and a subscriber."""
 
 ALWAYS: Final = AllOf()
+_NO_TYPES: Final[frozenset[str]] = frozenset()
 
 
 @frozen
@@ -148,7 +152,7 @@ class Verdict:
     flips_at: datetime | None = field(default=None, kw_only=True)
 
 
-# ---------------------------------------------------------------------------------------------------------------------
+# ------------------------------------------------------------------------------------------------------------
 # Meaning
 
 
@@ -217,7 +221,7 @@ def _matched(root: str, properties: Mapping[str, Matcher], values: Mapping[str, 
 
 
 def predicate(condition: Condition) -> Callable[[Event | None, Facts], bool]:
-    """Compile a condition to a function of an event and facts that gives the same verdict as ``evaluate``, faster."""
+    """Compile a condition to a function of an event and facts: the verdict of ``evaluate``, faster."""
     match condition:
         case AllOf(conditions):
             return _all([predicate(one) for one in conditions])
@@ -251,17 +255,19 @@ def _all(tests: Sequence[Callable[[Event | None, Facts], bool]]) -> Callable[[Ev
 
 def _property(path: str, wanted: object) -> Callable[[Event | None, Facts], bool]:
     if type(wanted) is str and "." not in path:
-        return lambda event, _: event is not None and event.properties.get(path) == wanted
+        return lambda event, _: (
+            event is not None and isinstance(found := event.properties.get(path), str) and found == wanted
+        )
     return lambda event, _: equal(look_up(event.properties, path) if event else None, wanted)
 
 
-def look_up(values: Mapping[str, Any], path: str) -> Any:
+def look_up(values: Mapping[str, object], path: str) -> object:
     """Read a path: as a literal key first, then dotted through objects; None where nothing is there."""
     if path in values:
         return values[path]
-    found: Any = values
+    found: object = values
     for part in path.split("."):
-        if not isinstance(found, Mapping) or part not in found:
+        if not is_object(found) or part not in found:
             return None
         found = found[part]
     return found
@@ -309,18 +315,16 @@ def event_types(condition: Condition) -> frozenset[str] | None:
         case EventIs(types):
             return frozenset(types)
         case AllOf(conditions):
-            named = [types for one in conditions if (types := event_types(one)) is not None]
-            return frozenset.intersection(*named) if named else None
+            named = [each for one in conditions if (each := event_types(one)) is not None]
+            return named[0].intersection(*named[1:]) if named else None
         case AnyOf(conditions):
-            each = [event_types(one) for one in conditions]
-            if any(types is None for types in each):
-                return None
-            return frozenset().union(*(types for types in each if types is not None))
+            named = [each for one in conditions if (each := event_types(one)) is not None]
+            return _NO_TYPES.union(*named) if len(named) == len(conditions) else None
         case _:
             return None
 
 
-# ---------------------------------------------------------------------------------------------------------------------
+# ------------------------------------------------------------------------------------------------------------
 # Documents
 
 _FAMILIES: Final = (
@@ -333,7 +337,8 @@ _FAMILIES: Final = (
     "any",
     "not",
 )
-_KEYS: Final = (*_FAMILIES, "operator", "conditions")
+KEYS: Final = (*_FAMILIES, "operator", "conditions")
+"""What may stand in the object of a condition."""
 
 
 def parse(document: object, path: str = "") -> Condition:
@@ -346,38 +351,24 @@ def parse(document: object, path: str = "") -> Condition:
     Raises:
         DocumentError: Unknown keys, wrong types, empty lists; all of them at once.
     """
-    problems: list[Problem] = []
+    problems = Problems()
     condition = _parse(document, path, problems, 0)
-    if problems:
-        raise DocumentError(problems)
+    problems.done()
     return condition
 
 
-def suggestion(word: str, known: Sequence[str]) -> str:
-    """End a message about an unknown word: a "did you mean" where one is near, else the list."""
-    near = get_close_matches(word, known, n=1)
-    return f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
-
-
-def pointer(path: str, key: str | int) -> str:
-    """Extend a JSON Pointer by one step."""
-    return f"{path}/{str(key).replace('~', '~0').replace('/', '~1')}"
-
-
-def _parse(document: object, path: str, problems: list[Problem], depth: int) -> Condition:
-    if not isinstance(document, Mapping):
-        problems.append(
-            Problem("wrong_type", path, message=f"a condition is an object, not {type(document).__name__}")
-        )
+def _parse(document: object, path: str, problems: Problems, depth: int) -> Condition:
+    if not is_object(document):
+        problems.add("wrong_type", path, f"a condition is an object, not {type(document).__name__}")
         return ALWAYS
     if depth > _MAX_DEPTH:
-        problems.append(Problem("too_deep", path, message=f"conditions nest at most {_MAX_DEPTH} deep"))
+        problems.add("too_deep", path, f"conditions nest at most {_MAX_DEPTH} deep")
         return ALWAYS
-    problems.extend(
-        Problem("unknown_field", pointer(path, str(key)), message=f"unknown key; {suggestion(str(key), _KEYS)}")
-        for key in document
-        if key not in _KEYS
-    )
+    for key in document:
+        if key not in KEYS:
+            problems.add(
+                "unknown_field", pointer(path, str(key)), f"unknown key; {suggestion(str(key), KEYS)}"
+            )
     parts = [
         part
         for family in _FAMILIES
@@ -389,7 +380,7 @@ def _parse(document: object, path: str, problems: list[Problem], depth: int) -> 
     return parts[0] if len(parts) == 1 else AllOf(tuple(parts))
 
 
-def _family(family: str, value: object, path: str, problems: list[Problem], depth: int) -> Condition | None:
+def _family(family: str, value: object, path: str, problems: Problems, depth: int) -> Condition | None:
     match family:
         case "event_type":
             return _event_types(value, path, problems)
@@ -410,12 +401,10 @@ def _family(family: str, value: object, path: str, problems: list[Problem], dept
             return Not(_parse(value, path, problems, depth + 1))
 
 
-def _in_words(document: Mapping[str, object], path: str, problems: list[Problem], depth: int) -> Condition:
+def _in_words(document: Mapping[str, object], path: str, problems: Problems, depth: int) -> Condition:
     for key in ("operator", "conditions"):
         if key not in document:
-            problems.append(
-                Problem("missing_field", pointer(path, key), message="operator and conditions go together")
-            )
+            problems.add("missing_field", pointer(path, key), "operator and conditions go together")
             return ALWAYS
     children = _children(document["conditions"], pointer(path, "conditions"), problems, depth)
     match document["operator"]:
@@ -426,56 +415,54 @@ def _in_words(document: Mapping[str, object], path: str, problems: list[Problem]
         case "NOT":
             return Not(children[0] if len(children) == 1 else AnyOf(children))
         case other:
-            problems.append(
-                Problem(
-                    "bad_enum", pointer(path, "operator"), message=f"must be AND, OR or NOT, not {_short(other)}"
-                )
-            )
+            problems.add("bad_enum", pointer(path, "operator"), f"must be AND, OR or NOT, not {short(other)}")
             return ALWAYS
 
 
-def _event_types(value: object, path: str, problems: list[Problem]) -> Condition | None:
-    texts = [value] if isinstance(value, str) else value
-    if not isinstance(texts, (list, tuple)):
-        problems.append(Problem("wrong_type", path, message="must be an event type or a list of them"))
+def _event_types(value: object, path: str, problems: Problems) -> Condition | None:
+    if isinstance(value, str):
+        return EventIs((value,)) if _is_type(value, path, problems) else None
+    if not is_list(value):
+        problems.add("wrong_type", path, "must be an event type or a list of them")
         return None
-    if not texts:
-        problems.append(Problem("too_short", path, message="must name at least one event type"))
-    for index, text in enumerate(texts):
-        if problem := id_problem(text):
-            where = path if isinstance(value, str) else pointer(path, index)
-            problems.append(
-                Problem("bad_id" if isinstance(text, str) else "wrong_type", where, message=f"an event type {problem}")
-            )
-            return None
-    return EventIs(tuple(texts))
+    if not value:
+        problems.add("too_short", path, "must name at least one event type")
+    return EventIs(
+        tuple(text for index, text in enumerate(value) if _is_type(text, pointer(path, index), problems))
+    )
 
 
-def _matchers(value: object, path: str, problems: list[Problem]) -> dict[str, Matcher]:
-    if not isinstance(value, Mapping):
-        problems.append(Problem("wrong_type", path, message="must be an object of values by path"))
+def _is_type(value: object, path: str, problems: Problems) -> TypeGuard[str]:
+    problem = id_problem(value)
+    if problem:
+        code = "bad_id" if isinstance(value, str) else "wrong_type"
+        problems.add(code, path, f"an event type {problem}")
+    return problem is None
+
+
+def _matchers(value: object, path: str, problems: Problems) -> dict[str, Matcher]:
+    if not is_object(value):
+        problems.add("wrong_type", path, "must be an object of values by path")
         return {}
     out: dict[str, Matcher] = {}
     for key, wanted in value.items():
         where = pointer(path, str(key))
         if not isinstance(key, str) or not key:
-            problems.append(Problem("bad_id", where, message="a path is text that is not empty"))
-        elif isinstance(wanted, Mapping) and any(isinstance(name, str) and name.startswith("$") for name in wanted):
-            problems.append(
-                Problem(
-                    "unsupported",
-                    where,
-                    message="operator objects are not known to this version; give the value that the property must equal",
-                )
+            problems.add("bad_id", where, "a path is text that is not empty")
+        elif is_object(wanted) and any(str(name).startswith("$") for name in wanted):
+            problems.add(
+                "unsupported",
+                where,
+                "operator objects are not known to this version; give the value that the property must equal",
             )
         else:
             out[key] = Equals(wanted)
     return out
 
 
-def _numbers(value: object, path: str, problems: list[Problem]) -> dict[str, float]:
-    if not isinstance(value, Mapping):
-        problems.append(Problem("wrong_type", path, message="must be an object of numbers by metric"))
+def _numbers(value: object, path: str, problems: Problems) -> dict[str, float]:
+    if not is_object(value):
+        problems.add("wrong_type", path, "must be an object of numbers by metric")
         return {}
     out: dict[str, float] = {}
     for key, wanted in value.items():
@@ -485,28 +472,25 @@ def _numbers(value: object, path: str, problems: list[Problem]) -> dict[str, flo
     return out
 
 
-def _number(value: object, path: str, problems: list[Problem]) -> float | None:
+def _number(value: object, path: str, problems: Problems) -> float | None:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        problems.append(Problem("wrong_type", path, message=f"must be a number, not {_short(value)}"))
+        problems.add("wrong_type", path, f"must be a number, not {short(value)}")
         return None
     if isinstance(value, float) and not math.isfinite(value):
-        problems.append(Problem("out_of_range", path, message="must be a finite number"))
+        problems.add("out_of_range", path, "must be a finite number")
         return None
     return value
 
 
-def _children(value: object, path: str, problems: list[Problem], depth: int) -> tuple[Condition, ...]:
-    if not isinstance(value, (list, tuple)):
-        problems.append(Problem("wrong_type", path, message="must be a list of conditions"))
+def _children(value: object, path: str, problems: Problems, depth: int) -> tuple[Condition, ...]:
+    if not is_list(value):
+        problems.add("wrong_type", path, "must be a list of conditions")
         return ()
     if not value:
-        problems.append(Problem("too_short", path, message="must hold at least one condition"))
-    return tuple(_parse(child, pointer(path, index), problems, depth + 1) for index, child in enumerate(value))
-
-
-def _short(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 40 else text[:37] + "..."  # noqa: PLR2004 - what fits in a message
+        problems.add("too_short", path, "must hold at least one condition")
+    return tuple(
+        _parse(child, pointer(path, index), problems, depth + 1) for index, child in enumerate(value)
+    )
 
 
 def dump(condition: Condition) -> dict[str, Any]:
@@ -526,7 +510,7 @@ def _merged(conditions: tuple[Condition, ...]) -> dict[str, Any] | None:
         return None
     entries = [_entry(one) for one in conditions]
     ranks = [_FAMILIES.index(family) for family, _ in entries]
-    if any(later <= earlier for earlier, later in zip(ranks, ranks[1:], strict=False)):
+    if any(later <= earlier for earlier, later in pairwise(ranks)):
         return None
     return dict(entries)
 
@@ -551,5 +535,3 @@ def _entry(condition: Condition) -> tuple[str, Any]:
             return "not", dump(inner)
         case _:
             assert_never(condition)
-
-
