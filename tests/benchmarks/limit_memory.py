@@ -1,6 +1,6 @@
 """Limit with no store at all: what the decisions alone cost in Python.
 
-These two keep their runs in a dict and a heap, and outlive the phases: closing and opening are nothing to
+These two keep their runs in dicts and a heap, and outlive the phases: closing and opening are nothing to
 them. They are the measure for a memory store, which has no disk to hide its own work behind.
 
 Variants:
