@@ -211,7 +211,7 @@ class Edition:
     workflow_id: str
     number: int
     content_hash: str
-    document: str
+    document: str = field(repr=False)
     templates: Mapping[str, str]
     live: bool = True
 
@@ -383,7 +383,11 @@ class Attempts(Protocol):
         ...
 
     def settle(self, key: str, outcome: Outcome) -> Maybe[None]:
-        """Note how it ended."""
+        """Note how it ended; the note may wait for the next one, or for ``flush``."""
+        ...
+
+    def flush(self) -> Maybe[None]:
+        """Make sure that every note is kept."""
         ...
 
 

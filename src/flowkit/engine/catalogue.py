@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import reduce
+from operator import or_
 from typing import Final
 
-from attrs import evolve
+from attrs import evolve, frozen
 
 from flowkit.engine.drive import resolve
 from flowkit.errors import UnknownWorkflow
+from flowkit.events import NO_NEEDS, Needs
 from flowkit.hashing import content_hash
 from flowkit.ports import Edition, Store, Templates
 from flowkit.rendering.engine import CompiledTemplate, compile_template
 from flowkit.rendering.model import Template, TemplateError
+from flowkit.runs.effects import Asks, Started
+from flowkit.runs.model import State
 from flowkit.runs.program import Program, compile_workflow
+from flowkit.runs.step import decide
 from flowkit.triggers.evaluate import Gate, Gates
 from flowkit.workflows.codec import dumps, load
 from flowkit.workflows.model import SendEmail, Workflow
@@ -22,7 +28,23 @@ from flowkit.workflows.model import SendEmail, Workflow
 __all__ = ["Catalogue", "edition_of"]
 
 _TEMPLATES_KEPT: Final = 1000
+_ENTRANCES_KEPT: Final = 10_000
 _encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode
+
+
+@frozen(eq=False)
+class Entrance:
+    """The workflows that events of one type may lead into.
+
+    Attributes:
+        gates: Their triggers, in the order in which they go.
+        asks_profile: Whether the subscriber's profile is read to tell.
+        needs: What is read of it, by the triggers and by the first steps after them.
+    """
+
+    gates: Sequence[Gate]
+    asks_profile: bool
+    needs: Needs
 
 
 class Catalogue:
@@ -34,7 +56,8 @@ class Catalogue:
         self._programs: dict[int, Program] = {}
         self._editions: dict[int, Edition] = {}
         self._templates: dict[str, CompiledTemplate | TemplateError] = {}
-        self.gates = Gates(())
+        self._gates = Gates(())
+        self._entrances: dict[str, Entrance] = {}
         self.listens: frozenset[str] = frozenset()
 
     async def refresh(self, stamp: int | None = None) -> bool:
@@ -42,12 +65,13 @@ class Catalogue:
         if stamp is not None and stamp == self._stamp:
             return False
         current, editions = await resolve("store.editions", self._store.editions())
+        self._editions = {edition.number: edition for edition in editions}
         for edition in editions:
-            self._editions[edition.number] = edition
             if edition.number not in self._programs:
                 self._programs[edition.number] = compile_workflow(load(edition.document), edition.number)
         live = [self._programs[edition.number] for edition in editions if edition.live]
-        self.gates = Gates(
+        self._entrances = {}
+        self._gates = Gates(
             Gate.of(program.workflow_id, program.version, program.workflow.trigger)
             for program in live
             if program.workflow.active and program.workflow.trigger.active
@@ -64,6 +88,23 @@ class Catalogue:
     def knows(self, version: int) -> bool:
         """Whether the version has been read."""
         return version in self._programs
+
+    def entrance(self, event_type: str) -> Entrance:
+        """Find the workflows that events of a type may lead into."""
+        found = self._entrances.get(event_type)
+        if found is None:
+            gates = self._gates.candidates(event_type)
+            asking = [gate for gate in gates if self._starts_on_facts(gate.version)]
+            needs = reduce(or_, (gate.needs for gate in gates), NO_NEEDS)
+            needs = reduce(or_, (self._programs[gate.version].needs for gate in asking), needs)
+            found = Entrance(gates, bool(asking) or any(gate.asks_profile for gate in gates), needs)
+            if len(self._entrances) < _ENTRANCES_KEPT:
+                self._entrances[event_type] = found
+        return found
+
+    def _starts_on_facts(self, version: int) -> bool:
+        program = self._programs[version]
+        return isinstance(decide(program, State(), Started(), None, 0, run_id="", due=None), Asks)
 
     def live(self, workflow_id: str) -> Edition:
         """Look up the version that new runs of a workflow enter.

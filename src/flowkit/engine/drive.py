@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Coroutine, Mapping
+from collections.abc import Coroutine, Mapping
 from typing import Any, Final, TypeVar, cast
 
 from flowkit.errors import ConfigurationError, PortSuspended
@@ -21,9 +21,9 @@ async def resolve(port: str, value: Maybe[T]) -> T:  # noqa: ARG001 - see its de
         port: The port and method, such as ``store.claim``; ``run_sync`` reads it from this frame where it must not wait.
         value: What the method returned.
     """
-    if inspect.isawaitable(value):
-        return await cast("Awaitable[T]", value)
-    return value
+    if hasattr(value, "__await__"):
+        return await value
+    return cast("T", value)
 
 
 def run_sync(coroutine: Coroutine[Any, Any, T]) -> T:

@@ -49,9 +49,9 @@ class Effect:
 
     @property
     def suffix(self) -> str:
-        """The effect's key without its run: ASCII, and at most 224 characters."""
+        """The effect's key without its run: ASCII without blanks, and at most 224 characters."""
         text = f":{self.node}:{self.visit}:{self.action_id}"
-        if text.isascii() and len(text) <= _KEY_LENGTH - _RUN_ID_LENGTH:
+        if text.isascii() and " " not in text and len(text) <= _KEY_LENGTH - _RUN_ID_LENGTH:
             return text
         return f":~{content_hash(f'{len(self.node)}:{text}')}"
 

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import reduce
+from operator import or_
 from typing import Final
 
 from attrs import frozen
 
+from flowkit.conditions import needs
+from flowkit.events import NO_NEEDS, Needs
 from flowkit.workflows.model import END, CheckEngagement, Node, Workflow
 
 __all__ = ["COUNTED_EVENTS", "Program", "compile_workflow", "edges"]
@@ -32,12 +36,14 @@ class Program:
         version: Its number.
         listens: The event types that its live runs want to observe.
         loops: The nodes that lie on a loop, whose visits are counted.
+        needs: The facts that any of its conditions reads.
     """
 
     workflow: Workflow
     version: int
     listens: frozenset[str]
     loops: frozenset[str]
+    needs: Needs
 
     @property
     def workflow_id(self) -> str:
@@ -56,13 +62,14 @@ def compile_workflow(workflow: Workflow, version: int) -> Program:
         workflow: A workflow whose targets exist.
         version: The number that runs are pinned to.
     """
-    checks = (
+    checks = [
         node
         for node in workflow.nodes.values()
         if any(isinstance(action.do, CheckEngagement) for action in node.actions)
-    )
+    ]
     counted = {COUNTED_EVENTS.get(name, name) for node in checks for name in node.engagement_threshold}
-    return Program(workflow, version, frozenset(counted), frozenset(_on_loops(workflow)))
+    read = reduce(or_, (needs(node.condition) for node in checks), NO_NEEDS)
+    return Program(workflow, version, frozenset(counted), frozenset(_on_loops(workflow)), read)
 
 
 def edges(workflow: Workflow, node: Node) -> Iterator[str]:

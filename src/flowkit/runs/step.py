@@ -77,7 +77,7 @@ class Transition:
         due: The due instant after it, in microseconds; None where the run waits for nothing.
         entries: The lines for the journal.
         reads: The facts that it depends on.
-        own: Whether it depends on the identity of the run as well.
+        own: Whether it depends on the identity of the run, or on when it was due, as well.
     """
 
     state: State
@@ -100,7 +100,7 @@ def step(program: Program, run: Run, signal: Signal, facts: Facts, now: datetime
     Returns:
         The run as it stands now, and the lines of the journal. What the run wants done stands in ``run.state.pending``.
     """
-    transition = decide(program, run.state, signal, facts, to_micros(now), run=run)
+    transition = decide(program, run.state, signal, facts, to_micros(now), run_id=run.id, due=run.due)
     if isinstance(transition, Asks):
         message = "decide asks for facts only where it was given none"
         raise AssertionError(message)
@@ -108,7 +108,7 @@ def step(program: Program, run: Run, signal: Signal, facts: Facts, now: datetime
 
 
 def decide(
-    program: Program, state: State, signal: Signal, facts: Facts | None, now: int, *, run: Run
+    program: Program, state: State, signal: Signal, facts: Facts | None, now: int, *, run_id: str, due: int | None
 ) -> Transition | Asks:
     """Find the transition of a state, for all runs that share it.
 
@@ -118,26 +118,31 @@ def decide(
         signal: What happened.
         facts: What is known about the subscriber; None asks whether the transition can do without.
         now: The engine's instant in microseconds.
-        run: One of the runs, for its due instant and, where the transition says so, its identity.
+        run_id: The id of one of the runs; it matters where the transition says so.
+        due: When that run is due, in microseconds; None where it is not.
 
     Returns:
         The transition, or the facts that it asks for.
     """
-    walk = _Walk(program, state, facts, now, run.due)
+    walk = _Walk(program, state, facts, now, due)
     match signal:
         case Started():
             if state.node is None and state.alive:
+                trigger = program.workflow.trigger.trigger_id
+                walk.entries.append(Entry(Kind.ENTERED, program.workflow.entry_node, None, {"trigger": trigger}))
                 walk.enter(program.workflow.entry_node)
                 walk.on()
         case Woken():
             _woken(walk)
         case Observed(event):
-            _observed(walk, run, event)
+            _observed(walk, run_id, event)
         case Settled(effect, outcome):
-            _settled(walk, run, effect, outcome)
+            _settled(walk, run_id, effect, outcome)
         case _:
             assert_never(signal)
-    return walk.asks or Transition(walk.state, walk.due, tuple(walk.entries), tuple(walk.reads), walk.own)
+    if walk.asks is not None:
+        return walk.asks
+    return Transition(walk.state, walk.due, tuple(walk.entries), tuple(walk.reads), walk.own or not walk.timed)
 
 
 @define
@@ -152,6 +157,7 @@ class _Walk:
     entries: list[Entry] = field(factory=list)
     reads: list[Operand] = field(factory=list)
     own: bool = False
+    timed: bool = False
     asks: Asks | None = None
 
     def note(self, kind: Kind, action: Action | None = None, **data: object) -> None:
@@ -168,10 +174,12 @@ class _Walk:
     def park(self, due: int, *, pending: Effect | None = None, waiting: Waiting | None = None) -> None:
         self.state = evolve(self.state, pending=pending, waiting=waiting)
         self.due = due
+        self.timed = True
 
     def end(self, status: Status, reason: str = "") -> None:
         self.state = State(status, reason=reason)
         self.due = None
+        self.timed = True
 
     def skip(self) -> None:
         """Go on to the next action of the node."""
@@ -228,7 +236,7 @@ class _Walk:
         """Decide between ``engaged`` and ``not_engaged``."""
         wanted = needs(node.condition)
         if self.facts is None and wanted:
-            self.asks = Asks(wanted)
+            self.asks = Asks(self.program.needs)
             return None
         counts = dict(self.state.counts)
         operands = [
@@ -295,12 +303,11 @@ def _action(walk: _Walk) -> Action:
     return node.actions[walk.state.action]
 
 
-def _observed(walk: _Walk, run: Run, event: Event) -> None:
+def _observed(walk: _Walk, run_id: str, event: Event) -> None:
     if event.type not in walk.program.listens or not walk.state.alive:
         return
     named = event.properties.get("send_key")
-    walk.own = True
-    if named is not None and not str(named).startswith(run.id):
+    if named is not None and not str(named).startswith(run_id):
         return
     counts = dict(walk.state.counts)
     counts[event.type] = counts.get(event.type, 0) + 1
@@ -308,7 +315,7 @@ def _observed(walk: _Walk, run: Run, event: Event) -> None:
     walk.state = evolve(walk.state, counts=tuple(sorted(counts.items())))
 
 
-def _settled(walk: _Walk, run: Run, effect: Effect, outcome: Outcome) -> None:
+def _settled(walk: _Walk, run_id: str, effect: Effect, outcome: Outcome) -> None:
     if walk.state.pending != effect:
         data = {"result": outcome.result.value, **_because(outcome)}
         walk.entries.append(Entry(Kind.LATE, effect.node, effect.action_id, data))
@@ -326,7 +333,7 @@ def _settled(walk: _Walk, run: Run, effect: Effect, outcome: Outcome) -> None:
         case Result.RETRY if effect.attempt + 1 < MAX_ATTEMPTS:
             walk.own = True
             again = evolve(effect, attempt=effect.attempt + 1)
-            pause = _pause(run, again, outcome)
+            pause = _pause(run_id, again, outcome)
             walk.note(Kind.RETRYING, action, seconds=_seconds(pause), **told)
             walk.park(walk.now + pause, pending=again)
         case Result.RETRY | Result.FAILED | Result.UNKNOWN:
@@ -351,10 +358,10 @@ def _onward(walk: _Walk, path: str | None, by: str, label: str) -> None:
         walk.on()
 
 
-def _pause(run: Run, effect: Effect, outcome: Outcome) -> int:
+def _pause(run_id: str, effect: Effect, outcome: Outcome) -> int:
     """Back off exponentially with full jitter from the run's own seed; never sooner than the receiver asked for."""
     ceiling = min(_LONGEST_RETRY, _FIRST_RETRY * 2 ** (effect.attempt - 1)) // _MICROSECOND
-    share = digest64("retry", run.id, effect.suffix, str(effect.attempt))
+    share = digest64("retry", run_id, effect.suffix, str(effect.attempt))
     asked = (outcome.retry_after or timedelta()) // _MICROSECOND
     return max(1 + (ceiling * share >> 64), asked)
 

@@ -1,0 +1,207 @@
+"""flowkit: an embeddable library for e-mail marketing automation.
+
+Everything that a host needs is here; nothing is loaded before it is used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from flowkit.adapters.clock import VirtualClock
+    from flowkit.adapters.console import ConsoleSender
+    from flowkit.adapters.profiles import MemoryProfiles
+    from flowkit.adapters.smtp import SmtpSender
+    from flowkit.adapters.templates import DictTemplates, DirectoryTemplates
+    from flowkit.conditions import (
+        AllOf,
+        AnyOf,
+        Condition,
+        EngagementAtLeast,
+        Equals,
+        EventHas,
+        EventIs,
+        Not,
+        SubscriberHas,
+        ValueAtLeast,
+    )
+    from flowkit.engine.aio import AsyncEngine
+    from flowkit.engine.clock import SystemClock
+    from flowkit.engine.sync import Engine
+    from flowkit.errors import (
+        ConfigurationError,
+        ConflictError,
+        DocumentError,
+        FlowkitError,
+        PortSuspended,
+        Problem,
+        RetryTransaction,
+        StoreBusy,
+        StoreError,
+        StoreVersionError,
+    )
+    from flowkit.event_documents import dump_event, load_event, load_events
+    from flowkit.events import Event, Facts, Needs
+    from flowkit.rendering.model import OutgoingMessage, Template
+    from flowkit.runs.effects import Outcome, Result
+    from flowkit.runs.model import Entry, Kind, Line, Run, Status
+    from flowkit.stores.memory import MemoryStore
+    from flowkit.stores.sqlite import SqliteStore
+    from flowkit.triggers.model import Trigger, TriggerType
+    from flowkit.workflows.check import check
+    from flowkit.workflows.codec import dump as dump_workflow
+    from flowkit.workflows.codec import load as load_workflow
+    from flowkit.workflows.model import (
+        Action,
+        CallWebhook,
+        CheckEngagement,
+        Node,
+        SendEmail,
+        UpdateProfile,
+        UpdateSegments,
+        Wait,
+        Workflow,
+    )
+
+__all__ = [
+    "Action",
+    "AllOf",
+    "AnyOf",
+    "AsyncEngine",
+    "CallWebhook",
+    "CheckEngagement",
+    "Condition",
+    "ConfigurationError",
+    "ConflictError",
+    "ConsoleSender",
+    "DictTemplates",
+    "DirectoryTemplates",
+    "DocumentError",
+    "EngagementAtLeast",
+    "Engine",
+    "Entry",
+    "Equals",
+    "Event",
+    "EventHas",
+    "EventIs",
+    "Facts",
+    "FlowkitError",
+    "Kind",
+    "Line",
+    "MemoryProfiles",
+    "MemoryStore",
+    "Needs",
+    "Node",
+    "Not",
+    "Outcome",
+    "OutgoingMessage",
+    "PortSuspended",
+    "Problem",
+    "Result",
+    "RetryTransaction",
+    "Run",
+    "SendEmail",
+    "SmtpSender",
+    "SqliteStore",
+    "Status",
+    "StoreBusy",
+    "StoreError",
+    "StoreVersionError",
+    "SubscriberHas",
+    "SystemClock",
+    "Template",
+    "Trigger",
+    "TriggerType",
+    "UpdateProfile",
+    "UpdateSegments",
+    "ValueAtLeast",
+    "VirtualClock",
+    "Wait",
+    "Workflow",
+    "check",
+    "dump_event",
+    "dump_workflow",
+    "load_event",
+    "load_events",
+    "load_workflow",
+]
+
+_HOMES: Final = {
+    "Action": "flowkit.workflows.model:Action",
+    "AllOf": "flowkit.conditions:AllOf",
+    "AnyOf": "flowkit.conditions:AnyOf",
+    "AsyncEngine": "flowkit.engine.aio:AsyncEngine",
+    "CallWebhook": "flowkit.workflows.model:CallWebhook",
+    "CheckEngagement": "flowkit.workflows.model:CheckEngagement",
+    "Condition": "flowkit.conditions:Condition",
+    "ConfigurationError": "flowkit.errors:ConfigurationError",
+    "ConflictError": "flowkit.errors:ConflictError",
+    "ConsoleSender": "flowkit.adapters.console:ConsoleSender",
+    "DictTemplates": "flowkit.adapters.templates:DictTemplates",
+    "DirectoryTemplates": "flowkit.adapters.templates:DirectoryTemplates",
+    "DocumentError": "flowkit.errors:DocumentError",
+    "EngagementAtLeast": "flowkit.conditions:EngagementAtLeast",
+    "Engine": "flowkit.engine.sync:Engine",
+    "Entry": "flowkit.runs.model:Entry",
+    "Equals": "flowkit.conditions:Equals",
+    "Event": "flowkit.events:Event",
+    "EventHas": "flowkit.conditions:EventHas",
+    "EventIs": "flowkit.conditions:EventIs",
+    "Facts": "flowkit.events:Facts",
+    "FlowkitError": "flowkit.errors:FlowkitError",
+    "Kind": "flowkit.runs.model:Kind",
+    "Line": "flowkit.runs.model:Line",
+    "MemoryProfiles": "flowkit.adapters.profiles:MemoryProfiles",
+    "MemoryStore": "flowkit.stores.memory:MemoryStore",
+    "Needs": "flowkit.events:Needs",
+    "Node": "flowkit.workflows.model:Node",
+    "Not": "flowkit.conditions:Not",
+    "Outcome": "flowkit.runs.effects:Outcome",
+    "OutgoingMessage": "flowkit.rendering.model:OutgoingMessage",
+    "PortSuspended": "flowkit.errors:PortSuspended",
+    "Problem": "flowkit.errors:Problem",
+    "Result": "flowkit.runs.effects:Result",
+    "RetryTransaction": "flowkit.errors:RetryTransaction",
+    "Run": "flowkit.runs.model:Run",
+    "SendEmail": "flowkit.workflows.model:SendEmail",
+    "SmtpSender": "flowkit.adapters.smtp:SmtpSender",
+    "SqliteStore": "flowkit.stores.sqlite:SqliteStore",
+    "Status": "flowkit.runs.model:Status",
+    "StoreBusy": "flowkit.errors:StoreBusy",
+    "StoreError": "flowkit.errors:StoreError",
+    "StoreVersionError": "flowkit.errors:StoreVersionError",
+    "SubscriberHas": "flowkit.conditions:SubscriberHas",
+    "SystemClock": "flowkit.engine.clock:SystemClock",
+    "Template": "flowkit.rendering.model:Template",
+    "Trigger": "flowkit.triggers.model:Trigger",
+    "TriggerType": "flowkit.triggers.model:TriggerType",
+    "UpdateProfile": "flowkit.workflows.model:UpdateProfile",
+    "UpdateSegments": "flowkit.workflows.model:UpdateSegments",
+    "ValueAtLeast": "flowkit.conditions:ValueAtLeast",
+    "VirtualClock": "flowkit.adapters.clock:VirtualClock",
+    "Wait": "flowkit.workflows.model:Wait",
+    "Workflow": "flowkit.workflows.model:Workflow",
+    "check": "flowkit.workflows.check:check",
+    "dump_event": "flowkit.event_documents:dump_event",
+    "dump_workflow": "flowkit.workflows.codec:dump",
+    "load_event": "flowkit.event_documents:load_event",
+    "load_events": "flowkit.event_documents:load_events",
+    "load_workflow": "flowkit.workflows.codec:load",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Load a name when it is first asked for (PEP 562)."""
+    home = _HOMES.get(name)
+    if home is None:
+        message = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(message)
+    module, _, attribute = home.partition(":")
+    value = getattr(import_module(module), attribute)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,255 @@
+"""The way of time: claim what is due, carry effects out, step until all is parked, commit.
+
+Runs are moved in *cohorts*: those of one version that stand in the same state go through one decision together, and
+part only where an outcome or a fact differs. What each run costs is then its message and its row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from time import monotonic
+from typing import Final
+
+from attrs import frozen
+
+from flowkit.engine.decisions import Decisions
+from flowkit.engine.drive import resolve
+from flowkit.engine.effects import Hands
+from flowkit.engine.hold import Hold
+from flowkit.engine.jobs import Job
+from flowkit.engine.parts import Parts
+from flowkit.events import NO_FACTS, to_micros
+from flowkit.ports import Changes, Claim, Move
+from flowkit.runs.effects import WOKEN, Asks, Effect, Outcome, Result, Settled
+from flowkit.runs.model import Entry, Kind, Run, State, Status
+from flowkit.runs.program import Program
+from flowkit.runs.step import Transition
+
+__all__ = ["Advanced", "advance"]
+
+_ROUNDS: Final = 64
+_REREADS: Final = 8
+_DEATHS: Final = 3
+
+
+@frozen
+class Advanced:
+    """What a worker did.
+
+    Attributes:
+        runs: Runs that were claimed and moved; one that came due twice counts twice.
+        done: Effects that took effect.
+        skipped: Effects that were decided against.
+        retrying: Attempts that failed and will be made again.
+        failed: Effects that failed for good, or whose outcome cannot be known.
+    """
+
+    runs: int = 0
+    done: int = 0
+    skipped: int = 0
+    retrying: int = 0
+    failed: int = 0
+
+    def __add__(self, other: Advanced) -> Advanced:
+        return Advanced(
+            self.runs + other.runs,
+            self.done + other.done,
+            self.skipped + other.skipped,
+            self.retrying + other.retrying,
+            self.failed + other.failed,
+        )
+
+
+async def advance(parts: Parts, now: datetime | None, limit: int | None) -> Advanced:
+    """Do everything that is due.
+
+    Args:
+        parts: The ports.
+        now: The instant up to which things are due; None asks the clock before each claim.
+        limit: The most runs to claim in all; None for no limit.
+    """
+    total = Advanced()
+    while limit is None or total.runs < limit:
+        at = to_micros(parts.clock.now() if now is None else now)
+        size = parts.batch if limit is None else min(parts.batch, limit - total.runs)
+        since = monotonic()
+        claim = await resolve("store.claim", parts.store.claim(at, limit=size, lease=parts.lease))
+        if claim is None:
+            break
+        total += await _Shift(parts, claim, Hold(parts.store, claim, parts.lease, since), at).work()
+    return total
+
+
+@frozen(eq=False)
+class _Cohort:
+    """Runs that have come the same way since they were claimed.
+
+    Attributes:
+        program: The version that they are pinned to.
+        runs: The runs as they were read.
+        state: Where they stand now.
+        due: When they want to go on now, in microseconds.
+        entries: The lines of the journal on the way.
+        trail: The outcomes on the way, which must not be lost.
+    """
+
+    program: Program
+    runs: Sequence[Run]
+    state: State
+    due: int | None
+    entries: tuple[Entry, ...] = ()
+    trail: tuple[Settled, ...] = ()
+
+    def after(self, transition: Transition, runs: Sequence[Run], settled: Settled | None = None) -> _Cohort:
+        trail = self.trail if settled is None else (*self.trail, settled)
+        entries = self.entries + transition.entries
+        return _Cohort(self.program, runs, transition.state, transition.due, entries, trail)
+
+
+class _Shift:
+    """One claim, from its first decision to its commit."""
+
+    def __init__(self, parts: Parts, claim: Claim, hold: Hold, now: int) -> None:
+        self._parts = parts
+        self._claim = claim
+        self._hold = hold
+        self._now = now
+        self._decisions = Decisions(now)
+        self._hands = Hands(parts, claim, hold)
+        self._results: dict[Result, int] = dict.fromkeys(Result, 0)
+
+    async def work(self) -> Advanced:
+        await self._parts.catalogue.refresh(self._claim.stamp)
+        if self._claim.deaths >= _DEATHS:
+            cohorts = [self._buried(run) for run in self._claim.runs]
+        else:
+            cohorts = await self._until_parked(self._gathered(self._claim.runs))
+        await self._commit(cohorts)
+        results = self._results
+        return Advanced(
+            len(self._claim.runs),
+            results[Result.DONE],
+            results[Result.SKIPPED],
+            results[Result.RETRY],
+            results[Result.FAILED] + results[Result.UNKNOWN],
+        )
+
+    def _gathered(self, runs: Iterable[Run]) -> list[_Cohort]:
+        together: dict[tuple[int, State], list[Run]] = {}
+        for run in runs:
+            key = (run.version, run.state)
+            members = together.get(key)
+            if members is None:
+                together[key] = [run]
+            else:
+                members.append(run)
+        program = self._parts.catalogue.program
+        return [
+            _Cohort(program(version), members, state, members[0].due)
+            for (version, state), members in together.items()
+        ]
+
+    def _buried(self, run: Run) -> _Cohort:
+        """Take a run out of the queue that killed every worker which held it alone."""
+        reason = f"{self._claim.deaths} workers died over this run"
+        entry = Entry(Kind.FAILED, run.state.node, None, {"reason": reason})
+        program = self._parts.catalogue.program(run.version)
+        return _Cohort(program, (run,), State(Status.FAILED, reason=reason), None, (entry,))
+
+    async def _until_parked(self, cohorts: Iterable[_Cohort]) -> list[_Cohort]:
+        """Move cohorts until nothing of them is due, or for as many rounds as one claim may take."""
+        moving: list[_Cohort] = []
+        for cohort in cohorts:
+            moving += [cohort] if cohort.state.pending else await self._woken(cohort)
+        parked: list[_Cohort] = []
+        for _ in range(_ROUNDS):
+            acting = []
+            for cohort in moving:
+                (acting if self._acts(cohort) else parked).append(cohort)
+            if not acting:
+                return parked
+            moving = await self._acted(acting)
+        return parked + moving
+
+    def _acts(self, cohort: _Cohort) -> bool:
+        return cohort.state.pending is not None and cohort.due is not None and cohort.due <= self._now
+
+    async def _woken(self, cohort: _Cohort) -> list[_Cohort]:
+        first = cohort.runs[0]
+        decided = self._decisions.of(cohort.program, first.id, cohort.state, WOKEN, cohort.due, None)
+        if isinstance(decided, Transition):
+            return [cohort.after(decided, cohort.runs)]
+        profiles = self._parts.profiles
+        ids = list(dict.fromkeys(run.subscriber_id for run in cohort.runs))
+        facts = {} if profiles is None else await resolve("profiles.facts", profiles.facts(ids, decided.needs))
+        parts = self._decisions.split(cohort.program, cohort.runs, cohort.state, WOKEN, facts)
+        return [cohort.after(transition, runs) for transition, runs in parts]
+
+    async def _acted(self, cohorts: Sequence[_Cohort]) -> list[_Cohort]:
+        """Carry out what the cohorts wait for, and settle it."""
+        jobs = [Job(cohort.program, _pending(cohort), cohort.runs) for cohort in cohorts]
+        await self._hands.carry_out(jobs)
+        moved: list[_Cohort] = []
+        for cohort, job in zip(cohorts, jobs, strict=True):
+            endings: dict[Outcome, list[Run]] = {}
+            for run, outcome in zip(job.runs, job.outcomes, strict=True):
+                if outcome is not None:  # None: the claim was lost before the call, and the run is another worker's.
+                    endings.setdefault(outcome, []).append(run)
+            for outcome, runs in endings.items():
+                self._results[outcome.result] += len(runs)
+                moved += await self._settled(cohort, Settled(job.effect, outcome), runs)
+        return moved
+
+    async def _settled(self, cohort: _Cohort, settled: Settled, runs: Sequence[Run]) -> list[_Cohort]:
+        decisions = self._decisions
+        first = decisions.of(cohort.program, runs[0].id, cohort.state, settled, cohort.due, None)
+        if isinstance(first, Asks):
+            profiles = self._parts.profiles
+            ids = list(dict.fromkeys(run.subscriber_id for run in runs))
+            facts = {} if profiles is None else await resolve("profiles.facts", profiles.facts(ids, first.needs))
+            parts = decisions.split(cohort.program, runs, cohort.state, settled, facts)
+            return [cohort.after(transition, members, settled) for transition, members in parts]
+        if not first.own:
+            return [cohort.after(first, runs, settled)]
+        return [
+            cohort.after(
+                decisions.informed(cohort.program, run.id, cohort.state, settled, cohort.due, NO_FACTS), (run,), settled
+            )
+            for run in runs
+        ]
+
+    async def _commit(self, cohorts: Sequence[_Cohort]) -> None:
+        """Write what was done; where others wrote meanwhile, apply it to what they left and write again."""
+        for _ in range(_REREADS):
+            if self._hold.lost:
+                return
+            moves = [Move(cohort.runs, cohort.state, cohort.due, cohort.entries) for cohort in cohorts]
+            changes = Changes(self._now, moves=moves, claim=self._claim, ends=True)
+            refused = await resolve("store.commit", self._parts.store.commit(changes))
+            if not refused.runs:
+                return
+            trails = {run.id: cohort.trail for cohort in cohorts for run in cohort.runs}
+            fresh = await resolve("store.read", self._parts.store.read(refused.runs))
+            again = [await self._reapplied(run, trails[run.id]) for run in fresh]
+            cohorts = await self._until_parked(cohort for some in again for cohort in some)
+        # The claim is left to lapse: its notes, with the outcomes in hand, go to whoever takes it over.
+
+    async def _reapplied(self, run: Run, trail: Sequence[Settled]) -> list[_Cohort]:
+        """Apply outcomes in hand to a run as others left it; one that fits no more is journaled as late."""
+        program = self._parts.catalogue.program(run.version)
+        cohorts = [_Cohort(program, (run,), run.state, run.due)]
+        for settled in trail:
+            [cohort] = cohorts
+            pending = cohort.state.pending
+            fits = pending is not None and pending.suffix == settled.effect.suffix
+            signal = Settled(pending, settled.outcome) if pending is not None and fits else settled
+            cohorts = await self._settled(cohort, signal, cohort.runs)
+        return cohorts
+
+
+def _pending(cohort: _Cohort) -> Effect:
+    if cohort.state.pending is None:
+        message = "a cohort that acts has an effect pending"
+        raise AssertionError(message)
+    return cohort.state.pending

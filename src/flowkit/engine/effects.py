@@ -1,0 +1,105 @@
+"""Who carries out which effect: mail by the sender, changes by the profiles, calls by the webhooks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final, TypeVar, assert_never
+
+from flowkit.engine.drive import resolve
+from flowkit.engine.hold import Hold
+from flowkit.engine.jobs import Job, named
+from flowkit.engine.mail import Mailer
+from flowkit.engine.parts import Parts
+from flowkit.ports import Claim, Maybe, ProfileChange, WebhookRequest
+from flowkit.runs.effects import Outcome, Result
+from flowkit.runs.model import Run
+from flowkit.workflows.model import CallWebhook, CheckEngagement, SendEmail, UpdateProfile, UpdateSegments, Wait
+
+__all__ = ["Hands"]
+
+_WINDOW: Final = 100
+_PROFILE_SECONDS: Final = 0.0
+Q = TypeVar("Q")
+
+
+class Hands:
+    """Carries out the effects of one claim."""
+
+    def __init__(self, parts: Parts, claim: Claim, hold: Hold) -> None:
+        self._parts = parts
+        self._hold = hold
+        self._mailer = None if parts.sender is None else Mailer(parts, claim, hold, parts.sender)
+
+    async def carry_out(self, jobs: Sequence[Job]) -> None:
+        """Carry jobs out; their outcomes say how they ended, and are None where the claim was lost before."""
+        mail: list[tuple[Job, SendEmail]] = []
+        for job in jobs:
+            operation = job.action.do
+            match operation:
+                case SendEmail():
+                    mail.append((job, operation))
+                case UpdateSegments() | UpdateProfile():
+                    await self._change(job, operation)
+                case CallWebhook():
+                    await self._call(job, operation)
+                case Wait() | CheckEngagement():
+                    message = f"{type(operation).__name__} is decided, never carried out"
+                    raise AssertionError(message)
+                case _:
+                    assert_never(operation)
+        if self._mailer is not None:
+            await self._mailer.send(mail)
+        else:
+            for job, _ in mail:
+                _fail(job, "no sender")
+
+    async def _change(self, job: Job, operation: UpdateSegments | UpdateProfile) -> None:
+        profiles = self._parts.profiles
+        if profiles is None:
+            _fail(job, "no profiles")
+            return
+        changes = [ProfileChange(run.id + job.effect.suffix, run.subscriber_id, operation) for run in job.runs]
+        await self._in_windows(job, "profiles.change", changes, profiles.change, _PROFILE_SECONDS)
+
+    async def _call(self, job: Job, operation: CallWebhook) -> None:
+        webhooks = self._parts.webhooks
+        if webhooks is None:
+            _fail(job, "no webhooks")
+            return
+        requests = [self._request(job, run, operation) for run in job.runs]
+        await self._in_windows(job, "webhooks.call", requests, webhooks.call, webhooks.timeout.total_seconds())
+
+    def _request(self, job: Job, run: Run, operation: CallWebhook) -> WebhookRequest:
+        body = {
+            **operation.body,
+            "subscriber_id": run.subscriber_id,
+            "workflow_id": run.workflow_id,
+            "run_id": run.id,
+            "node": job.effect.node,
+            "action": job.effect.action_id,
+        }
+        key = run.id + job.effect.suffix
+        return WebhookRequest(key, operation.url, operation.method, operation.headers, body)
+
+    async def _in_windows(
+        self, job: Job, port: str, items: Sequence[Q], call: Callable[[Sequence[Q]], Maybe[Sequence[Outcome]]], timeout: float
+    ) -> None:
+        """Call a port that honours keys, a window at a time; one that raises is called again later under the same keys."""
+        for start in range(0, len(items), _WINDOW):
+            window = items[start : start + _WINDOW]
+            if not await self._hold.secure(timeout):
+                return
+            try:
+                outcomes: Sequence[Outcome] = await resolve(port, call(window))
+                if len(outcomes) != len(window):
+                    message = f"{port} gave {len(outcomes)} outcomes for {len(window)} items"
+                    raise ValueError(message)  # noqa: TRY301 - a wrong answer is handled as no answer
+            except Exception as error:  # noqa: BLE001 - whatever a host's port raises, its keys make a retry safe
+                outcomes = [Outcome(Result.RETRY, f"in doubt after {named(error)}")] * len(window)
+            job.outcomes[start : start + len(window)] = outcomes
+
+
+def _fail(job: Job, reason: str) -> None:
+    job.outcomes[:] = [Outcome(Result.FAILED, reason)] * len(job.runs)
+
+

@@ -1,0 +1,49 @@
+"""How a worker knows that what it claimed is still its own."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from time import monotonic
+
+from flowkit.engine.drive import resolve
+from flowkit.ports import Claim, Store
+
+__all__ = ["Hold"]
+
+
+class Hold:
+    """A claim and the worker's own measure of its lease.
+
+    Args:
+        store: Whose claim it is.
+        claim: The claim.
+        lease: For how long it is held.
+        since: When it was asked for, in seconds of ``time.monotonic``: before the store set the lease, never after.
+
+    Attributes:
+        lost: Whether the store has said that the claim is no longer held; nothing more may be called or written then.
+    """
+
+    def __init__(self, store: Store, claim: Claim, lease: timedelta, since: float) -> None:
+        self._store = store
+        self._claim = claim
+        self._lease = lease
+        self._until = since + lease.total_seconds()
+        self.lost = False
+
+    def lasts(self, seconds: float) -> bool:
+        """Whether the claim is held for that long from now, so that a call of that length may begin."""
+        return not self.lost and monotonic() + seconds < self._until
+
+    async def secure(self, seconds: float) -> bool:
+        """Make sure that the claim is held for that long from now, extending it where it is not; False where it is lost."""
+        if self.lasts(seconds):
+            return True
+        if self.lost:
+            return False
+        since = monotonic()
+        if await resolve("store.extend", self._store.extend(self._claim, self._lease)):
+            self._until = since + self._lease.total_seconds()
+            return True
+        self.lost = True
+        return False

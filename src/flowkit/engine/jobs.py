@@ -1,0 +1,99 @@
+"""One kind of effect for many runs, and the outcomes that came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from attrs import Factory, frozen
+
+from flowkit.engine.drive import resolve
+from flowkit.ports import Claim, InDoubt, Lookup
+from flowkit.runs.effects import Effect, Outcome, Result
+from flowkit.runs.model import Run
+from flowkit.runs.program import Program
+from flowkit.workflows.model import Action
+
+__all__ = ["Job", "doubtful_outcome", "inherited", "named"]
+
+_DEATHS: Final = 3
+
+
+@frozen(eq=False)
+class Job:
+    """The same effect of many runs.
+
+    Attributes:
+        program: The version that the runs are pinned to.
+        effect: What is to be carried out.
+        runs: For whom.
+        outcomes: How it ended for each run, in their order; None until it has, and where the claim was lost before.
+    """
+
+    program: Program
+    effect: Effect
+    runs: Sequence[Run]
+    outcomes: list[Outcome | None] = Factory(lambda self: [None] * len(self.runs), takes_self=True)
+
+    @property
+    def action(self) -> Action:
+        """The action that the effect stands for."""
+        return self.program.node(self.effect.node).actions[self.effect.action]
+
+    def open(self) -> list[int]:
+        """Give the indices of the runs that have no outcome yet."""
+        return [index for index, outcome in enumerate(self.outcomes) if outcome is None]
+
+
+async def inherited(job: Job, claim: Claim, receiver: object, policy: InDoubt) -> None:
+    """Settle what a dead worker had begun: by its own notes, by asking the receiver, or by policy.
+
+    Args:
+        job: The effects; those that need not be called again get their outcome.
+        claim: The claim with the dead worker's notes.
+        receiver: The port that the dead worker had called.
+        policy: What to do where nobody knows.
+    """
+    if not claim.settled and not claim.doubtful:
+        return
+    doubtful = []
+    for index, run in enumerate(job.runs):
+        key = run.id + job.effect.suffix
+        if key in claim.settled:
+            job.outcomes[index] = claim.settled[key]
+        elif claim.doubtful.get(key, 0) >= _DEATHS:
+            reason = f"{claim.doubtful[key]} workers died in this call"
+            job.outcomes[index] = Outcome(Result.UNKNOWN, reason)
+        elif key in claim.doubtful:
+            doubtful.append((index, key))
+    if not doubtful:
+        return
+    found = await _look_up(receiver, [key for _, key in doubtful])
+    for index, key in doubtful:
+        outcome = found.get(key)
+        if outcome is None and policy is InDoubt.ASSUME_SENT:
+            outcome = Outcome(Result.DONE, "assumed sent")
+        # A receiver that never saw the key says so with RETRY: it is then called now.
+        if outcome is not None and outcome.result is not Result.RETRY:
+            job.outcomes[index] = outcome
+
+
+async def doubtful_outcome(receiver: object, policy: InDoubt, key: str, error: Exception) -> Outcome:
+    """Decide what to make of a call that ended in an exception: ask the receiver, else follow the policy."""
+    found = await _look_up(receiver, [key])
+    if key in found:
+        return found[key]
+    if policy is InDoubt.ASSUME_SENT:
+        return Outcome(Result.DONE, f"assumed sent after {named(error)}")
+    return Outcome(Result.RETRY, f"in doubt after {named(error)}")
+
+
+async def _look_up(receiver: object, keys: Sequence[str]) -> Mapping[str, Outcome]:
+    if isinstance(receiver, Lookup):
+        return await resolve("sender.lookup", receiver.lookup(keys))
+    return {}
+
+
+def named(error: Exception) -> str:
+    """Name an error without its text, which may hold an address."""
+    return type(error).__name__

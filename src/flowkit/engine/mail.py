@@ -1,0 +1,219 @@
+"""How messages are made and handed over: one a call and noted, or in windows under keys that the receiver honours."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, TypeAlias
+
+from attrs import frozen
+
+from flowkit.engine.drive import resolve
+from flowkit.engine.hold import Hold
+from flowkit.engine.jobs import Job, doubtful_outcome, inherited, named
+from flowkit.engine.parts import Parts
+from flowkit.events import NO_FACTS, NO_NEEDS, Needs
+from flowkit.ports import Claim, Sender
+from flowkit.rendering.engine import CompiledSubject, CompiledTemplate, compile_subject, context
+from flowkit.rendering.model import MessageAborted, OutgoingMessage, TemplateError
+from flowkit.runs.effects import Outcome, Result
+from flowkit.runs.model import Run
+from flowkit.workflows.model import SendEmail
+
+__all__ = ["Mailer"]
+
+_WINDOW: Final = 100
+_ADDRESS: Final = "email"
+_NOTHING: Final[Mapping[str, Any]] = {}
+_encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=str).encode
+
+_Ready: TypeAlias = tuple[OutgoingMessage, Job, int]
+"""A message, and where its outcome goes."""
+
+
+@frozen(eq=False)
+class _Letter:
+    """What the messages of one job have in common."""
+
+    operation: SendEmail
+    template: CompiledTemplate | None
+    subject: CompiledSubject | None
+    metadata: Mapping[str, Any]
+    needs: Needs
+    addressed: bool
+
+
+class Mailer:
+    """Hands the messages of one claim over."""
+
+    def __init__(self, parts: Parts, claim: Claim, hold: Hold, sender: Sender) -> None:
+        self._parts = parts
+        self._claim = claim
+        self._hold = hold
+        self._sender = sender
+        self._timeout = sender.timeout.total_seconds()
+        self._keyed = sender.key_window is not None
+
+    async def send(self, jobs: Sequence[tuple[Job, SendEmail]]) -> None:
+        """Carry out sends; each job's outcomes say how they ended."""
+        ready: list[_Ready] = []
+        for job, operation in jobs:
+            await inherited(job, self._claim, self._sender, self._sender.in_doubt)
+            letter = await self._letter(job, operation)
+            if isinstance(letter, Outcome):
+                for index in job.open():
+                    job.outcomes[index] = letter
+            else:
+                ready += await self._made(job, letter)
+        if self._keyed:
+            await self._in_windows(ready)
+        elif ready:
+            await self._one_by_one(ready)
+
+    # -- making -------------------------------------------------------------------------------------------------------
+
+    async def _letter(self, job: Job, operation: SendEmail) -> _Letter | Outcome:
+        template: CompiledTemplate | None = None
+        subject: CompiledSubject | None = None
+        needs = self._sender.needs
+        if self._parts.templates is not None:
+            found = await self._parts.catalogue.template(job.program.version, operation.template_id)
+            if found is None:
+                return Outcome(Result.FAILED, f"unknown template {operation.template_id}")
+            try:
+                if operation.subject is not None:
+                    subject = compile_subject(operation.subject)
+            except TemplateError as error:
+                found = error
+            if isinstance(found, TemplateError):
+                return Outcome(Result.FAILED, f"template {operation.template_id}: {found}")
+            template = found
+            read = template.variables if subject is None else template.variables | subject.variables
+            needs |= Needs(attributes=read)
+        metadata = {
+            **operation.parameters,
+            "workflow_id": job.program.workflow_id,
+            "version": job.program.version,
+            "node": job.effect.node,
+            "action": job.effect.action_id,
+            "campaign_type": operation.parameters.get("campaign_type", "automation"),
+        }
+        return _Letter(operation, template, subject, metadata, needs, _ADDRESS in self._sender.needs.attributes)
+
+    async def _made(self, job: Job, letter: _Letter) -> list[_Ready]:
+        """Make a message for each run that has no outcome yet; a run that cannot have one gets its outcome."""
+        suffix = job.effect.suffix
+        operation, metadata = letter.operation, letter.metadata
+        if letter.template is None and letter.needs == NO_NEEDS:
+            template_id, subject = operation.template_id, operation.subject
+            return [
+                (
+                    OutgoingMessage(
+                        run.id + suffix, run.subscriber_id, template_id, None, subject, None, None, _NOTHING, metadata
+                    ),
+                    job,
+                    index,
+                )
+                for index, run in enumerate(job.runs)
+                if job.outcomes[index] is None
+            ]
+        ready: list[_Ready] = []
+        attributes = await self._attributes(job, letter.needs)
+        for index in job.open():
+            run = job.runs[index]
+            made = self._message(letter, run, run.id + suffix, attributes.get(index))
+            if isinstance(made, Outcome):
+                job.outcomes[index] = made
+            else:
+                ready.append((made, job, index))
+        return ready
+
+    async def _attributes(self, job: Job, needs: Needs) -> Mapping[int, Mapping[str, Any]]:
+        """Read the attributes that the messages are made from, frozen where a retry must be the same message."""
+        if self._parts.profiles is None:
+            return {}
+        wanted = job.open()
+        ids = list(dict.fromkeys(job.runs[index].subscriber_id for index in wanted))
+        facts = await resolve("profiles.facts", self._parts.profiles.facts(ids, needs))
+        known = {index: facts[job.runs[index].subscriber_id] for index in wanted if job.runs[index].subscriber_id in facts}
+        if not self._keyed:
+            return {index: found.attributes for index, found in known.items()}
+        keys = {index: job.runs[index].id + job.effect.suffix for index in known}
+        inputs = {keys[index]: _encode(dict(found.attributes)) for index, found in known.items()}
+        kept = await resolve("store.freeze", self._parts.store.freeze(self._claim, inputs))
+        return {index: json.loads(kept[key]) for index, key in keys.items()}
+
+    def _message(
+        self, letter: _Letter, run: Run, key: str, attributes: Mapping[str, Any] | None
+    ) -> OutgoingMessage | Outcome:
+        if attributes is None:
+            if self._parts.profiles is not None:
+                return Outcome(Result.SKIPPED, "unknown_subscriber")
+            attributes = NO_FACTS.attributes
+        to = attributes.get(_ADDRESS)
+        if letter.addressed and (not isinstance(to, str) or not to):
+            return Outcome(Result.SKIPPED, "no_address")
+        operation = letter.operation
+        if letter.template is None:
+            return OutgoingMessage(
+                key, run.subscriber_id, operation.template_id, to, operation.subject, None, None, attributes, letter.metadata
+            )
+        values = context(attributes, run.event)
+        try:
+            subject = None if letter.subject is None else letter.subject.render(values)
+            rendered = letter.template.render(values, subject=subject)
+        except MessageAborted as aborted:
+            return Outcome(Result.SKIPPED, str(aborted))
+        return OutgoingMessage(
+            key,
+            run.subscriber_id,
+            operation.template_id,
+            to,
+            rendered.subject,
+            rendered.html,
+            rendered.text,
+            attributes,
+            letter.metadata,
+        )
+
+    # -- handing over -------------------------------------------------------------------------------------------------
+
+    async def _one_by_one(self, ready: Sequence[_Ready]) -> None:
+        """Call with one message at a time, and note each call before and after it."""
+        hold, timeout, send = self._hold, self._timeout, self._sender.send
+        attempts = await resolve("store.attempts", self._parts.store.attempts(self._claim))
+        for message, job, index in ready:
+            if not hold.lasts(timeout) and not await hold.secure(timeout):
+                break
+            begun = attempts.begin(message.key)
+            if begun is not None:
+                await resolve("attempts.begin", begun)
+            try:
+                outcomes = send((message,))
+                if type(outcomes) is not list:
+                    outcomes = await resolve("sender.send", outcomes)
+                (outcome,) = outcomes
+            except Exception as error:  # noqa: BLE001 - whatever a host's sender raises, only this message is in doubt
+                outcome = await doubtful_outcome(self._sender, self._sender.in_doubt, message.key, error)
+            job.outcomes[index] = outcome
+            noted = attempts.settle(message.key, outcome)
+            if noted is not None:
+                await resolve("attempts.settle", noted)
+        flushed = attempts.flush()
+        if flushed is not None:
+            await resolve("attempts.flush", flushed)
+
+    async def _in_windows(self, ready: Sequence[_Ready]) -> None:
+        """Call with up to a hundred messages; a window that ends in an exception is tried again under the same keys."""
+        for start in range(0, len(ready), _WINDOW):
+            window = ready[start : start + _WINDOW]
+            if not await self._hold.secure(self._timeout):
+                return
+            messages = [message for message, _, _ in window]
+            try:
+                outcomes = await resolve("sender.send", self._sender.send(messages))
+                pairs = list(zip(window, outcomes, strict=True))
+            except Exception as error:  # noqa: BLE001 - whatever a host's sender raises, its keys make a retry safe
+                pairs = [(one, Outcome(Result.RETRY, f"in doubt after {named(error)}")) for one in window]
+            for (_, job, index), outcome in pairs:
+                job.outcomes[index] = outcome

@@ -1,0 +1,64 @@
+"""The ports of one engine, put together."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Final
+
+from attrs import field, frozen
+
+from flowkit.engine.catalogue import Catalogue
+from flowkit.errors import ConfigurationError
+from flowkit.ports import Clock, Profiles, Sender, Store, Templates, Webhooks
+
+__all__ = ["DEFAULT_BATCH", "DEFAULT_LEASE", "Parts"]
+
+DEFAULT_BATCH: Final = 500
+DEFAULT_LEASE: Final = timedelta(minutes=5)
+_NO_TIME: Final = timedelta()
+
+
+@frozen(eq=False)
+class Parts:
+    """What an engine works with.
+
+    Attributes:
+        store: Keeps everything.
+        clock: Tells the time that rules run on.
+        sender: Hands messages over; None where no workflow sends.
+        profiles: Knows the subscribers; None where no workflow asks.
+        templates: Gives templates when a workflow is published; None where the mail service renders for itself.
+        webhooks: Calls HTTP end points; None where no workflow does.
+        lease: For how long a worker holds what it claimed, unless it goes on holding it.
+        batch: The most runs that a worker claims at once.
+        catalogue: What is published.
+    """
+
+    store: Store
+    clock: Clock
+    sender: Sender | None
+    profiles: Profiles | None
+    templates: Templates | None
+    webhooks: Webhooks | None
+    lease: timedelta
+    batch: int
+    catalogue: Catalogue = field(init=False)
+
+    @catalogue.default
+    def _read_anew(self) -> Catalogue:
+        return Catalogue(self.store)
+
+    def __attrs_post_init__(self) -> None:
+        if self.lease <= _NO_TIME:
+            message = "lease must be a positive time"
+            raise ConfigurationError(message)
+        if self.batch < 1:
+            message = "batch must be at least 1"
+            raise ConfigurationError(message)
+        for name, port in (("sender", self.sender), ("webhooks", self.webhooks)):
+            if port is not None and port.timeout * 2 >= self.lease:
+                message = (
+                    f"{name}.timeout is {port.timeout}, but must be less than half of the lease ({self.lease}): "
+                    f"give a shorter timeout or a longer lease"
+                )
+                raise ConfigurationError(message)

@@ -1,0 +1,104 @@
+"""How states, entries and outcomes are written into a store: compact JSON, frozen by golden tests, since rows outlive code."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import Any, Final
+
+from flowkit.runs.effects import Effect, Outcome, Result
+from flowkit.runs.model import Entry, Kind, State, Status, Waiting
+
+__all__ = [
+    "STATUS_CODES",
+    "read_entries",
+    "read_outcome",
+    "read_state",
+    "write_entries",
+    "write_outcome",
+    "write_state",
+]
+
+_encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=str).encode
+_MICROSECOND: Final = timedelta(microseconds=1)
+
+STATUS_CODES: Final = {
+    Status.ACTIVE: 0,
+    Status.PAUSED: 1,
+    Status.COMPLETED: 2,
+    Status.EXITED: 3,
+    Status.FAILED: 4,
+}
+"""A status as a number, in which the living ones come first: a store's index holds those below 2."""
+
+_STATUSES: Final = {code: status for status, code in STATUS_CODES.items()}
+
+
+def write_state(state: State) -> str:
+    """Write a state as ``[status, node, action, pending, waiting, visits, counts, reason]`` without its empty tail."""
+    pending = state.pending
+    row: list[Any] = [
+        STATUS_CODES[state.status],
+        state.node,
+        state.action,
+        None
+        if pending is None
+        else [pending.node, pending.visit, pending.action, pending.action_id, pending.attempt],
+        None if state.waiting is None else state.waiting.value,
+        dict(state.visits) or None,
+        dict(state.counts) or None,
+        state.reason or None,
+    ]
+    while len(row) > 1 and not row[-1]:
+        row.pop()
+    return _encode(row)
+
+
+def read_state(text: str) -> State:
+    """Read what ``write_state`` wrote."""
+    row: list[Any] = json.loads(text)
+    row += [None] * (8 - len(row))
+    status, node, action, pending, waiting, visits, counts, reason = row
+    return State(
+        _STATUSES[status],
+        node,
+        action or 0,
+        pending=None if pending is None else Effect(*pending),
+        waiting=None if waiting is None else Waiting(waiting),
+        visits=tuple((visits or {}).items()),
+        counts=tuple((counts or {}).items()),
+        reason=reason or "",
+    )
+
+
+def write_entries(entries: tuple[Entry, ...]) -> str:
+    """Write the entries of one step as ``[[kind, node, action, data], ...]``, each without its empty tail."""
+    rows = []
+    for entry in entries:
+        row: list[Any] = [entry.kind.value, entry.node, entry.action, dict(entry.data)]
+        while not row[-1]:
+            row.pop()
+        rows.append(row)
+    return _encode(rows)
+
+
+def read_entries(text: str) -> tuple[Entry, ...]:
+    """Read what ``write_entries`` wrote."""
+    entries = []
+    for row in json.loads(text):
+        kind, node, action, data = row + [None] * (4 - len(row))
+        entries.append(Entry(Kind(kind), node, action, data or {}))
+    return tuple(entries)
+
+
+def write_outcome(outcome: Outcome) -> list[Any]:
+    """Write an outcome as ``[result, reason, retry_after in microseconds, reference]``."""
+    pause = None if outcome.retry_after is None else outcome.retry_after // _MICROSECOND
+    return [outcome.result.value, outcome.reason, pause, outcome.reference]
+
+
+def read_outcome(row: list[Any]) -> Outcome:
+    """Read what ``write_outcome`` wrote."""
+    result, reason, pause, reference = row
+    retry_after = None if pause is None else timedelta(microseconds=pause)
+    return Outcome(Result(result), reason, retry_after=retry_after, reference=reference)

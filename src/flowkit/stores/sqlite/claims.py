@@ -1,0 +1,82 @@
+"""Claims: who holds which runs, and what becomes of those whose holder died."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Mapping
+from secrets import token_hex
+from typing import Any, Final, NamedTuple
+
+from flowkit.runs.effects import Outcome
+from flowkit.stores.rows import read_outcome, write_outcome
+from flowkit.stores.sqlite import schema as sql
+from flowkit.stores.sqlite.notes import NoteFile, read_notes, remove_notes
+
+__all__ = ["Taken", "take_due", "take_lapsed"]
+
+_encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
+class Taken(NamedTuple):
+    """A claim as it was written: its rows are those of ``schema.RUN``."""
+
+    token: str
+    rows: list[Any]
+    settled: Mapping[str, Outcome]
+    doubtful: Mapping[str, int]
+    deaths: int
+
+
+def take_due(cursor: sqlite3.Cursor, now: int, limit: int, until: float, notes: NoteFile) -> Taken | None:
+    """Claim runs that are due and that nobody holds."""
+    rows = cursor.execute(sql.DUE, (now, limit)).fetchall()
+    if not rows:
+        return None
+    token = token_hex(8)
+    cursor.execute(sql.CLAIM, (token, until, _encode([row[0] for row in rows]), notes.path, "{}", 0))
+    return Taken(token, rows, {}, {}, 0)
+
+
+def take_lapsed(cursor: sqlite3.Cursor, clock: float, until: float, notes: NoteFile) -> Taken | None:
+    """Take over a claim whose lease is over, together with the notes of the worker that held it.
+
+    A call that was begun and not ended counts as a death against its key. Where none was begun, the first death takes the
+    claim over whole; from the second on its runs are taken one at a time, until the one that kills is alone.
+    """
+    row = cursor.execute(sql.ANY_LAPSED, (clock,)).fetchone()
+    if row is None:
+        return None
+    old, handles, path, inherited, deaths, released = row
+    runs: list[int] = json.loads(handles)
+    settled, begun = read_notes(path, old)
+    known: dict[str, Any] = json.loads(inherited)
+    known.update({key: write_outcome(outcome) for key, outcome in settled.items()})
+    for key in begun:
+        earlier = known.get(key)
+        known[key] = 1 + (earlier if isinstance(earlier, int) else 0)
+    token = token_hex(8)
+    rest: list[int] = []
+    if not released and not begun:
+        if len(runs) > 1 and deaths:
+            runs, rest, deaths = runs[:1], runs[1:], 0
+        else:
+            deaths += 1
+    kept = _encode(known)
+    if rest:
+        cursor.execute(
+            "UPDATE flowkit_claim SET runs = ?, inherited = ? WHERE token = ?", (_encode(rest), kept, old)
+        )
+    else:
+        cursor.execute("DELETE FROM flowkit_claim WHERE token = ?", (old,))
+    cursor.execute(sql.CLAIM, (token, until, _encode(runs), notes.path, kept, deaths))
+    rows = cursor.execute(sql.THESE, (_encode(runs),)).fetchall()
+    if path != notes.path:
+        remove_notes(path)
+    return Taken(
+        token,
+        rows,
+        {key: read_outcome(told) for key, told in known.items() if isinstance(told, list)},
+        {key: told for key, told in known.items() if isinstance(told, int)},
+        deaths,
+    )

@@ -1,0 +1,107 @@
+"""The tables of the SQLite store, and the statements that they are written with."""
+
+from __future__ import annotations
+
+from typing import Final
+
+SCHEMA_VERSION: Final = 1
+
+TABLES: Final = (
+    # Small facts about the store itself: its schema, and the stamp that changes with every publication.
+    "CREATE TABLE flowkit_meta(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE flowkit_workflow(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE)",
+    "CREATE TABLE flowkit_edition(number INTEGER PRIMARY KEY, workflow INTEGER NOT NULL, hash TEXT NOT NULL,"
+    " document TEXT NOT NULL, templates TEXT NOT NULL, live INTEGER NOT NULL, UNIQUE(workflow, hash))",
+    "CREATE TABLE flowkit_source(hash TEXT PRIMARY KEY, content TEXT NOT NULL) WITHOUT ROWID",
+    # A text that many rows share, such as the state of all who wait at one node, is written once.
+    "CREATE TABLE flowkit_phrase(id INTEGER PRIMARY KEY, text TEXT NOT NULL)",
+    "CREATE TABLE flowkit_subscriber(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE)",
+    "CREATE TABLE flowkit_seen(subscriber INTEGER NOT NULL, event TEXT NOT NULL, at INTEGER NOT NULL,"
+    " PRIMARY KEY(subscriber, event)) WITHOUT ROWID",
+    "CREATE TABLE flowkit_ledger(subscriber INTEGER NOT NULL, workflow INTEGER NOT NULL, entries INTEGER NOT NULL,"
+    " last_entry INTEGER, sequence INTEGER NOT NULL, PRIMARY KEY(subscriber, workflow)) WITHOUT ROWID",
+    # state: the id of a phrase, or the text itself. due: microseconds since 1970; NULL where the run wants nothing.
+    "CREATE TABLE flowkit_run(id INTEGER PRIMARY KEY, status INTEGER NOT NULL, state NOT NULL, due INTEGER,"
+    " sequence INTEGER NOT NULL, subscriber INTEGER NOT NULL, version INTEGER NOT NULL, entered INTEGER NOT NULL,"
+    " key BLOB NOT NULL, origin TEXT NOT NULL)",
+    "CREATE INDEX flowkit_run_due ON flowkit_run(due) WHERE due IS NOT NULL",
+    "CREATE INDEX flowkit_run_living ON flowkit_run(subscriber) WHERE status < 2",
+    # A claim is one row, whatever it holds: to claim, to extend and to give back cost the same for one run or a thousand.
+    "CREATE TABLE flowkit_claim(token TEXT PRIMARY KEY, until REAL NOT NULL, runs TEXT NOT NULL, notes TEXT NOT NULL,"
+    " inherited TEXT NOT NULL, deaths INTEGER NOT NULL, released INTEGER NOT NULL)",
+    "CREATE TABLE flowkit_frozen(run INTEGER NOT NULL, key TEXT NOT NULL, inputs TEXT NOT NULL,"
+    " PRIMARY KEY(run, key)) WITHOUT ROWID",
+    # The journal: a row is what one step wrote. about: the workflow of an entry that belongs to no run.
+    "CREATE TABLE flowkit_journal(id INTEGER PRIMARY KEY, subscriber INTEGER NOT NULL, run INTEGER, at INTEGER NOT NULL,"
+    " body NOT NULL, about INTEGER)",
+    "CREATE INDEX flowkit_journal_subscriber ON flowkit_journal(subscriber)",
+    f"INSERT INTO flowkit_meta(name, value) VALUES('schema', {SCHEMA_VERSION}), ('stamp', 0)",
+)
+
+STAMP: Final = "SELECT value FROM flowkit_meta WHERE name = 'stamp'"
+TOUCH: Final = "UPDATE flowkit_meta SET value = value WHERE name = 'stamp'"
+
+RUN: Final = (
+    "SELECT r.id, r.key, s.name, r.version, r.entered, r.origin, r.state, r.due, r.sequence"
+    " FROM flowkit_run r JOIN flowkit_subscriber s ON s.id = r.subscriber"
+)
+ANY_DUE: Final = "SELECT 1 FROM flowkit_run WHERE due <= ? LIMIT 1"
+ANY_LAPSED: Final = "SELECT token, runs, notes, inherited, deaths, released FROM flowkit_claim WHERE until <= ? LIMIT 1"
+DUE: Final = (
+    f"{RUN} WHERE r.due <= ?"
+    " AND r.id NOT IN (SELECT held.value FROM flowkit_claim, json_each(flowkit_claim.runs) held)"
+    " ORDER BY r.due, r.id LIMIT ?"
+)
+CLAIM: Final = (
+    "INSERT INTO flowkit_claim(token, until, runs, notes, inherited, deaths, released) VALUES(?, ?, ?, ?, ?, ?, 0)"
+)
+THESE: Final = f"{RUN} WHERE r.id IN (SELECT value FROM json_each(?)) ORDER BY r.due, r.id"
+
+KNOWN: Final = "SELECT name, id FROM flowkit_subscriber WHERE name IN (SELECT value FROM json_each(?))"
+SEEN: Final = (
+    "SELECT subscriber, event FROM flowkit_seen"
+    " WHERE (subscriber, event) IN (SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?))"
+)
+LEDGERS: Final = (
+    "SELECT subscriber, workflow, entries, last_entry, sequence FROM flowkit_ledger"
+    " WHERE subscriber IN (SELECT value FROM json_each(?))"
+)
+LIVING: Final = f"{RUN} WHERE r.subscriber IN (SELECT value FROM json_each(?)) AND r.status < 2 ORDER BY r.id"
+
+NEW_SUBSCRIBER: Final = "INSERT INTO flowkit_subscriber(id, name) VALUES(?, ?)"
+NEW_SEEN: Final = "INSERT INTO flowkit_seen(subscriber, event, at) VALUES(?, ?, ?)"
+NEW_LEDGER: Final = (
+    "INSERT INTO flowkit_ledger(subscriber, workflow, entries, last_entry, sequence) VALUES(?, ?, ?, ?, 1)"
+)
+NEXT_LEDGER: Final = (
+    "UPDATE flowkit_ledger SET entries = ?, last_entry = ?, sequence = sequence + 1"
+    " WHERE subscriber = ? AND workflow = ? AND sequence = ?"
+)
+NEW_RUN: Final = (
+    "INSERT INTO flowkit_run(id, status, state, due, sequence, subscriber, version, entered, key, origin)"
+    " VALUES(?, ?, ?, ?, 1, ?, ?, ?, ?, ?)"
+)
+MOVE: Final = (
+    "UPDATE flowkit_run SET status = ?, state = ?, due = ?, sequence = sequence + 1"
+    " WHERE id IN (SELECT value FROM json_each(?)) AND sequence = ?"
+)
+MOVE_ONE: Final = (
+    "UPDATE flowkit_run SET status = ?, state = ?, due = ?, sequence = sequence + 1 WHERE id = ? AND sequence = ?"
+)
+WRITE: Final = "INSERT INTO flowkit_journal(subscriber, run, at, body, about) VALUES(?, ?, ?, ?, ?)"
+WRITE_ALIKE: Final = (
+    "INSERT INTO flowkit_journal(subscriber, run, at, body)"
+    " SELECT subscriber, id, ?, ? FROM flowkit_run WHERE id IN (SELECT value FROM json_each(?))"
+)
+WRITE_ONE: Final = (
+    "INSERT INTO flowkit_journal(subscriber, run, at, body) SELECT subscriber, id, ?, ? FROM flowkit_run WHERE id = ?"
+)
+THAW: Final = "DELETE FROM flowkit_frozen WHERE run IN (SELECT value FROM json_each(?))"
+
+LINES: Final = (
+    "SELECT j.id, j.at, s.name, w.name, r.key, j.body FROM flowkit_journal j"
+    " JOIN flowkit_subscriber s ON s.id = j.subscriber"
+    " LEFT JOIN flowkit_run r ON r.id = j.run"
+    " LEFT JOIN flowkit_edition e ON e.number = r.version"
+    " JOIN flowkit_workflow w ON w.id = coalesce(j.about, e.workflow)"
+)

@@ -1,0 +1,479 @@
+"""The store: everything in one SQLite file in WAL mode, written by one transaction a batch.
+
+With ``synchronous="FULL"``, the default, what was committed survives the loss of power. With ``"NORMAL"`` it survives the
+death of the process; the last commits before a loss of power may be lost, together, and the file stays sound.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import timedelta
+from os import PathLike, fspath
+from secrets import token_hex
+from threading import RLock
+from time import time
+from typing import Any, Final, Literal, Self
+
+from attrs import evolve
+
+from flowkit.errors import ConfigurationError, StoreError, StoreVersionError, UnknownRun
+from flowkit.events import from_micros
+from flowkit.ports import NOTHING_REFUSED, Changes, Claim, Edition, Ledger, Recall, Recalled, Refused
+from flowkit.runs.model import Line, Run, State
+from flowkit.stores.phrases import Phrases
+from flowkit.stores.rows import read_entries, read_state
+from flowkit.stores.sqlite import schema as sql
+from flowkit.stores.sqlite.claims import take_due, take_lapsed
+from flowkit.stores.sqlite.notes import NoteFile
+from flowkit.stores.sqlite.session import Session, translated
+from flowkit.stores.sqlite.write import Stale, Writer, stale
+
+__all__ = ["SqliteStore"]
+
+_MEMORY: Final = ":memory:"
+_STATES_KEPT: Final = 20_000
+_encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
+class _Shared:
+    """What every session of one store shares: nothing in it is changed by a transaction before its commit."""
+
+    def __init__(self, path: str, clock: Callable[[], float]) -> None:
+        self.path = path
+        self.clock = clock
+        self.lock = RLock()
+        self.phrases = Phrases()
+        self.states: dict[int | str, State] = {}
+        self.workflows: dict[str, int] = {}
+        self.names: dict[int, str] = {}
+        self.workflow_of: dict[int, str] = {}
+        self.notes: dict[str, NoteFile] = {}
+        self.idle: list[NoteFile] = []
+        self.files = 0
+
+
+class SqliteStore:
+    """Keeps everything in one SQLite file; safe for several threads and several processes on one machine.
+
+    Args:
+        path: The file; made where it is not there. A host's own database may be given: the tables begin with ``flowkit_``.
+        synchronous: ``FULL`` or ``NORMAL``: whether a commit survives the loss of power, or of the process only.
+        timeout: For how long to wait for a lock, before ``StoreBusy``.
+        lease_clock: The clock that leases run on, in seconds; processes that share the file must share it.
+
+    Raises:
+        StoreVersionError: The file was written by a later version of flowkit.
+    """
+
+    def __init__(
+        self,
+        path: str | PathLike[str],
+        *,
+        synchronous: Literal["FULL", "NORMAL"] = "FULL",
+        timeout: timedelta = timedelta(seconds=5),
+        lease_clock: Callable[[], float] = time,
+    ) -> None:
+        if synchronous not in ("FULL", "NORMAL"):
+            message = f"synchronous must be FULL or NORMAL, not {synchronous!r}"
+            raise ConfigurationError(message)
+        self._shared = _Shared(fspath(path), lease_clock)
+        with translated(joined=False):
+            connection = sqlite3.connect(
+                self._shared.path, timeout=timeout.total_seconds(), isolation_level=None, check_same_thread=False
+            )
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute(f"PRAGMA synchronous = {synchronous}")
+            connection.execute("PRAGMA cache_size = -4000")
+        self._session = Session(connection, joined=False)
+        try:
+            self._prepare()
+        except BaseException:
+            connection.close()
+            raise
+
+    def _prepare(self) -> None:
+        """Make the tables where there are none, and refuse those of a later version."""
+        cursor = self._session.cursor
+        with translated(joined=False):
+            exists = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'flowkit_meta'"
+            if cursor.execute(exists).fetchone() is None:
+                with self._session.transaction():
+                    if cursor.execute(exists).fetchone() is None:
+                        for statement in sql.TABLES:
+                            cursor.execute(statement)
+            [version] = cursor.execute("SELECT value FROM flowkit_meta WHERE name = 'schema'").fetchone()
+        if version != sql.SCHEMA_VERSION:
+            message = (
+                f"the file has schema {version}, this version of flowkit knows schema {sql.SCHEMA_VERSION}: "
+                f"use a version of flowkit that knows it; nothing was written"
+            )
+            raise StoreVersionError(message)
+        self._shared.phrases.learn(
+            cursor.execute("SELECT id, text FROM flowkit_phrase ORDER BY id DESC LIMIT 5000").fetchall()
+        )
+
+    def close(self) -> None:
+        """Close the file; the store cannot be used any more."""
+        with self._shared.lock:
+            for notes in (*self._shared.idle, *self._shared.notes.values()):
+                notes.remove()
+            self._session.connection.close()
+
+    def joined(self, connection: Any) -> Self:
+        """Give this store within a transaction that the host has open on a connection to the same file.
+
+        Raises:
+            ConfigurationError: It is no ``sqlite3.Connection``, or it is in autocommit mode with no transaction begun.
+            RetryTransaction: The transaction cannot write any more; begin it with BEGIN IMMEDIATE.
+        """
+        if not isinstance(connection, sqlite3.Connection):
+            message = f"SqliteStore joins an open sqlite3.Connection, not {type(connection).__name__}"
+            raise ConfigurationError(message)
+        joined = type(self).__new__(type(self))
+        joined._shared = self._shared
+        joined._session = Session(connection, joined=True)
+        joined._session.lock()
+        return joined
+
+    # -- workflows ----------------------------------------------------------------------------------------------------
+
+    def publish(self, edition: Edition, sources: Mapping[str, str]) -> Edition:
+        """Store a version; see ``Store.publish``."""
+        with self._shared.lock, self._session.transaction() as cursor:
+            cursor.executemany("INSERT OR IGNORE INTO flowkit_source(hash, content) VALUES(?, ?)", sources.items())
+            cursor.execute("INSERT OR IGNORE INTO flowkit_workflow(name) VALUES(?)", (edition.workflow_id,))
+            [workflow] = cursor.execute(
+                "SELECT id FROM flowkit_workflow WHERE name = ?", (edition.workflow_id,)
+            ).fetchone()
+            cursor.execute("UPDATE flowkit_edition SET live = 0 WHERE workflow = ?", (workflow,))
+            cursor.execute(
+                "INSERT INTO flowkit_edition(workflow, hash, document, templates, live) VALUES(?, ?, ?, ?, 1)"
+                " ON CONFLICT(workflow, hash) DO UPDATE SET live = 1",
+                (workflow, edition.content_hash, edition.document, _encode(dict(edition.templates))),
+            )
+            [number] = cursor.execute(
+                "SELECT number FROM flowkit_edition WHERE workflow = ? AND hash = ?", (workflow, edition.content_hash)
+            ).fetchone()
+            cursor.execute("UPDATE flowkit_meta SET value = value + 1 WHERE name = 'stamp'")
+        return evolve(edition, number=number, live=True)
+
+    def editions(self) -> tuple[int, Sequence[Edition]]:
+        """Read the stamp and the versions; see ``Store.editions``."""
+        with self._shared.lock, translated(joined=self._session.joined):
+            stamp = self._stamp()
+            rows = self._session.cursor.execute(
+                "SELECT e.number, w.name, e.hash, e.document, e.templates, e.live"
+                " FROM flowkit_edition e JOIN flowkit_workflow w ON w.id = e.workflow ORDER BY e.number"
+            ).fetchall()
+        return stamp, [
+            Edition(name, number, digest, document, json.loads(templates), bool(live))
+            for number, name, digest, document, templates, live in rows
+        ]
+
+    def source(self, content_hash: str) -> str:
+        """Read a template source; see ``Store.source``."""
+        with self._shared.lock, translated(joined=self._session.joined):
+            row = self._session.cursor.execute(
+                "SELECT content FROM flowkit_source WHERE hash = ?", (content_hash,)
+            ).fetchone()
+        if row is None:
+            message = f"no template source has the hash {content_hash}"
+            raise StoreError(message)
+        return str(row[0])
+
+    def _stamp(self) -> int:
+        return int(self._session.cursor.execute(sql.STAMP).fetchone()[0])
+
+    def _workflow(self, name: str) -> int:
+        number = self._shared.workflows.get(name)
+        if number is None:
+            row = self._session.cursor.execute("SELECT id FROM flowkit_workflow WHERE name = ?", (name,)).fetchone()
+            if row is None:
+                message = f"workflow {name!r} was never published in this store"
+                raise StoreError(message)
+            number = int(row[0])
+            if not self._session.joined:
+                self._shared.workflows[name] = number
+                self._shared.names[number] = name
+        return number
+
+    def _workflow_of(self, version: int) -> str:
+        name = self._shared.workflow_of.get(version)
+        if name is None:
+            [name] = self._session.cursor.execute(
+                "SELECT w.name FROM flowkit_edition e JOIN flowkit_workflow w ON w.id = e.workflow WHERE e.number = ?",
+                (version,),
+            ).fetchone()
+            if not self._session.joined:
+                self._shared.workflow_of[version] = name
+        return str(name)
+
+    # -- events -------------------------------------------------------------------------------------------------------
+
+    def recall(self, events: Mapping[str, Sequence[str]], *, runs: bool) -> Recall:
+        """Read what is remembered about subscribers; see ``Store.recall``."""
+        with self._shared.lock, translated(joined=self._session.joined):
+            cursor = self._session.cursor
+            stamp = self._stamp()
+            handles: dict[str, int] = dict(cursor.execute(sql.KNOWN, (_encode(list(events)),)).fetchall())
+            if not handles:
+                return Recall(stamp, {})
+            numbers = _encode(list(handles.values()))
+            asked = [[handle, event] for name, handle in handles.items() for event in events[name]]
+            seen: dict[int, set[str]] = {}
+            for subscriber, event in cursor.execute(sql.SEEN, (_encode(asked),)):
+                seen.setdefault(subscriber, set()).add(event)
+            ledgers: dict[int, dict[str, Ledger]] = {}
+            for subscriber, workflow, *row in cursor.execute(sql.LEDGERS, (numbers,)).fetchall():
+                name = self._name(workflow)
+                ledgers.setdefault(subscriber, {})[name] = Ledger(name, *row)
+            living: dict[str, list[Run]] = {}
+            if runs:
+                for run in self._runs_of(cursor.execute(sql.LIVING, (numbers,)).fetchall()):
+                    living.setdefault(run.subscriber_id, []).append(run)
+        return Recall(
+            stamp,
+            {
+                name: Recalled(
+                    handle, frozenset(seen.get(handle, ())), ledgers.get(handle, {}), tuple(living.get(name, ()))
+                )
+                for name, handle in handles.items()
+            },
+        )
+
+    def _name(self, workflow: int) -> str:
+        name = self._shared.names.get(workflow)
+        if name is None:
+            [name] = self._session.cursor.execute(
+                "SELECT name FROM flowkit_workflow WHERE id = ?", (workflow,)
+            ).fetchone()
+            if not self._session.joined:
+                self._shared.names[workflow] = name
+        return str(name)
+
+    def _runs_of(self, rows: Iterable[tuple[Any, ...]]) -> list[Run]:
+        states, workflow_of = self._shared.states, self._shared.workflow_of
+        runs = []
+        for handle, key, subscriber, version, entered, origin, place, due, sequence in rows:
+            state = states.get(place)
+            if state is None:
+                state = self._state(place)
+            workflow = workflow_of.get(version) or self._workflow_of(version)
+            runs.append(
+                Run(key.hex(), subscriber, workflow, version, entered, origin, state, due, sequence, handle)
+            )
+        return runs
+
+    def _state(self, place: int | str) -> State:
+        state = read_state(self._shared.phrases.text(place, self._phrase))
+        # A joined transaction may still be undone, and its phrases with it.
+        if not self._session.joined and len(self._shared.states) < _STATES_KEPT:
+            self._shared.states[place] = state
+        return state
+
+    def _phrase(self, number: int) -> str:
+        [text] = self._session.cursor.execute("SELECT text FROM flowkit_phrase WHERE id = ?", (number,)).fetchone()
+        return str(text)
+
+    # -- claims -------------------------------------------------------------------------------------------------------
+
+    def claim(self, now: int, *, limit: int, lease: timedelta) -> Claim | None:
+        """Take due runs; see ``Store.claim``."""
+        shared = self._shared
+        with shared.lock, translated(joined=self._session.joined):
+            cursor = self._session.cursor
+            clock = shared.clock()
+            # To look first keeps a worker that has nothing to do from taking the write lock.
+            if (
+                cursor.execute(sql.ANY_DUE, (now,)).fetchone() is None
+                and cursor.execute(sql.ANY_LAPSED, (clock,)).fetchone() is None
+            ):
+                return None
+            notes = shared.idle.pop() if shared.idle else self._new_notes()
+            until = clock + lease.total_seconds()
+            with self._session.transaction():
+                taken = take_lapsed(cursor, clock, until, notes) or take_due(cursor, now, limit, until, notes)
+                stamp = self._stamp()
+            if taken is None:
+                shared.idle.append(notes)
+                return None
+            notes.begin_claim(taken.token)
+            shared.notes[taken.token] = notes
+            runs = self._runs_of(taken.rows)
+        return Claim(taken.token, runs, stamp, taken.settled, taken.doubtful, taken.deaths)
+
+    def _new_notes(self) -> NoteFile:
+        shared = self._shared
+        shared.files += 1
+        if shared.path == _MEMORY:
+            return NoteFile("")
+        return NoteFile(f"{shared.path}-notes-{token_hex(8)}")
+
+    def extend(self, claim: Claim, lease: timedelta) -> bool:
+        """Hold a claim longer; see ``Store.extend``."""
+        with self._shared.lock, self._session.transaction() as cursor:
+            until = self._shared.clock() + lease.total_seconds()
+            cursor.execute("UPDATE flowkit_claim SET until = ? WHERE token = ?", (until, claim.token))
+            return cursor.rowcount == 1
+
+    def release(self, claim: Claim) -> None:
+        """Give a claim back; see ``Store.release``."""
+        with self._shared.lock, self._session.transaction() as cursor:
+            cursor.execute("UPDATE flowkit_claim SET until = 0, released = 1 WHERE token = ?", (claim.token,))
+
+    def attempts(self, claim: Claim) -> NoteFile:
+        """Open the notes of a claim; see ``Store.attempts``."""
+        with self._shared.lock:
+            return self._shared.notes[claim.token]
+
+    def freeze(self, claim: Claim, inputs: Mapping[str, str]) -> Mapping[str, str]:
+        """Keep the inputs of effects; see ``Store.freeze``."""
+        handles = {run.id: run.handle for run in claim.runs}
+        rows = [(handles[key[:32]], key, text) for key, text in inputs.items()]
+        with self._shared.lock, self._session.transaction() as cursor:
+            cursor.executemany("INSERT OR IGNORE INTO flowkit_frozen(run, key, inputs) VALUES(?, ?, ?)", rows)
+            kept = cursor.execute(
+                "SELECT key, inputs FROM flowkit_frozen WHERE run IN (SELECT value FROM json_each(?))",
+                (_encode([row[0] for row in rows]),),
+            ).fetchall()
+        return {key: text for key, text in kept if key in inputs}
+
+    # -- writing ------------------------------------------------------------------------------------------------------
+
+    def commit(self, changes: Changes) -> Refused:
+        """Write a batch; see ``Store.commit``."""
+        phrases = self._phrases_here()
+        with self._shared.lock:
+            try:
+                try:
+                    refused = self._write(changes, phrases)
+                except Stale:
+                    phrases.rolled_back()
+                    refused = self._write_what_stands(changes, phrases)
+            except BaseException:
+                phrases.rolled_back()
+                raise
+            phrases.committed()
+            if changes.claim is not None and (refused.lost or (changes.ends and not refused.runs)):
+                self._end_notes(changes.claim.token, lost=refused.lost)
+        return refused
+
+    def _phrases_here(self) -> Phrases:
+        # What a joined transaction adds is known to nobody before the host's commit, so it gets phrases of its own.
+        return Phrases() if self._session.joined else self._shared.phrases
+
+    def _write(self, changes: Changes, phrases: Phrases) -> Refused:
+        with self._session.transaction() as cursor:
+            if changes.claim is not None and not self._held(cursor, changes.claim, ends=changes.ends):
+                return Refused(lost=True)
+            Writer(cursor, phrases, self._workflow, changes.at).write(changes.changes, changes.moves)
+            if changes.moves:
+                self._thaw(cursor, changes)
+        return NOTHING_REFUSED
+
+    def _write_what_stands(self, changes: Changes, phrases: Phrases) -> Refused:
+        with self._session.transaction() as cursor:
+            refused = stale(cursor, changes, self._workflow)
+            ends = changes.ends and not refused.runs
+            if changes.claim is not None and not self._held(cursor, changes.claim, ends=ends):
+                return Refused(lost=True)
+            subscribers = frozenset(refused.subscriber_ids)
+            gone = {run.handle for run in refused.runs}
+            standing = evolve(
+                changes,
+                changes=[change for change in changes.changes if change.subscriber_id not in subscribers],
+                moves=[
+                    evolve(move, runs=[run for run in move.runs if run.handle not in gone]) for move in changes.moves
+                ],
+            )
+            Writer(cursor, phrases, self._workflow, changes.at).write(standing.changes, standing.moves)
+            self._thaw(cursor, standing)
+        return refused
+
+    def _held(self, cursor: sqlite3.Cursor, claim: Claim, *, ends: bool) -> bool:
+        """Whether the claim is still this worker's; it ends with this transaction where it is to."""
+        if ends:
+            return cursor.execute("DELETE FROM flowkit_claim WHERE token = ?", (claim.token,)).rowcount == 1
+        return cursor.execute("SELECT 1 FROM flowkit_claim WHERE token = ?", (claim.token,)).fetchone() is not None
+
+    def _thaw(self, cursor: sqlite3.Cursor, changes: Changes) -> None:
+        """Let go of the inputs of effects that are settled: those of runs that do not wait for another attempt."""
+        if cursor.execute("SELECT 1 FROM flowkit_frozen LIMIT 1").fetchone() is None:
+            return
+        done = [
+            run.handle
+            for move in changes.moves
+            if move.state.pending is None or not move.state.pending.attempt
+            for run in move.runs
+        ]
+        cursor.execute(sql.THAW, (_encode(done),))
+
+    def _end_notes(self, token: str, *, lost: bool) -> None:
+        notes = self._shared.notes.pop(token, None)
+        if notes is None:
+            return
+        if lost:
+            notes.remove()
+        else:
+            notes.clear()
+            self._shared.idle.append(notes)
+
+    # -- reading ------------------------------------------------------------------------------------------------------
+
+    def read(self, runs: Sequence[Run]) -> Sequence[Run]:
+        """Read runs again; see ``Store.read``."""
+        with self._shared.lock, translated(joined=self._session.joined):
+            rows = self._session.cursor.execute(sql.THESE, (_encode([run.handle for run in runs]),)).fetchall()
+            found = {run.handle: run for run in self._runs_of(rows)}
+        missing = [run.id for run in runs if run.handle not in found]
+        if missing:
+            message = f"no run has the id {missing[0]}"
+            raise UnknownRun(message)
+        return [found[run.handle] for run in runs]
+
+    def runs(
+        self, *, subscriber_id: str | None = None, workflow_id: str | None = None, after: int = 0, limit: int = 1000
+    ) -> Sequence[Run]:
+        """Read runs a page at a time; see ``Store.runs``."""
+        where, values = ["r.id > ?"], [after]
+        if subscriber_id is not None:
+            where.append("s.name = ?")
+            values.append(subscriber_id)
+        if workflow_id is not None:
+            where.append(
+                "r.version IN (SELECT e.number FROM flowkit_edition e JOIN flowkit_workflow w ON w.id = e.workflow"
+                " WHERE w.name = ?)"
+            )
+            values.append(workflow_id)
+        query = f"{sql.RUN} WHERE {' AND '.join(where)} ORDER BY r.id LIMIT ?"
+        with self._shared.lock, translated(joined=self._session.joined):
+            return self._runs_of(self._session.cursor.execute(query, (*values, limit)).fetchall())
+
+    def lines(
+        self, *, subscriber_id: str | None = None, run: Run | None = None, after: int = 0, limit: int = 1000
+    ) -> Sequence[Line]:
+        """Read the journal a page at a time; see ``Store.lines``."""
+        where, values = ["j.id > ?"], [after]
+        if subscriber_id is not None or run is not None:
+            # One index serves both: a run's lines are among its subscriber's.
+            where.append("s.name = ?")
+            values.append(run.subscriber_id if run is not None else subscriber_id)
+        if run is not None:
+            where.append("j.run = ?")
+            values.append(run.handle)
+        query = f"{sql.LINES} WHERE {' AND '.join(where)} ORDER BY j.id LIMIT ?"
+        with self._shared.lock, translated(joined=self._session.joined):
+            rows = self._session.cursor.execute(query, (*values, limit)).fetchall()
+            return [
+                Line(number, from_micros(at), subscriber, workflow, None if key is None else key.hex(), entry)
+                for number, at, subscriber, workflow, key, place in rows
+                for entry in read_entries(self._shared.phrases.text(place, self._phrase))
+            ]
+
+    def next_due(self) -> int | None:
+        """Tell when the next run wants to go on; see ``Store.next_due``."""
+        with self._shared.lock, translated(joined=self._session.joined):
+            row = self._session.cursor.execute("SELECT min(due) FROM flowkit_run WHERE due IS NOT NULL").fetchone()
+        return None if row[0] is None else int(row[0])

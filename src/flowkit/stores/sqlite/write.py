@@ -1,0 +1,201 @@
+"""How a batch is written: first as if nobody else had written, with a few statements for all of it; where somebody had,
+again with a look at each row. Both in one transaction, so that a change is there whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Final
+
+from flowkit.ports import Change, Changes, Ledger, Move, Refused
+from flowkit.runs.model import Entry, Run, State
+from flowkit.stores.phrases import Phrases
+from flowkit.stores.rows import STATUS_CODES, write_entries, write_state
+from flowkit.stores.sqlite import schema as sql
+
+__all__ = ["Stale", "Writer", "stale"]
+
+_FEW: Final = 4
+_encode: Final = json.JSONEncoder(separators=(",", ":")).encode
+
+
+class Stale(Exception):  # noqa: N818 - a signal within this package, no error
+    """Something of the batch was decided on rows that others have written since."""
+
+
+class Writer:
+    """Writes one batch within an open transaction.
+
+    Args:
+        cursor: The transaction's cursor.
+        phrases: Texts that are shared.
+        workflows: The numbers of the workflows by id.
+        at: The engine's instant, in microseconds.
+    """
+
+    def __init__(
+        self, cursor: sqlite3.Cursor, phrases: Phrases, workflows: Callable[[str], int], at: int
+    ) -> None:
+        self._cursor = cursor
+        self._phrases = phrases
+        self._workflows = workflows
+        self._at = at
+
+    def write(self, changes: Iterable[Change], moves: Iterable[Move]) -> None:
+        """Write changes and moves.
+
+        Raises:
+            Stale: Somebody else wrote first; the transaction must be undone.
+        """
+        changes = list(changes)
+        try:
+            if changes:
+                self._changes(changes)
+            for move in moves:
+                self._move(move)
+        except sqlite3.IntegrityError as error:
+            raise Stale from error
+
+    def _changes(self, changes: Sequence[Change]) -> None:
+        run, at, workflows = self._cursor.executemany, self._at, self._workflows
+        handles = self._handles(changes)
+        run(sql.NEW_SEEN, [(handles[i], event, at) for i, change in enumerate(changes) for event in change.seen])
+        ledgers = [(handles[i], ledger) for i, change in enumerate(changes) for ledger in change.ledgers]
+        first = [
+            (handle, workflows(ledger.workflow_id), ledger.entries, ledger.last_entry)
+            for handle, ledger in ledgers
+            if not ledger.sequence
+        ]
+        if first:
+            run(sql.NEW_LEDGER, first)
+        if len(first) < len(ledgers):
+            self._next_ledgers([(handle, ledger) for handle, ledger in ledgers if ledger.sequence])
+        self._begin(changes, handles)
+        lines = []
+        for handle, change in zip(handles, changes, strict=True):
+            for move in change.moves:
+                self._move(move)
+            for workflow_id, entry in change.lines:
+                place = self._place(write_entries((entry,)), 1)
+                lines.append((handle, None, at, place, workflows(workflow_id)))
+        if lines:
+            run(sql.WRITE, lines)
+
+    def _handles(self, changes: Sequence[Change]) -> list[int]:
+        """Give each subscriber's handle, writing those that are new."""
+        new = [change.subscriber_id for change in changes if change.handle is None]
+        if not new:
+            return [change.handle for change in changes if change.handle is not None]
+        first = self._last("flowkit_subscriber") + 1
+        self._cursor.executemany(sql.NEW_SUBSCRIBER, list(enumerate(new, first)))
+        numbers = iter(range(first, first + len(new)))
+        return [next(numbers) if change.handle is None else change.handle for change in changes]
+
+    def _next_ledgers(self, ledgers: Sequence[tuple[int, Ledger]]) -> None:
+        self._cursor.executemany(
+            sql.NEXT_LEDGER,
+            [
+                (ledger.entries, ledger.last_entry, handle, self._workflows(ledger.workflow_id), ledger.sequence)
+                for handle, ledger in ledgers
+            ],
+        )
+        if self._cursor.rowcount != len(ledgers):
+            raise Stale
+
+    def _begin(self, changes: Sequence[Change], handles: Sequence[int]) -> None:
+        """Write runs that begin, those that stand alike together."""
+        alike: dict[tuple[State, int], list[tuple[int, Run]]] = {}
+        entries_of: dict[int, tuple[Entry, ...]] = {}
+        for handle, change in zip(handles, changes, strict=True):
+            for begun in change.started:
+                entries = begun.entries
+                entries_of[id(entries)] = entries
+                alike.setdefault((begun.run.state, id(entries)), []).append((handle, begun.run))
+        if not alike:
+            return
+        first = self._last("flowkit_run") + 1
+        for (state, identity), begun_runs in alike.items():
+            code, place = STATUS_CODES[state.status], self._place(write_state(state), len(begun_runs))
+            self._cursor.executemany(
+                sql.NEW_RUN,
+                [
+                    (number, code, place, run.due, handle, run.version, run.entered, bytes.fromhex(run.id), run.origin)
+                    for number, (handle, run) in enumerate(begun_runs, first)
+                ],
+            )
+            self._journal(range(first, first + len(begun_runs)), entries_of[identity])
+            first += len(begun_runs)
+
+    def _move(self, move: Move) -> None:
+        state = move.state
+        code, place = STATUS_CODES[state.status], self._place(write_state(state), len(move.runs))
+        by_sequence: dict[int, list[int]] = {}
+        for run in move.runs:
+            by_sequence.setdefault(run.sequence, []).append(run.handle)
+        for sequence, handles in by_sequence.items():
+            if len(handles) < _FEW:
+                rows = [(code, place, move.due, handle, sequence) for handle in handles]
+                self._cursor.executemany(sql.MOVE_ONE, rows)
+            else:
+                self._cursor.execute(sql.MOVE, (code, place, move.due, _encode(handles), sequence))
+            if self._cursor.rowcount != len(handles):
+                raise Stale
+            self._journal(handles, move.entries)
+
+    def _journal(self, handles: Sequence[int], entries: tuple[Entry, ...]) -> None:
+        if not entries:
+            return
+        place = self._place(write_entries(entries), len(handles))
+        if len(handles) < _FEW:
+            self._cursor.executemany(sql.WRITE_ONE, [(self._at, place, handle) for handle in handles])
+        else:
+            self._cursor.execute(sql.WRITE_ALIKE, (self._at, place, _encode(list(handles))))
+
+    def _place(self, text: str, rows: int) -> int | str:
+        return self._phrases.place(text, rows, self._new_phrase)
+
+    def _new_phrase(self, text: str) -> int:
+        self._cursor.execute("INSERT INTO flowkit_phrase(text) VALUES(?)", (text,))
+        return self._cursor.lastrowid or 0
+
+    def _last(self, table: str) -> int:
+        [(last,)] = self._cursor.execute(f"SELECT coalesce(max(id), 0) FROM {table}").fetchall()  # noqa: S608 - two names, both ours
+        return int(last)
+
+
+def stale(cursor: sqlite3.Cursor, changes: Changes, workflows: Callable[[str], int]) -> Refused:
+    """Look at every row that a batch was decided on, and say what of it was written by others since."""
+    refused = [change.subscriber_id for change in changes.changes if _is_stale(cursor, change, workflows)]
+    runs = [run for move in changes.moves for run in move.runs]
+    return Refused(refused, _moved(cursor, runs))
+
+
+def _is_stale(cursor: sqlite3.Cursor, change: Change, workflows: Callable[[str], int]) -> bool:
+    known = cursor.execute("SELECT id FROM flowkit_subscriber WHERE name = ?", (change.subscriber_id,)).fetchone()
+    if known is None or change.handle is None:
+        return known is not None or change.handle is not None
+    for event in change.seen:
+        if cursor.execute(
+            "SELECT 1 FROM flowkit_seen WHERE subscriber = ? AND event = ?", (change.handle, event)
+        ).fetchone():
+            return True
+    for ledger in change.ledgers:
+        row: Any = cursor.execute(
+            "SELECT sequence FROM flowkit_ledger WHERE subscriber = ? AND workflow = ?",
+            (change.handle, workflows(ledger.workflow_id)),
+        ).fetchone()
+        if (row[0] if row else 0) != ledger.sequence:
+            return True
+    return bool(_moved(cursor, [run for move in change.moves for run in move.runs]))
+
+
+def _moved(cursor: sqlite3.Cursor, runs: Sequence[Run]) -> list[Run]:
+    if not runs:
+        return []
+    rows = cursor.execute(
+        "SELECT id, sequence FROM flowkit_run WHERE id IN (SELECT value FROM json_each(?))",
+        (_encode([run.handle for run in runs]),),
+    )
+    current = dict(rows.fetchall())
+    return [run for run in runs if current.get(run.handle) != run.sequence]
