@@ -1,0 +1,1 @@
+"""Small, real defaults for the ports that a host may supply."""

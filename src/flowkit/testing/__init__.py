@@ -1,0 +1,1 @@
+"""What hosts test with: recording ports, and what a new store is held against."""
