@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from attrs import field, frozen
 
 from flowkit.conditions import ALWAYS, Condition
+from flowkit.errors import DocumentError, Problem
 from flowkit.events import Properties
+from flowkit.problems import pointer, short
 from flowkit.triggers.model import Trigger
 
 __all__ = [
@@ -48,7 +50,7 @@ class SendEmail:
     template_id: str
     subject: str | None = field(default=None, kw_only=True)
     personalization: bool = field(default=True, kw_only=True)
-    parameters: Properties = field(factory=dict, kw_only=True)
+    parameters: Properties = field(factory=dict[str, Any], kw_only=True)
 
 
 class DurationUnit(StrEnum):
@@ -72,7 +74,7 @@ class Wait:
 
     duration: timedelta
     unit: DurationUnit = field(default=DurationUnit.HOURS, kw_only=True)
-    parameters: Properties = field(factory=dict, kw_only=True)
+    parameters: Properties = field(factory=dict[str, Any], kw_only=True)
 
 
 @frozen
@@ -85,7 +87,7 @@ class CheckEngagement:
     """
 
     metrics: tuple[str, ...] = ()
-    parameters: Properties = field(factory=dict, kw_only=True)
+    parameters: Properties = field(factory=dict[str, Any], kw_only=True)
 
 
 @frozen
@@ -100,7 +102,7 @@ class UpdateSegments:
 
     add: tuple[str, ...] = field(default=(), kw_only=True)
     remove: tuple[str, ...] = field(default=(), kw_only=True)
-    parameters: Properties = field(factory=dict, kw_only=True)
+    parameters: Properties = field(factory=dict[str, Any], kw_only=True)
 
 
 @frozen
@@ -114,10 +116,10 @@ class UpdateProfile:
         parameters: Whatever else the document gave.
     """
 
-    set: Properties = field(factory=dict, kw_only=True)
+    set: Properties = field(factory=dict[str, Any], kw_only=True)
     unset: tuple[str, ...] = field(default=(), kw_only=True)
-    increment: Mapping[str, float] = field(factory=dict, kw_only=True)
-    parameters: Properties = field(factory=dict, kw_only=True)
+    increment: Mapping[str, float] = field(factory=dict[str, float], kw_only=True)
+    parameters: Properties = field(factory=dict[str, Any], kw_only=True)
 
 
 @frozen
@@ -134,9 +136,9 @@ class CallWebhook:
 
     url: str
     method: str = field(default="POST", kw_only=True)
-    headers: Mapping[str, str] = field(factory=dict, kw_only=True)
-    body: Properties = field(factory=dict, kw_only=True)
-    parameters: Properties = field(factory=dict, kw_only=True)
+    headers: Mapping[str, str] = field(factory=dict[str, str], kw_only=True)
+    body: Properties = field(factory=dict[str, Any], kw_only=True)
+    parameters: Properties = field(factory=dict[str, Any], kw_only=True)
 
 
 Operation: TypeAlias = SendEmail | Wait | CheckEngagement | UpdateSegments | UpdateProfile | CallWebhook
@@ -162,6 +164,10 @@ class Action:
     failure_path: str | None = field(default=None, kw_only=True)
 
 
+def _in_order(actions: Iterable[Action]) -> tuple[Action, ...]:
+    return tuple(actions)
+
+
 @frozen
 class Node:
     """A place in a workflow: its actions run in order, then a way out is chosen.
@@ -179,14 +185,22 @@ class Node:
 
     node_id: str
     name: str
-    actions: tuple[Action, ...] = field(default=(), kw_only=True, converter=tuple)
-    engagement_threshold: Mapping[str, float] = field(factory=dict, kw_only=True)
+    actions: tuple[Action, ...] = field(default=(), kw_only=True, converter=_in_order)
+    engagement_threshold: Mapping[str, float] = field(factory=dict[str, float], kw_only=True)
     condition: Condition = field(default=ALWAYS, kw_only=True)
-    next_nodes: Mapping[str, str] = field(factory=dict, kw_only=True)
+    next_nodes: Mapping[str, str] = field(factory=dict[str, str], kw_only=True)
 
 
-def _by_id(nodes: Mapping[str, Node] | tuple[Node, ...] | list[Node]) -> Mapping[str, Node]:
-    return nodes if isinstance(nodes, Mapping) else {node.node_id: node for node in nodes}
+def _by_id(nodes: Mapping[str, Node] | Sequence[Node]) -> Mapping[str, Node]:
+    if isinstance(nodes, Mapping):
+        return nodes
+    by_id: dict[str, Node] = {}
+    for node in nodes:
+        if node.node_id in by_id:
+            message = f"two nodes are called {short(node.node_id)}"
+            raise DocumentError([Problem("duplicate_id", pointer("/nodes", node.node_id), message=message)])
+        by_id[node.node_id] = node
+    return by_id
 
 
 @frozen
@@ -197,7 +211,7 @@ class Workflow:
         workflow_id: Its name for ever, across versions.
         name: What people call it.
         trigger: Who enters it.
-        nodes: The graph by node id; a list of nodes is taken as well.
+        nodes: The graph by node id; a list of nodes is taken as well, and two of one id are an error.
         entry_node: Where a run starts.
         active: False lets nobody enter and lets those inside go on.
         created_at: When it was written, an aware instant; it takes no part in the content hash.

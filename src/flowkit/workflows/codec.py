@@ -1,0 +1,307 @@
+"""Workflows as JSON documents: the seed's shape, read strictly and written in full.
+
+Reading is written by hand over `Fields`: nothing is coerced, each problem has its code and place, and no document
+makes more of them than a limit; a graph with an error of the lint is refused too.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Final
+
+from flowkit import conditions, documents
+from flowkit.conditions import ALWAYS, KEYS, Condition
+from flowkit.documents import DEFAULT_LIMITS, Limits
+from flowkit.errors import DocumentError, Problem
+from flowkit.fields import Fields, instant_text
+from flowkit.problems import Problems, pointer, short, suggestion
+from flowkit.triggers.model import Trigger, TriggerType
+from flowkit.workflows import parameters
+from flowkit.workflows.check import errors
+from flowkit.workflows.model import Action, Node, Workflow
+from flowkit.workflows.parameters import ActionType, in_units
+
+__all__ = ["SCHEMA", "dump", "dumps", "load", "validate"]
+
+SCHEMA: Final = 1
+"""The version of the document's shape that `dump` writes; a document without one is the seed's."""
+
+_HOUR: Final = timedelta(hours=1)
+_MINUTE: Final = timedelta(minutes=1)
+_THRESHOLD: Final = "engagement_threshold"
+_encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode
+
+
+def load(document: str | bytes | Mapping[str, object], *, limits: Limits = DEFAULT_LIMITS) -> Workflow:
+    """Read a workflow from its document.
+
+    Args:
+        document: JSON text in UTF-8, or the object that it would give.
+        limits: How much is read.
+
+    Returns:
+        The workflow. Instants are in UTC; one without an offset is read as UTC.
+
+    Raises:
+        DocumentError: All that is wrong, each with a stable code and a JSON Pointer: what `documents.read` refuses;
+            ``missing_field``, ``unknown_field``, ``wrong_type``, ``bad_enum``, ``out_of_range``, ``bad_id``,
+            ``duplicate_id``, ``bad_text``, ``bad_url``, ``bad_instant``, ``conflicting_fields``, ``too_short``,
+            ``too_long``, ``too_many_problems``; ``unsupported`` and ``unsupported_schema`` for what a later version
+            may know; and the lint's errors, ``unknown_target`` and ``endless_loop``.
+    """
+    if isinstance(document, (str, bytes)):
+        value = documents.read(document, limits=limits)
+    else:
+        value = documents.check(document, limits=limits)
+    fields = Fields.of(value, "", problems=Problems(limits.problems), limits=limits)
+    workflow = _workflow(fields)
+    _lint(workflow, fields.problems)
+    fields.problems.done()
+    return workflow
+
+
+def validate(workflow: Workflow, *, limits: Limits = DEFAULT_LIMITS) -> Workflow:
+    """Hold a workflow that was made in Python to the rules for documents.
+
+    Returns:
+        The workflow as it will be read back from where it is stored: equal, but for tuples inside open bags, which
+        JSON holds as lists.
+
+    Raises:
+        DocumentError: As for `load`, with the places that the parts have in the document.
+    """
+    try:
+        text = dumps(workflow, limits=limits)
+    except (AttributeError, TypeError) as error:
+        message = f"a part of the workflow has a type that it cannot have: {error}"
+        raise DocumentError([Problem("wrong_type", "", message=message)]) from error
+    return load(text, limits=limits)
+
+
+# ------------------------------------------------------------------------------------------------------------
+# Reading
+
+
+def _workflow(fields: Fields) -> Workflow:
+    versioned = _has_schema(fields)
+    workflow = Workflow(
+        fields.id("workflow_id"),
+        fields.text("name"),
+        trigger=_trigger(fields.child("trigger"), versioned=versioned),
+        nodes=_nodes(fields.child("nodes")),
+        entry_node=fields.id("entry_node", "start"),
+        active=fields.flag("active", default=True),
+        created_at=fields.instant("created_at"),
+    )
+    fields.close()
+    return workflow
+
+
+def _has_schema(fields: Fields) -> bool:
+    if fields.integer("schema", SCHEMA, low=SCHEMA) > SCHEMA:
+        message = f"the document was written by a newer version; this one reads up to {SCHEMA}"
+        raise DocumentError([Problem("unsupported_schema", "/schema", message=message)])
+    return "schema" in fields.values
+
+
+def _trigger(fields: Fields, *, versioned: bool) -> Trigger:
+    kind = _trigger_type(fields)
+    _on(fields, kind, versioned=versioned)
+    unlimited = fields.null("max_executions")
+    trigger = Trigger(
+        fields.id("trigger_id"),
+        trigger_type=kind,
+        condition=_condition(fields.child("conditions")),
+        priority=fields.integer("priority", 1),
+        cooldown=_HOUR * fields.number("cooldown_hours", 0, low=0, high=in_units(fields.limits.duration, _HOUR)),
+        max_executions=None if unlimited else fields.integer("max_executions", 1, low=1),
+        active=fields.flag("active", default=True),
+    )
+    fields.close()
+    return trigger
+
+
+def _trigger_type(fields: Fields) -> TriggerType:
+    if fields.values.get("trigger_type") == "time_based":
+        fields.any("trigger_type")
+        fields.wrong("trigger_type", "unsupported", "triggers by the clock are not known to this version")
+        return TriggerType.COMPOSITE
+    return fields.word("trigger_type", TriggerType) or TriggerType.COMPOSITE
+
+
+def _on(fields: Fields, kind: TriggerType, *, versioned: bool) -> None:
+    """Read what a trigger looks at; this version knows events alone, and that is what the seed means throughout."""
+    if versioned and kind is TriggerType.CONDITION_BASED and "on" not in fields.values:
+        message = 'the default, "enter", is not known to this version; write "event"'
+        fields.wrong("on", "unsupported", message)
+    match fields.text("on", "event"):
+        case "event":
+            pass
+        case "enter" | "change" as later:
+            fields.wrong("on", "unsupported", f'"{later}" is not known to this version; write "event"')
+        case other:
+            fields.wrong("on", "bad_enum", f'must be "event", not {short(other)}')
+
+
+def _nodes(fields: Fields) -> dict[str, Node]:
+    most = fields.limits.nodes
+    if not fields.values:
+        fields.problems.add("too_short", fields.path, "must hold at least one node")
+    if len(fields.values) > most:
+        fields.problems.add("too_long", fields.path, f"holds at most {most} nodes, not {len(fields.values)}")
+        return {}
+    return {key: _node(key, fields.child(key)) for key in fields.names()}
+
+
+def _node(key: str, fields: Fields) -> Node:
+    threshold, condition = _node_conditions(fields.child("conditions", {}))
+    node = Node(
+        fields.id("node_id"),
+        fields.text("name"),
+        actions=_actions(fields),
+        engagement_threshold=threshold,
+        condition=condition,
+        next_nodes=_next_nodes(fields.child("next_nodes", {})),
+    )
+    if node.node_id not in {"", key}:
+        fields.wrong("node_id", "bad_id", f"must be the key of the node, {short(key)}")
+    fields.close()
+    return node
+
+
+def _node_conditions(fields: Fields) -> tuple[dict[str, float], Condition]:
+    numbers = fields.child(_THRESHOLD, {})
+    threshold = {name: numbers.number(name) for name in numbers.names()}
+    rest = fields.rest()
+    for name in [name for name in rest if name not in KEYS]:
+        fields.wrong(name, "unknown_field", f"is not known; {suggestion(name, (_THRESHOLD, *KEYS))}")
+        del rest[name]
+    return threshold, _condition(fields.open(rest, fields.path))
+
+
+def _next_nodes(fields: Fields) -> dict[str, str]:
+    return {label: fields.id(label) for label in fields.names()}
+
+
+def _actions(fields: Fields) -> tuple[Action, ...]:
+    actions: list[Action] = []
+    seen: set[str] = set()
+    for value, path in fields.items("actions", most=fields.limits.actions):
+        action_fields = fields.open(value, path)
+        action = _action(action_fields)
+        if action.action_id in seen:
+            action_fields.wrong("action_id", "duplicate_id", "is the id of an earlier action of this node")
+        elif action.action_id:
+            seen.add(action.action_id)
+        actions.append(action)
+    return tuple(actions)
+
+
+def _action(fields: Fields) -> Action:
+    longest = in_units(fields.limits.duration, _MINUTE)
+    action = Action(
+        fields.id("action_id"),
+        parameters.load(fields.word("action_type", ActionType), fields.child("parameters")),
+        delay=_MINUTE * fields.integer("delay_minutes", 0, low=0, high=int(longest)),
+        success_path=None if fields.null("success_path") else fields.id("success_path"),
+        failure_path=None if fields.null("failure_path") else fields.id("failure_path"),
+    )
+    fields.close()
+    return action
+
+
+def _condition(fields: Fields) -> Condition:
+    try:
+        return conditions.parse(fields.values, fields.path)
+    except DocumentError as error:
+        fields.problems.extend(error)
+        return ALWAYS
+
+
+def _lint(workflow: Workflow, problems: Problems) -> None:
+    """Add the errors of the graph, but none that only follows from what could not be read."""
+    noted = {problem.path for problem in problems.found}
+    unread = not workflow.nodes or any(path.startswith("/nodes/") for path in noted)
+    for finding in errors(workflow) if workflow.nodes else ():
+        if finding.path not in noted and not (unread and finding.rule == "endless_loop"):
+            problems.add(finding.rule, finding.path, finding.message)
+
+
+# ------------------------------------------------------------------------------------------------------------
+# Writing
+
+
+def dumps(workflow: Workflow, *, limits: Limits = DEFAULT_LIMITS) -> str:
+    """Write a workflow as compact JSON text with sorted keys: equal workflows give the same text.
+
+    Raises:
+        DocumentError: As for `dump`, or JSON cannot hold what stands in an open bag.
+    """
+    return _encode(documents.check(dump(workflow), limits=limits))
+
+
+def dump(workflow: Workflow) -> dict[str, object]:
+    """Write a workflow as the object that `load` reads as an equal one; every field is there, defaults too.
+
+    A workflow that was made in Python may be one that `load` refuses; `validate` tells.
+
+    Raises:
+        DocumentError: ``created_at`` has no offset, or an open bag holds the name of a known parameter.
+    """
+    out: dict[str, object] = {
+        "schema": SCHEMA,
+        "workflow_id": workflow.workflow_id,
+        "name": workflow.name,
+        "trigger": _trigger_document(workflow.trigger),
+        "nodes": {key: _node_document(node, pointer("/nodes", key)) for key, node in workflow.nodes.items()},
+        "entry_node": workflow.entry_node,
+        "active": workflow.active,
+    }
+    if workflow.created_at is not None:
+        out["created_at"] = instant_text(workflow.created_at, "/created_at")
+    return out
+
+
+def _trigger_document(trigger: Trigger) -> dict[str, object]:
+    return {
+        "trigger_id": trigger.trigger_id,
+        "trigger_type": str(trigger.trigger_type),
+        "on": "event",
+        "conditions": _condition_document(trigger.condition, "/trigger/conditions"),
+        "priority": trigger.priority,
+        "cooldown_hours": in_units(trigger.cooldown, _HOUR),
+        "max_executions": trigger.max_executions,
+        "active": trigger.active,
+    }
+
+
+def _node_document(node: Node, path: str) -> dict[str, object]:
+    threshold = {_THRESHOLD: dict(node.engagement_threshold)} if node.engagement_threshold else {}
+    return {
+        "node_id": node.node_id,
+        "name": node.name,
+        "actions": [_action_document(action, f"{path}/actions/{index}") for index, action in enumerate(node.actions)],
+        "conditions": {**threshold, **_condition_document(node.condition, f"{path}/conditions")},
+        "next_nodes": dict(node.next_nodes),
+    }
+
+
+def _action_document(action: Action, path: str) -> dict[str, object]:
+    kind, known = parameters.dump(action.do, f"{path}/parameters")
+    return {
+        "action_id": action.action_id,
+        "action_type": str(kind),
+        "parameters": known,
+        "delay_minutes": in_units(action.delay, _MINUTE),
+        "success_path": action.success_path,
+        "failure_path": action.failure_path,
+    }
+
+
+def _condition_document(condition: Condition, path: str) -> dict[str, object]:
+    try:
+        return conditions.dump(condition)
+    except RecursionError:
+        raise DocumentError([Problem("too_deep", path, message="conditions nest too deep")]) from None

@@ -1,0 +1,245 @@
+"""What the `parameters` of an action say: known ones typed, others kept in the open bag; and back again."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import timedelta
+from enum import StrEnum
+from typing import Final, assert_never
+from urllib.parse import urlsplit
+
+from flowkit.errors import DocumentError, Problem
+from flowkit.fields import Fields
+from flowkit.problems import pointer, short
+from flowkit.workflows.model import (
+    CallWebhook,
+    CheckEngagement,
+    DurationUnit,
+    Operation,
+    SendEmail,
+    UpdateProfile,
+    UpdateSegments,
+    Wait,
+)
+
+__all__ = ["ActionType", "dump", "in_units", "load"]
+
+
+class ActionType(StrEnum):
+    """What an action does, in the words of the JSON document."""
+
+    SEND_EMAIL = "send_email"
+    WAIT = "wait"
+    CONDITION = "condition"
+    SEGMENT_UPDATE = "segment_update"
+    PERSONALIZATION_UPDATE = "personalization_update"
+    WEBHOOK = "webhook"
+
+
+class _ConditionType(StrEnum):
+    ENGAGEMENT_CHECK = "engagement_check"
+
+
+class _Method(StrEnum):
+    GET = "GET"
+    POST = "POST"
+    PUT = "PUT"
+    PATCH = "PATCH"
+    DELETE = "DELETE"
+
+
+_DURATIONS: Final = {f"duration_{unit}": unit for unit in DurationUnit}
+_KNOWN: Final = {
+    ActionType.SEND_EMAIL: {"template_id", "subject", "personalization"},
+    ActionType.WAIT: _DURATIONS.keys(),
+    ActionType.CONDITION: {"condition_type", "metrics"},
+    ActionType.SEGMENT_UPDATE: {"add", "remove"},
+    ActionType.PERSONALIZATION_UPDATE: {"set", "unset", "increment"},
+    ActionType.WEBHOOK: {"url", "method", "headers", "body"},
+}
+
+
+# ------------------------------------------------------------------------------------------------------------
+# Reading
+
+
+def load(kind: ActionType | None, fields: Fields) -> Operation:
+    """Read the parameters of an action.
+
+    Args:
+        kind: What the action does; None where that could not be read, and then nothing is done.
+        fields: The parameters; what is wrong with them is noted there.
+    """
+    match kind:
+        case ActionType.SEND_EMAIL:
+            return SendEmail(
+                fields.id("template_id"),
+                subject=_line(fields, "subject") if "subject" in fields.values else None,
+                personalization=fields.flag("personalization", default=True),
+                parameters=fields.rest(),
+            )
+        case ActionType.WAIT:
+            return _wait(fields)
+        case ActionType.CONDITION:
+            if "condition_type" in fields.values:
+                fields.word("condition_type", _ConditionType)
+            return CheckEngagement(fields.ids("metrics"), parameters=fields.rest())
+        case ActionType.SEGMENT_UPDATE:
+            return UpdateSegments(add=fields.ids("add"), remove=fields.ids("remove"), parameters=fields.rest())
+        case ActionType.PERSONALIZATION_UPDATE:
+            return _profile_update(fields)
+        case ActionType.WEBHOOK:
+            return _webhook(fields)
+        case None:
+            return UpdateSegments()
+        case _:
+            assert_never(kind)
+
+
+def _wait(fields: Fields) -> Wait:
+    given = [name for name in _DURATIONS if name in fields.values]
+    if len(given) != 1:
+        code = "conflicting_fields" if given else "missing_field"
+        fields.problems.add(code, fields.path, f"give exactly one of {', '.join(_DURATIONS)}")
+        return Wait(timedelta())
+    unit = _DURATIONS[given[0]]
+    high = in_units(fields.limits.duration, _length(unit))
+    amount = fields.number(given[0], low=0, high=high)
+    return Wait(_length(unit) * amount, unit=unit, parameters=fields.rest())
+
+
+def _profile_update(fields: Fields) -> UpdateProfile:
+    values, numbers = fields.child("set", {}), fields.child("increment", {})
+    return UpdateProfile(
+        set={name: values.values[name] for name in values.names()},
+        unset=fields.ids("unset"),
+        increment={name: numbers.number(name) for name in numbers.names()},
+        parameters=fields.rest(),
+    )
+
+
+def _webhook(fields: Fields) -> CallWebhook:
+    url = fields.text("url")
+    if url and (problem := _url_problem(url)):
+        fields.wrong("url", "bad_url", problem)
+    method = fields.word("method", _Method) if "method" in fields.values else None
+    headers = fields.child("headers", {})
+    return CallWebhook(
+        url,
+        method=str(method or _Method.POST),
+        headers={name: _header(headers, name) for name in headers.values},
+        body=dict(fields.child("body", {}).values),
+        parameters=fields.rest(),
+    )
+
+
+# ------------------------------------------------------------------------------------------------------------
+# Texts that end up in protocols with lines
+
+_BREAK: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # a token: RFC 9110, section 5.6.2
+_URL_LENGTH: Final = 8_192
+_MERGE_TAG: Final = re.compile(r"\{\{[^{}]*\}\}")
+_NEVER_IN_URL: Final = re.compile(r"[\x00-\x20\x7f-\xa0\\]")
+
+
+def _line(fields: Fields, name: str) -> str:
+    value = fields.text(name)
+    if _BREAK.search(value):
+        fields.wrong(name, "bad_text", "must be one line without control characters")
+    return value
+
+
+def _header(headers: Fields, name: str) -> str:
+    if not _HEADER_NAME.fullmatch(name):
+        headers.wrong(name, "bad_text", f"{short(name)} is not the name of a header")
+    return _line(headers, name)
+
+
+def _url_problem(url: str) -> str | None:
+    """Say what makes a text unfit for a webhook, or None; where a name leads is for the adapter to judge."""
+    if len(url) > _URL_LENGTH:
+        return f"must have at most {_URL_LENGTH} characters, not {len(url)}"
+    plain = _MERGE_TAG.sub("", url)
+    if _NEVER_IN_URL.search(plain):
+        return "must hold no spaces, control characters or backslashes"
+    try:
+        parts = urlsplit(plain)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        return f"{short(url)} is no URL"
+    if parts.scheme not in {"http", "https"} or not host:
+        return f"must be an http or https URL, not {short(url)}"
+    if "@" in parts.netloc:
+        return "must hold no user name or password; use a header"
+    if "{" in re.split("[/?#]", url.partition("://")[2], maxsplit=1)[0]:
+        return "a template may stand in the path or the query, not in the host"
+    return None
+
+
+# ------------------------------------------------------------------------------------------------------------
+# Writing
+
+
+def dump(operation: Operation, path: str) -> tuple[ActionType, dict[str, object]]:
+    """Write an operation as the type and the parameters of an action.
+
+    Args:
+        operation: What is done.
+        path: The JSON Pointer of the parameters, for the errors.
+
+    Raises:
+        DocumentError: The open bag holds the name of a known parameter.
+    """
+    kind, known = _known(operation)
+    for name in operation.parameters:
+        if name in _KNOWN[kind]:
+            message = f"is a parameter of {kind}; set it as an attribute, not in the open bag"
+            raise DocumentError([Problem("reserved_field", pointer(path, name), message=message)])
+    return kind, {**known, **operation.parameters}
+
+
+def _known(operation: Operation) -> tuple[ActionType, Mapping[str, object]]:
+    match operation:
+        case SendEmail(template_id, subject=subject, personalization=personalization):
+            line = {} if subject is None else {"subject": subject}
+            return ActionType.SEND_EMAIL, {
+                "template_id": template_id,
+                **line,
+                "personalization": personalization,
+            }
+        case Wait(duration, unit=unit):
+            return ActionType.WAIT, {f"duration_{unit}": in_units(duration, _length(unit))}
+        case CheckEngagement(metrics):
+            return ActionType.CONDITION, {
+                "condition_type": str(_ConditionType.ENGAGEMENT_CHECK),
+                "metrics": list(metrics),
+            }
+        case UpdateSegments(add=add, remove=remove):
+            return ActionType.SEGMENT_UPDATE, {"add": list(add), "remove": list(remove)}
+        case UpdateProfile(set=values, unset=unset, increment=increment):
+            return ActionType.PERSONALIZATION_UPDATE, {
+                "set": dict(values),
+                "unset": list(unset),
+                "increment": dict(increment),
+            }
+        case CallWebhook(url, method=method, headers=headers, body=body):
+            return ActionType.WEBHOOK, {
+                "url": url,
+                "method": str(method),
+                "headers": dict(headers),
+                "body": dict(body),
+            }
+        case _:
+            assert_never(operation)
+
+
+def _length(unit: DurationUnit) -> timedelta:
+    return timedelta(**{unit: 1})
+
+
+def in_units(duration: timedelta, unit: timedelta) -> float:
+    """Count how often a unit goes into a duration: an integer where that is exact."""
+    whole, rest = divmod(duration, unit)
+    return duration / unit if rest else whole
