@@ -150,7 +150,7 @@ class MailServer:
                 session.transport.close()
             await session.closed.wait()
 
-    # -- aiosmtpd's hooks -----------------------------------------------------------------------------------------------
+    # -- aiosmtpd's hooks ----------------------------------------------------------------------------------------------
 
     def _authenticate(
         self, _server: SMTP, _session: Session, _envelope: Envelope, _kind: str, data: object

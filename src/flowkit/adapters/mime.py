@@ -117,7 +117,9 @@ def _ascii(lines: Sequence[str]) -> bytes:
 def _part(kind: str, text: str) -> bytes:
     data = text.replace("\r\n", "\n").replace("\r", "\n").encode(errors="replace")
     encoding, encoded = "quoted-printable", b2a_qp(data)
-    if len(dense := encodebytes(data).rstrip(b"\n")) < len(encoded):
+    # What is inside base64 is a text with line ends of the wire as well.
+    dense = encodebytes(data.replace(b"\n", b"\r\n")).rstrip(b"\n")
+    if len(dense) < len(encoded):
         encoding, encoded = "base64", dense
     head = [f'Content-Type: text/{kind}; charset="utf-8"', f"Content-Transfer-Encoding: {encoding}", ""]
     return _ascii(head) + encoded.replace(b"\n", b"\r\n")
@@ -160,10 +162,11 @@ def address_header(name: str, mailbox: Mailbox) -> str:
 
 def _folded(name: str, words: Sequence[str]) -> str:
     """Set words, each of them but the first with the spaces before it, in lines."""
+    limit = _ENCODED_LINE if any(word.lstrip().startswith("=?") for word in words) else _LINE
     lines = [f"{name}:"]
     for index, word in enumerate(words):
         piece = word if index else f" {word}"
-        if index and len(lines[-1]) + len(piece) > _LINE:
+        if index and len(lines[-1]) + len(piece) > limit:
             lines.append(piece)
         else:
             lines[-1] += piece
