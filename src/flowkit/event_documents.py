@@ -81,7 +81,7 @@ def load_events(
             that no item can be told from the next.
     """
     items = documents.split(batch, max_bytes=limits.batch_bytes) if isinstance(batch, (str, bytes)) else batch
-    if not is_list(items):
+    if not isinstance(items, (list, tuple)):
         raise DocumentError([Problem("wrong_type", "", message=f"must be a list, not {short(items)}")])
     events: list[Event] = []
     rejected: list[tuple[int, DocumentError]] = []
@@ -119,7 +119,7 @@ def dump_event(event: Event) -> dict[str, object]:
 
 
 def _id(outer: Fields, inner: Fields) -> str | None:
-    given = [fields.id("id") for fields in (inner, outer) if "id" in fields.values]
+    given = [fields.id("id") for fields in (inner, outer) if fields.has("id")]
     if len(set(given)) > 1:
         outer.wrong("id", "conflicting_fields", "differs from the id inside the event")
     return given[0] if given else None

@@ -90,6 +90,11 @@ class Fields:
         """Note that a field is wrong."""
         self.problems.add(code, self.at(name), message)
 
+    def has(self, name: str) -> bool:
+        """Tell whether an optional field is there, null included."""
+        self._asked.add(name)
+        return name in self.values
+
     def null(self, name: str) -> bool:
         """Tell whether a field that may be null is so, or absent."""
         self._asked.add(name)

@@ -6,11 +6,13 @@ The functions here are frozen by golden tests: stored data depends on them.
 from __future__ import annotations
 
 from hashlib import blake2b, sha1
+from typing import Final
 
 __all__ = ["content_hash", "digest64", "pack", "run_id"]
 
 # uuid5 of this library's own name space; RFC 9562, section 5.5.
-_RUN_NAMESPACE = bytes.fromhex("6f0c1c1c6a3f5d0f9d9bb5f0a2a8f3d1")
+_RUN_NAMESPACE: Final = bytes.fromhex("6f0c1c1c6a3f5d0f9d9bb5f0a2a8f3d1")
+_VARIANTS: Final = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 
 
 def pack(*parts: str) -> bytes:
@@ -35,12 +37,10 @@ def run_id(workflow_id: str, subscriber_id: str, cause: str) -> str:
         subscriber_id: Whose run it is.
         cause: The event id (or scheduled time, backfill id, starting effect's key) that led to the entry.
     """
-    digest = bytearray(
-        sha1(_RUN_NAMESPACE + pack(workflow_id, subscriber_id, cause), usedforsecurity=False).digest()[:16]
-    )
-    digest[6] = digest[6] & 0x0F | 0x50
-    digest[8] = digest[8] & 0x3F | 0x80
-    return digest.hex()
+    name = f"{len(workflow_id)}:{workflow_id}{len(subscriber_id)}:{subscriber_id}{len(cause)}:{cause}"
+    digest = sha1(_RUN_NAMESPACE + name.encode(), usedforsecurity=False).hexdigest()
+    # RFC 9562, section 4: the version in the 13th digit, the variant in the upper bits of the 17th.
+    return f"{digest[:12]}5{digest[13:16]}{_VARIANTS[digest[16]]}{digest[17:32]}"
 
 
 def digest64(salt: str, *parts: str) -> int:

@@ -1,7 +1,8 @@
 """Everything that a host may supply, as small protocols, and the values that cross them.
 
 A method may return its value or an awaitable of it: ``Engine`` takes ports that return at once, ``AsyncEngine`` takes
-both. Every argument is a value that nobody changes afterwards.
+both. Every argument is a value that nobody changes afterwards; those that are made for every event or run are tuples,
+which cost a third of a frozen class.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, Final, Protocol, Self, TypeAlias, TypeVar, runtime_checkable
+from typing import Any, Final, NamedTuple, Protocol, Self, TypeAlias, TypeVar, runtime_checkable
 
 from attrs import field, frozen
 
@@ -47,6 +48,7 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+_NOTHING: Final[Mapping[str, Any]] = {}
 Maybe: TypeAlias = T | Awaitable[T]
 """A value, or an awaitable of it."""
 
@@ -216,8 +218,7 @@ class Edition:
     live: bool = True
 
 
-@frozen
-class Ledger:
+class Ledger(NamedTuple):
     """What one workflow remembers about the entries of one subscriber.
 
     Attributes:
@@ -233,8 +234,7 @@ class Ledger:
     sequence: int = 0
 
 
-@frozen
-class Recalled:
+class Recalled(NamedTuple):
     """What the store remembers about one subscriber.
 
     Attributes:
@@ -246,7 +246,7 @@ class Recalled:
 
     handle: int | None = None
     seen: frozenset[str] = frozenset()
-    ledgers: Mapping[str, Ledger] = field(factory=dict)
+    ledgers: Mapping[str, Ledger] = _NOTHING
     runs: Sequence[Run] = ()
 
 
@@ -266,16 +266,14 @@ class Recall:
     subscribers: Mapping[str, Recalled]
 
 
-@frozen
-class Started:
+class Started(NamedTuple):
     """A run that begins, and the first lines of its journal."""
 
     run: Run
     entries: tuple[Entry, ...]
 
 
-@frozen
-class Move:
+class Move(NamedTuple):
     """Runs that stand in one state and go to another together; each is applied, or refused, by itself.
 
     Attributes:
@@ -291,8 +289,7 @@ class Move:
     entries: tuple[Entry, ...]
 
 
-@frozen
-class Change:
+class Change(NamedTuple):
     """What a batch of events does to one subscriber: applied whole, or refused whole.
 
     Attributes:
@@ -325,6 +322,7 @@ class Claim:
         settled: Outcomes that a dead worker noted and did not commit, by effect key.
         doubtful: Effect keys that a dead worker had begun and noted no outcome of.
         deaths: How many workers died over this claim without an effect begun.
+        fresh: Whether the runs come from the queue, and are no lapsed claim of another worker.
     """
 
     token: str
@@ -333,6 +331,7 @@ class Claim:
     settled: Mapping[str, Outcome] = field(factory=dict)
     doubtful: Mapping[str, int] = field(factory=dict)
     deaths: int = 0
+    fresh: bool = True
 
 
 @frozen

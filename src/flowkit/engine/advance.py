@@ -13,7 +13,6 @@ from typing import Final
 
 from attrs import frozen
 
-from flowkit.engine.decisions import Decisions
 from flowkit.engine.drive import resolve
 from flowkit.engine.effects import Hands
 from flowkit.engine.hold import Hold
@@ -77,7 +76,10 @@ async def advance(parts: Parts, now: datetime | None, limit: int | None) -> Adva
         claim = await resolve("store.claim", parts.store.claim(at, limit=size, lease=parts.lease))
         if claim is None:
             break
-        total += await _Shift(parts, claim, Hold(parts.store, claim, parts.lease, since), at).work()
+        shift = _Shift(parts, claim, Hold(parts.store, claim, parts.lease, since), at)
+        total += await shift.work()
+        if claim.fresh and len(claim.runs) < size and not shift.leaves_due:
+            break  # The queue gave less than was asked for, so there is nothing more to ask for.
     return total
 
 
@@ -101,10 +103,7 @@ class _Cohort:
     entries: tuple[Entry, ...] = ()
     trail: tuple[Settled, ...] = ()
 
-    def after(self, transition: Transition, runs: Sequence[Run], settled: Settled | None = None) -> _Cohort:
-        trail = self.trail if settled is None else (*self.trail, settled)
-        entries = self.entries + transition.entries
-        return _Cohort(self.program, runs, transition.state, transition.due, entries, trail)
+
 
 
 class _Shift:
@@ -115,8 +114,9 @@ class _Shift:
         self._claim = claim
         self._hold = hold
         self._now = now
-        self._decisions = Decisions(now)
+        self._decisions = parts.decisions
         self._hands = Hands(parts, claim, hold)
+        self.leaves_due = False
         self._results: dict[Result, int] = dict.fromkeys(Result, 0)
 
     async def work(self) -> Advanced:
@@ -125,6 +125,7 @@ class _Shift:
             cohorts = [self._buried(run) for run in self._claim.runs]
         else:
             cohorts = await self._until_parked(self._gathered(self._claim.runs))
+        self.leaves_due = any(cohort.due is not None and cohort.due <= self._now for cohort in cohorts)
         await self._commit(cohorts)
         results = self._results
         return Advanced(
@@ -137,13 +138,13 @@ class _Shift:
 
     def _gathered(self, runs: Iterable[Run]) -> list[_Cohort]:
         together: dict[tuple[int, State], list[Run]] = {}
+        members: list[Run] = []
+        version, state = 0, None
         for run in runs:
-            key = (run.version, run.state)
-            members = together.get(key)
-            if members is None:
-                together[key] = [run]
-            else:
-                members.append(run)
+            if run.state is not state or run.version != version:
+                version, state = run.version, run.state
+                members = together.setdefault((version, state), [])
+            members.append(run)
         program = self._parts.catalogue.program
         return [
             _Cohort(program(version), members, state, members[0].due)
@@ -177,14 +178,14 @@ class _Shift:
 
     async def _woken(self, cohort: _Cohort) -> list[_Cohort]:
         first = cohort.runs[0]
-        decided = self._decisions.of(cohort.program, first.id, cohort.state, WOKEN, cohort.due, None)
+        decided = self._decisions.of(cohort.program, first.id, cohort.state, WOKEN, cohort.due, None, self._now)
         if isinstance(decided, Transition):
-            return [cohort.after(decided, cohort.runs)]
+            return [self._after(cohort, decided, cohort.runs)]
         profiles = self._parts.profiles
         ids = list(dict.fromkeys(run.subscriber_id for run in cohort.runs))
         facts = {} if profiles is None else await resolve("profiles.facts", profiles.facts(ids, decided.needs))
-        parts = self._decisions.split(cohort.program, cohort.runs, cohort.state, WOKEN, facts)
-        return [cohort.after(transition, runs) for transition, runs in parts]
+        parts = self._decisions.split(cohort.program, cohort.runs, cohort.state, WOKEN, facts, self._now)
+        return [self._after(cohort, transition, runs) for transition, runs in parts]
 
     async def _acted(self, cohorts: Sequence[_Cohort]) -> list[_Cohort]:
         """Carry out what the cohorts wait for, and settle it."""
@@ -192,32 +193,34 @@ class _Shift:
         await self._hands.carry_out(jobs)
         moved: list[_Cohort] = []
         for cohort, job in zip(cohorts, jobs, strict=True):
-            endings: dict[Outcome, list[Run]] = {}
-            for run, outcome in zip(job.runs, job.outcomes, strict=True):
-                if outcome is not None:  # None: the claim was lost before the call, and the run is another worker's.
-                    endings.setdefault(outcome, []).append(run)
-            for outcome, runs in endings.items():
+            for outcome, runs in _endings(job).items():
                 self._results[outcome.result] += len(runs)
                 moved += await self._settled(cohort, Settled(job.effect, outcome), runs)
         return moved
 
     async def _settled(self, cohort: _Cohort, settled: Settled, runs: Sequence[Run]) -> list[_Cohort]:
         decisions = self._decisions
-        first = decisions.of(cohort.program, runs[0].id, cohort.state, settled, cohort.due, None)
+        first = decisions.of(cohort.program, runs[0].id, cohort.state, settled, cohort.due, None, self._now)
         if isinstance(first, Asks):
             profiles = self._parts.profiles
             ids = list(dict.fromkeys(run.subscriber_id for run in runs))
             facts = {} if profiles is None else await resolve("profiles.facts", profiles.facts(ids, first.needs))
-            parts = decisions.split(cohort.program, runs, cohort.state, settled, facts)
-            return [cohort.after(transition, members, settled) for transition, members in parts]
+            parts = decisions.split(cohort.program, runs, cohort.state, settled, facts, self._now)
+            return [self._after(cohort, transition, members, settled) for transition, members in parts]
         if not first.own:
-            return [cohort.after(first, runs, settled)]
-        return [
-            cohort.after(
-                decisions.informed(cohort.program, run.id, cohort.state, settled, cohort.due, NO_FACTS), (run,), settled
-            )
+            return [self._after(cohort, first, runs, settled)]
+        own = [
+            decisions.informed(cohort.program, run.id, cohort.state, settled, cohort.due, NO_FACTS, self._now)
             for run in runs
         ]
+        return [self._after(cohort, transition, (run,), settled) for transition, run in zip(own, runs, strict=True)]
+
+    def _after(
+        self, cohort: _Cohort, transition: Transition, runs: Sequence[Run], settled: Settled | None = None
+    ) -> _Cohort:
+        trail = cohort.trail if settled is None else (*cohort.trail, settled)
+        entries = self._decisions.joined(cohort.entries, transition.entries)
+        return _Cohort(cohort.program, runs, transition.state, transition.due(self._now), entries, trail)
 
     async def _commit(self, cohorts: Sequence[_Cohort]) -> None:
         """Write what was done; where others wrote meanwhile, apply it to what they left and write again."""
@@ -246,6 +249,18 @@ class _Shift:
             signal = Settled(pending, settled.outcome) if pending is not None and fits else settled
             cohorts = await self._settled(cohort, signal, cohort.runs)
         return cohorts
+
+
+def _endings(job: Job) -> dict[Outcome, Sequence[Run]]:
+    """Part the runs of a job by outcome; those without one were not called before the claim was lost: others have them."""
+    first = job.outcomes[0]
+    if first is not None and job.outcomes.count(first) == len(job.outcomes):
+        return {first: job.runs}
+    endings: dict[Outcome, list[Run]] = {}
+    for run, outcome in zip(job.runs, job.outcomes, strict=True):
+        if outcome is not None:
+            endings.setdefault(outcome, []).append(run)
+    return dict(endings)
 
 
 def _pending(cohort: _Cohort) -> Effect:

@@ -40,11 +40,13 @@ class Entrance:
         gates: Their triggers, in the order in which they go.
         asks_profile: Whether the subscriber's profile is read to tell.
         needs: What is read of it, by the triggers and by the first steps after them.
+        observed: Whether living runs want to observe events of the type.
     """
 
     gates: Sequence[Gate]
     asks_profile: bool
     needs: Needs
+    observed: bool
 
 
 class Catalogue:
@@ -76,7 +78,7 @@ class Catalogue:
             for program in live
             if program.workflow.active and program.workflow.trigger.active
         )
-        self.listens = frozenset().union(*(self._programs[edition.number].listens for edition in editions))
+        self.listens: frozenset[str] = frozenset().union(*(self._programs[edition.number].listens for edition in editions))
         changed = self._stamp != current
         self._stamp = current
         return changed
@@ -97,7 +99,8 @@ class Catalogue:
             asking = [gate for gate in gates if self._starts_on_facts(gate.version)]
             needs = reduce(or_, (gate.needs for gate in gates), NO_NEEDS)
             needs = reduce(or_, (self._programs[gate.version].needs for gate in asking), needs)
-            found = Entrance(gates, bool(asking) or any(gate.asks_profile for gate in gates), needs)
+            asks = bool(asking) or any(gate.asks_profile for gate in gates)
+            found = Entrance(gates, asks, needs, event_type in self.listens)
             if len(self._entrances) < _ENTRANCES_KEPT:
                 self._entrances[event_type] = found
         return found

@@ -1,72 +1,140 @@
-"""Decisions that are made once for all runs that share a state, a signal, an instant and what was read."""
+"""Decisions that are made once for all runs that share a state, a signal and what was read."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Final, TypeAlias
 
 from flowkit.conditions import Operand, look_up
 from flowkit.events import NO_FACTS, Facts
-from flowkit.runs.effects import Asks, Observed, Signal
-from flowkit.runs.model import Run, State
+from flowkit.runs.effects import Asks, Observed, Signal, Started
+from flowkit.runs.model import Entry, Run, State
 from flowkit.runs.program import Program
 from flowkit.runs.step import Transition, decide
 
 __all__ = ["Decisions"]
 
 _ALTERNATIVES: Final = 16
+_KEPT: Final = 10_000
+_Entries: TypeAlias = tuple[Entry, ...]
+_BEGIN: Final = State()
+_STARTED: Final = Started()
 
 
 class Decisions:
-    """What was decided at one instant. ``decide`` is pure, so remembering what it said changes nothing but the time.
+    """What was decided. ``decide`` is pure, so remembering what it said changes nothing but the time that it takes."""
 
-    Args:
-        now: The engine's instant, in microseconds.
-    """
-
-    def __init__(self, now: int) -> None:
-        self.now = now
+    def __init__(self) -> None:
+        self._begun: dict[Program, Transition] = {}
         self._known: dict[tuple[Program, State, Signal], list[Transition]] = {}
+        self._joined: dict[tuple[int, int], tuple[_Entries, _Entries, _Entries]] = {}
 
     def of(
-        self, program: Program, run_id: str, state: State, signal: Signal, due: int | None, facts: Facts | None
+        self, program: Program, run_id: str, state: State, signal: Signal, due: int | None, facts: Facts | None, now: int
     ) -> Transition | Asks:
         """Find a transition, as ``decide`` does; None for the facts asks whether it can do without."""
         if isinstance(signal, Observed):  # An event is seldom like another, and counting it is cheap.
-            return decide(program, state, signal, facts, self.now, run_id=run_id, due=due)
-        known = self._known.setdefault((program, state, signal), [])
-        for transition in known:
-            if not transition.reads or (facts is not None and _agrees(facts, transition.reads)):
-                return transition
-        decided = decide(program, state, signal, facts, self.now, run_id=run_id, due=due)
-        if isinstance(decided, Transition) and not decided.own and len(known) < _ALTERNATIVES:
-            known.append(decided)
+            return decide(program, state, signal, facts, now, run_id=run_id, due=due)
+        known = self._alternatives(program, state, signal)
+        found = _fitting(known, facts)
+        return found or self._new(known, program, run_id, state, signal, due, facts, now)
+
+    def begun(self, program: Program, run_id: str, facts: Facts | None, now: int) -> Transition:
+        """Find how a run begins. A subscriber that the host knows nothing of has no facts, and what is asked, no answer."""
+        if program in self._begun:
+            return self._begun[program]
+        decided = self.of(program, run_id, _BEGIN, _STARTED, None, facts, now)
+        if isinstance(decided, Asks):
+            return self.informed(program, run_id, _BEGIN, _STARTED, None, NO_FACTS, now)
+        if not decided.reads and not decided.own:
+            self._begun[program] = decided
         return decided
 
     def informed(
-        self, program: Program, run_id: str, state: State, signal: Signal, due: int | None, facts: Facts
+        self, program: Program, run_id: str, state: State, signal: Signal, due: int | None, facts: Facts, now: int
     ) -> Transition:
         """Find a transition with the facts at hand; it cannot ask for more."""
-        decided = self.of(program, run_id, state, signal, due, facts)
-        if isinstance(decided, Asks):
-            message = f"a decision with facts asked for {decided.needs}"
-            raise AssertionError(message)
-        return decided
+        return _decided(self.of(program, run_id, state, signal, due, facts, now))
 
     def split(
-        self, program: Program, runs: Sequence[Run], state: State, signal: Signal, facts: Mapping[str, Facts]
+        self,
+        program: Program,
+        runs: Sequence[Run],
+        state: State,
+        signal: Signal,
+        facts: Mapping[str, Facts],
+        now: int,
     ) -> list[tuple[Transition, list[Run]]]:
         """Part runs in one state by what their facts decide."""
+        known = self._alternatives(program, state, signal)
         parts: dict[int, tuple[Transition, list[Run]]] = {}
+        last = transition = None
         for run in runs:
-            known = facts.get(run.subscriber_id, NO_FACTS)
-            transition = self.informed(program, run.id, state, signal, run.due, known)
+            own = facts.get(run.subscriber_id, NO_FACTS)
+            if transition is None or own is not last or transition.own:
+                last = own
+                transition = _fitting(known, own) or _decided(
+                    self._new(known, program, run.id, state, signal, run.due, own, now)
+                )
             part = parts.get(id(transition))
             if part is None:
                 parts[id(transition)] = (transition, [run])
             else:
                 part[1].append(run)
         return list(parts.values())
+
+    def _alternatives(self, program: Program, state: State, signal: Signal) -> list[Transition]:
+        key = (program, state, signal)
+        known = self._known.get(key)
+        if known is None:
+            if len(self._known) >= _KEPT:
+                self._known.clear()
+            known = self._known[key] = []
+        return known
+
+    def joined(self, before: _Entries, after: _Entries) -> _Entries:
+        """Put the entries of two steps together: the same tuple for the same two, so that a store writes its text once."""
+        if not before:
+            return after
+        key = (id(before), id(after))
+        known = self._joined.get(key)
+        if known is None:
+            if len(self._joined) >= _KEPT:
+                self._joined.clear()
+            # The two are kept along, so that their identities stay theirs.
+            known = self._joined[key] = (before, after, before + after)
+        return known[2]
+
+    def _new(
+        self,
+        known: list[Transition],
+        program: Program,
+        run_id: str,
+        state: State,
+        signal: Signal,
+        due: int | None,
+        facts: Facts | None,
+        now: int,
+    ) -> Transition | Asks:
+        decided = decide(program, state, signal, facts, now, run_id=run_id, due=due)
+        if isinstance(decided, Transition) and not decided.own and len(known) < _ALTERNATIVES:
+            known.append(decided)
+        return decided
+
+
+def _fitting(known: Sequence[Transition], facts: Facts | None) -> Transition | None:
+    """Find the transition that was decided on what these facts say."""
+    for transition in known:
+        if not transition.reads or (facts is not None and _agrees(facts, transition.reads)):
+            return transition
+    return None
+
+
+def _decided(decided: Transition | Asks) -> Transition:
+    if isinstance(decided, Asks):
+        message = f"a decision with facts asked for {decided.needs}"
+        raise AssertionError(message)
+    return decided
 
 
 def _agrees(facts: Facts, reads: tuple[Operand, ...]) -> bool:

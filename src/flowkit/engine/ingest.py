@@ -4,29 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import reduce
+from operator import or_
 from typing import Final
 
-from attrs import define, field, frozen
+from attrs import frozen
 
-from flowkit.engine.catalogue import Catalogue
-from flowkit.engine.decisions import Decisions
+from flowkit.engine.catalogue import Catalogue, Entrance
 from flowkit.engine.drive import resolve
 from flowkit.engine.parts import Parts
 from flowkit.errors import ConflictError
-from flowkit.events import NO_FACTS, NO_NEEDS, Event, Facts, to_micros
+from flowkit.events import NO_FACTS, Event, Facts, to_micros
 from flowkit.hashing import run_id
 from flowkit.ports import EMPTY_RECALL, Change, Changes, Ledger, Move, Recall, Recalled, Started, Store
-from flowkit.runs import effects
-from flowkit.runs.effects import Asks, Observed
-from flowkit.runs.model import Entry, Kind, Run, State, origin_text
-from flowkit.runs.program import Program
+from flowkit.runs.effects import Observed
+from flowkit.runs.model import Entry, Kind, Run, origin_text
 from flowkit.triggers.evaluate import Gate, Refusal, refusal
 
 __all__ = ["Ingested", "ingest"]
 
 _ATTEMPTS: Final = 8
-_BEGIN: Final = State()
-_STARTED: Final = effects.Started()
 
 
 @frozen
@@ -80,14 +77,17 @@ async def _attempt(
 ) -> tuple[Ingested, Sequence[str]]:
     """Decide a batch once and commit it; give what was done and whose events were refused."""
     recall = await _recall(parts.catalogue, store, batch)
-    facts = await _facts(parts, batch)
-    decisions = Decisions(now)
+    entrances = {
+        kind: parts.catalogue.entrance(kind)
+        for kind in dict.fromkeys(event.type for events in batch.values() for _, event in events)
+    }
+    facts = await _facts(parts, batch, entrances)
     desks = []
     for subscriber_id, events in batch.items():
         recalled = recall.subscribers.get(subscriber_id, EMPTY_RECALL)
-        desk = _Desk(parts.catalogue, decisions, subscriber_id, recalled, facts.get(subscriber_id))
+        desk = _Desk(parts, subscriber_id, recalled, facts.get(subscriber_id), now)
         for event_id, event in events:
-            desk.take(event_id, event)
+            desk.take(event_id, event, entrances[event.type])
         desks.append(desk)
     refused: Sequence[str] = ()
     changes = [desk.change() for desk in desks if desk.seen]
@@ -117,114 +117,123 @@ async def _recall(
             return recall
 
 
-async def _facts(parts: Parts, batch: Mapping[str, Sequence[tuple[str, Event]]]) -> Mapping[str, Facts]:
+async def _facts(
+    parts: Parts, batch: Mapping[str, Sequence[tuple[str, Event]]], entrances: Mapping[str, Entrance]
+) -> Mapping[str, Facts]:
     """Read the facts that the triggers, and the first steps, of this batch need: one call for all subscribers."""
-    catalogue = parts.catalogue
-    needs = NO_NEEDS
-    asked = []
-    for subscriber_id, events in batch.items():
-        asks = False
-        for _, event in events:
-            entrance = catalogue.entrance(event.type)
-            if entrance.asks_profile:
-                asks = True
-                needs |= entrance.needs
-        if asks:
-            asked.append(subscriber_id)
-    if not asked or parts.profiles is None:
+    asking = {kind: entrance.needs for kind, entrance in entrances.items() if entrance.asks_profile}
+    if not asking or parts.profiles is None:
         return {}
+    needs = reduce(or_, asking.values())
+    asked = [subscriber for subscriber, events in batch.items() if any(event.type in asking for _, event in events)]
     return await resolve("profiles.facts", parts.profiles.facts(asked, needs))
 
 
-@define
 class _Desk:
     """Where the events of one subscriber are taken one after the other, and what they come to is gathered."""
 
-    catalogue: Catalogue
-    decisions: Decisions
-    subscriber_id: str
-    recalled: Recalled
-    facts: Facts | None
-    seen: list[str] = field(factory=list)
-    duplicates: int = 0
-    ledgers: dict[str, Ledger] = field(factory=dict)
-    started: list[Started] = field(factory=list)
-    observed: dict[str, Move] = field(factory=dict)
-    lines: list[tuple[str, Entry]] = field(factory=list)
+    __slots__ = (
+        "_catalogue",
+        "_decisions",
+        "_facts",
+        "_ledgers",
+        "_now",
+        "_observed",
+        "_recalled",
+        "duplicates",
+        "lines",
+        "seen",
+        "started",
+        "subscriber_id",
+    )
 
-    def take(self, event_id: str, event: Event) -> None:
+    def __init__(
+        self, parts: Parts, subscriber_id: str, recalled: Recalled, facts: Facts | None, now: int
+    ) -> None:
+        self._catalogue = parts.catalogue
+        self._decisions = parts.decisions
+        self._now = now
+        self._facts = facts
+        self._recalled = recalled
+        self._ledgers: dict[str, Ledger] = {}
+        self._observed: dict[str, Move] = {}
+        self.subscriber_id = subscriber_id
+        self.duplicates = 0
+        self.seen: list[str] = []
+        self.started: list[Started] = []
+        self.lines: list[tuple[str, Entry]] = []
+
+    def take(self, event_id: str, event: Event, entrance: Entrance) -> None:
         """Take one event: living runs observe it first, then it may lead into workflows."""
-        if event_id in self.recalled.seen or event_id in self.seen:
+        if event_id in self._recalled.seen or event_id in self.seen:
             self.duplicates += 1
             return
         self.seen.append(event_id)
-        if event.type in self.catalogue.listens:
-            self.observe(event)
-        for gate in self.catalogue.entrance(event.type).gates:
-            if gate.matches(event, self.facts):
-                self.admit(gate, event_id, event)
+        if entrance.observed:
+            self._observe(event)
+        for gate in entrance.gates:
+            if gate.matches(event, self._facts):
+                self._admit(gate, event_id, event)
 
-    def observe(self, event: Event) -> None:
+    def change(self) -> Change:
+        """Give what the events came to."""
+        return Change(
+            self.subscriber_id,
+            self._recalled.handle,
+            self.seen,
+            tuple(self._ledgers.values()),
+            self.started,
+            tuple(self._observed.values()),
+            self.lines,
+        )
+
+    def _observe(self, event: Event) -> None:
         signal = Observed(event)
         for index, begun in enumerate(self.started):
-            moved = self.observing(begun.run, begun.run, signal, begun.entries)
+            moved = self._observing(begun.run, begun.run, signal, begun.entries)
             if moved is not None:
-                run = begun.run.moved(moved.state, moved.due)
-                self.started[index] = Started(run, moved.entries)
-        for run in self.recalled.runs:
-            before = self.observed.get(run.id)
+                self.started[index] = Started(begun.run.moved(moved.state, moved.due), moved.entries)
+        for run in self._recalled.runs:
+            before = self._observed.get(run.id)
             now = run if before is None else run.moved(before.state, before.due)
-            moved = self.observing(run, now, signal, () if before is None else before.entries)
+            moved = self._observing(run, now, signal, () if before is None else before.entries)
             if moved is not None:
-                self.observed[run.id] = moved
+                self._observed[run.id] = moved
 
-    def observing(self, read: Run, run: Run, signal: Observed, entries: tuple[Entry, ...]) -> Move | None:
-        program = self.catalogue.program(run.version)
+    def _observing(self, read: Run, run: Run, signal: Observed, entries: tuple[Entry, ...]) -> Move | None:
+        program = self._catalogue.program(run.version)
         if signal.event.type not in program.listens:
             return None
-        transition = self.decisions.informed(program, run.id, run.state, signal, run.due, NO_FACTS)
-        return Move((read,), transition.state, transition.due, (*entries, *transition.entries))
+        transition = self._decisions.informed(program, run.id, run.state, signal, run.due, NO_FACTS, self._now)
+        return Move((read,), transition.state, transition.due(self._now), entries + transition.entries)
 
-    def admit(self, gate: Gate, event_id: str, event: Event) -> None:
-        now = self.decisions.now
+    def _admit(self, gate: Gate, event_id: str, event: Event) -> None:
+        now = self._now
         workflow_id = gate.workflow_id
-        ledger = self.ledgers.get(workflow_id) or self.recalled.ledgers.get(workflow_id) or Ledger(workflow_id)
-        refused = refusal(gate, ledger.entries, ledger.last_entry, now)
-        if refused is not None:
-            self.lines.append((workflow_id, _refused(gate, event, refused)))
-            return
-        self.ledgers[workflow_id] = Ledger(workflow_id, ledger.entries + 1, now, ledger.sequence)
-        program = self.catalogue.program(gate.version)
+        ledger = self._ledgers.get(workflow_id) or self._recalled.ledgers.get(workflow_id)
+        if ledger is None:
+            self._ledgers[workflow_id] = Ledger(workflow_id, 1, now)
+        else:
+            refused = refusal(gate, ledger.entries, ledger.last_entry, now)
+            if refused is not None:
+                self.lines.append((workflow_id, _refused(gate, event, refused)))
+                return
+            self._ledgers[workflow_id] = Ledger(workflow_id, ledger.entries + 1, now, ledger.sequence)
+        program = self._catalogue.program(gate.version)
+        run = run_id(workflow_id, self.subscriber_id, event_id)
+        transition = self._decisions.begun(program, run, self._facts, now)
         occurred = now if event.occurred_at is None else to_micros(event.occurred_at)
-        run = Run(
-            run_id(workflow_id, self.subscriber_id, event_id),
+        begun = Run(
+            run,
             self.subscriber_id,
             workflow_id,
             gate.version,
             now,
             origin_text(event, occurred),
-            _BEGIN,
-            now,
+            transition.state,
+            transition.due(now),
         )
-        self.started.append(self.begin(program, run))
-
-    def begin(self, program: Program, run: Run) -> Started:
-        transition = self.decisions.of(program, run.id, _BEGIN, _STARTED, run.due, self.facts)
-        if isinstance(transition, Asks):
-            # The host knows nothing of this subscriber: what is asked is answered with nothing.
-            transition = self.decisions.informed(program, run.id, _BEGIN, _STARTED, run.due, NO_FACTS)
-        return Started(run.moved(transition.state, transition.due), transition.entries)
-
-    def change(self) -> Change:
-        return Change(
-            self.subscriber_id,
-            self.recalled.handle,
-            self.seen,
-            tuple(self.ledgers.values()),
-            self.started,
-            tuple(self.observed.values()),
-            self.lines,
-        )
+        self.started.append(Started(begun, transition.entries))
 
 
 def _refused(gate: Gate, event: Event, refused: Refusal) -> Entry:

@@ -8,6 +8,7 @@ from typing import Final
 from attrs import field, frozen
 
 from flowkit.engine.catalogue import Catalogue
+from flowkit.engine.decisions import Decisions
 from flowkit.errors import ConfigurationError
 from flowkit.ports import Clock, Profiles, Sender, Store, Templates, Webhooks
 
@@ -32,6 +33,7 @@ class Parts:
         lease: For how long a worker holds what it claimed, unless it goes on holding it.
         batch: The most runs that a worker claims at once.
         catalogue: What is published.
+        decisions: What was decided before, and need not be again.
     """
 
     store: Store
@@ -43,6 +45,7 @@ class Parts:
     lease: timedelta
     batch: int
     catalogue: Catalogue = field(init=False)
+    decisions: Decisions = field(init=False, factory=Decisions)
 
     @catalogue.default
     def _read_anew(self) -> Catalogue:

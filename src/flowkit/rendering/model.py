@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, NamedTuple
 
 from attrs import field, frozen
 
@@ -13,7 +13,8 @@ from flowkit.events import Properties
 __all__ = ["MessageAborted", "OutgoingMessage", "Template", "TemplateError"]
 
 
-_NOTHING: Final[Mapping[str, object]] = {}
+_NOTHING: Final[Properties] = {}
+_NO_HEADERS: Final[Mapping[str, str]] = {}
 
 
 @frozen
@@ -33,9 +34,10 @@ class Template:
     text: str | None = field(default=None, kw_only=True)
 
 
-@frozen(repr=False)
-class OutgoingMessage:
+class OutgoingMessage(NamedTuple):
     """One message to one subscriber, as data that any sender can turn into its own form.
+
+    It is a tuple, since a batch makes thousands and a tuple is made in a third of a frozen class's time.
 
     Attributes:
         key: The idempotency key: the same for every attempt, 1 to 256 ASCII characters.
@@ -59,7 +61,7 @@ class OutgoingMessage:
     text: str | None = None
     data: Properties = _NOTHING
     metadata: Properties = _NOTHING
-    headers: Mapping[str, str] = field(factory=dict)
+    headers: Mapping[str, str] = _NO_HEADERS
 
     def __repr__(self) -> str:
         # Addresses and contents are personal: neither logs nor tracebacks show them.

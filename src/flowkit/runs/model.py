@@ -9,9 +9,9 @@ from __future__ import annotations
 import json
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-from attrs import evolve, field, frozen
+from attrs import field, frozen
 
 from flowkit.events import Event, Properties, from_micros
 from flowkit.runs.effects import Effect
@@ -70,9 +70,10 @@ class State:
         return self.status is Status.ACTIVE or self.status is Status.PAUSED
 
 
-@frozen
-class Run:
+class Run(NamedTuple):
     """One subscriber's passage through one version of a workflow: the one aggregate, stored as one row.
+
+    It is a tuple, since runs are made by the thousand and a tuple is made in a third of a frozen class's time.
 
     Attributes:
         id: 32 hexadecimal digits derived from workflow, subscriber and cause.
@@ -120,7 +121,18 @@ class Run:
 
     def moved(self, state: State, due: int | None) -> Run:
         """Give this run as it stands after a step."""
-        return evolve(self, state=state, due=due)
+        return Run(
+            self.id,
+            self.subscriber_id,
+            self.workflow_id,
+            self.version,
+            self.entered,
+            self.origin,
+            state,
+            due,
+            self.sequence,
+            self.handle,
+        )
 
 
 class Kind(StrEnum):
@@ -180,19 +192,24 @@ class Line:
     entry: Entry
 
 
-_encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=True).encode
+_encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 def origin_text(event: Event, occurred: int) -> str:
-    """Write the event that leads to a run as the text kept with the run."""
-    document: dict[str, Any] = {"type": event.type, "at": occurred}
+    """Write the event that leads to a run as the text kept with the run.
+
+    Raises:
+        TypeError: A property is nothing that JSON can hold.
+    """
+    # Put together by hand, since most of an event is two short texts, and every run pays for this.
+    text = f'{{"type":{_encode(event.type)},"at":{occurred}'
     if event.id is not None:
-        document["id"] = event.id
+        text += f',"id":{_encode(event.id)}'
     if event.properties:
-        document["properties"] = dict(event.properties)
+        text += f',"properties":{_encode(event.properties)}'
     if event.value is not None:
-        document["value"] = event.value
-    return _encode(document)
+        text += f',"value":{_encode(event.value)}'
+    return text + "}"
 
 
 def origin_event(subscriber_id: str, origin: str) -> Event:

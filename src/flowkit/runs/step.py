@@ -21,9 +21,9 @@ Observed(event) counts the event in any living run and moves nothing.
 To walk is to take the actions of the node in order until one has to be waited for or carried out, then to leave the
 node by a label, without recursion. A walk of ``MAX_STEPS`` actions and nodes takes a turn: it parks, due at once.
 
-What a transition depends on is written into it: the facts that were read, and whether the run's own identity was. Runs
-of one version that stand in the same state at the same instant, and whose facts agree on what was read, make the same
-transition; so the engine decides once for all of them.
+What a transition depends on is written into it: the facts that were read, and whether anything else of the run was. Runs
+of one version that stand in the same state, and whose facts agree on what was read, make the same transition; so the
+engine decides once for all of them.
 """
 
 from __future__ import annotations
@@ -74,17 +74,22 @@ class Transition:
 
     Attributes:
         state: The state after it.
-        due: The due instant after it, in microseconds; None where the run waits for nothing.
+        delay: Microseconds from now to the due instant after it; None where the run waits for nothing.
         entries: The lines for the journal.
         reads: The facts that it depends on.
-        own: Whether it depends on the identity of the run, or on when it was due, as well.
+        own: Whether it depends on more than state, signal and those facts: on the identity of the run, on when it was
+            due, or on what time it is.
     """
 
     state: State
-    due: int | None
+    delay: int | None
     entries: tuple[Entry, ...]
     reads: tuple[Operand, ...] = ()
     own: bool = False
+
+    def due(self, now: int) -> int | None:
+        """Give the due instant after it, in microseconds; None where the run waits for nothing."""
+        return None if self.delay is None else now + self.delay
 
 
 def step(program: Program, run: Run, signal: Signal, facts: Facts, now: datetime) -> Step:
@@ -104,7 +109,7 @@ def step(program: Program, run: Run, signal: Signal, facts: Facts, now: datetime
     if isinstance(transition, Asks):
         message = "decide asks for facts only where it was given none"
         raise AssertionError(message)
-    return Step(run.moved(transition.state, transition.due), transition.entries)
+    return Step(run.moved(transition.state, transition.due(to_micros(now))), transition.entries)
 
 
 def decide(
@@ -142,7 +147,8 @@ def decide(
             assert_never(signal)
     if walk.asks is not None:
         return walk.asks
-    return Transition(walk.state, walk.due, tuple(walk.entries), tuple(walk.reads), walk.own or not walk.timed)
+    delay = None if walk.due is None else walk.due - now
+    return Transition(walk.state, delay, tuple(walk.entries), tuple(walk.reads), walk.own or not walk.timed)
 
 
 @define

@@ -143,14 +143,15 @@ class MemoryStore:
         """Take due runs; see ``Store.claim``."""
         with self._lock:
             until = self._ticks() + lease.total_seconds()
-            held = self._lapsed() or self._due(now, limit)
+            lapsed = self._lapsed()
+            held = lapsed or self._due(now, limit)
             if held is None:
                 return None
             held.until = until
             token = secrets.token_hex(8)
             self._claims[token] = held
             runs = [self._runs[handle - 1] for handle in held.handles]
-            return Claim(token, runs, self._stamp, dict(held.settled), dict(held.doubtful), held.deaths)
+            return Claim(token, runs, self._stamp, dict(held.settled), dict(held.doubtful), held.deaths, lapsed is None)
 
     def _lapsed(self) -> _Held | None:
         """Take a lapsed claim over: its notes come along, and a death without one begun counts against its only run."""
@@ -276,7 +277,20 @@ class MemoryStore:
 
     def _begin(self, known: _Subscriber, run: Run, entries: tuple[Entry, ...], at: int) -> None:
         handle = len(self._runs) + 1
-        self._runs.append(evolve(run, handle=handle, sequence=1))
+        self._runs.append(
+            Run(
+                run.id,
+                run.subscriber_id,
+                run.workflow_id,
+                run.version,
+                run.entered,
+                run.origin,
+                run.state,
+                run.due,
+                1,
+                handle,
+            )
+        )
         self._by_id[run.id] = handle
         if run.state.alive:
             known.living[handle] = None

@@ -6,7 +6,10 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from typing import Final
 
-__all__ = ["Phrases"]
+from flowkit.runs.model import Entry, State
+from flowkit.stores.rows import write_entries, write_state
+
+__all__ = ["Phrases", "Texts"]
 
 _KEPT: Final = 20_000
 _LONGEST: Final = 2_000
@@ -77,3 +80,30 @@ class Phrases:
     def rolled_back(self) -> None:
         """Forget what the transaction added."""
         self._added = {}
+
+
+class Texts:
+    """States and entries as they are written; what was written before is not written out again."""
+
+    def __init__(self) -> None:
+        self._states: dict[State, str] = {}
+        self._entries: dict[int, tuple[tuple[Entry, ...], str]] = {}
+
+    def state(self, state: State) -> str:
+        """Write a state."""
+        text = self._states.get(state)
+        if text is None:
+            if len(self._states) >= _KEPT:
+                self._states.clear()
+            text = self._states[state] = write_state(state)
+        return text
+
+    def entries(self, entries: tuple[Entry, ...]) -> str:
+        """Write the entries of a step; many runs share one tuple of them, which is known by its identity."""
+        known = self._entries.get(id(entries))
+        if known is None:
+            if len(self._entries) >= _KEPT:
+                self._entries.clear()
+            # The tuple is kept along, so that its identity stays its own.
+            known = self._entries[id(entries)] = (entries, write_entries(entries))
+        return known[1]

@@ -103,7 +103,7 @@ def _has_schema(fields: Fields) -> bool:
     if fields.integer("schema", SCHEMA, low=SCHEMA) > SCHEMA:
         message = f"the document was written by a newer version; this one reads up to {SCHEMA}"
         raise DocumentError([Problem("unsupported_schema", "/schema", message=message)])
-    return "schema" in fields.values
+    return fields.has("schema")
 
 
 def _trigger(fields: Fields, *, versioned: bool) -> Trigger:
@@ -133,7 +133,7 @@ def _trigger_type(fields: Fields) -> TriggerType:
 
 def _on(fields: Fields, kind: TriggerType, *, versioned: bool) -> None:
     """Read what a trigger looks at; this version knows events alone, and that is what the seed means throughout."""
-    if versioned and kind is TriggerType.CONDITION_BASED and "on" not in fields.values:
+    if versioned and kind is TriggerType.CONDITION_BASED and not fields.has("on"):
         message = 'the default, "enter", is not known to this version; write "event"'
         fields.wrong("on", "unsupported", message)
     match fields.text("on", "event"):

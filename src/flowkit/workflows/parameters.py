@@ -75,14 +75,14 @@ def load(kind: ActionType | None, fields: Fields) -> Operation:
         case ActionType.SEND_EMAIL:
             return SendEmail(
                 fields.id("template_id"),
-                subject=_line(fields, "subject") if "subject" in fields.values else None,
+                subject=_line(fields, "subject") if fields.has("subject") else None,
                 personalization=fields.flag("personalization", default=True),
                 parameters=fields.rest(),
             )
         case ActionType.WAIT:
             return _wait(fields)
         case ActionType.CONDITION:
-            if "condition_type" in fields.values:
+            if fields.has("condition_type"):
                 fields.word("condition_type", _ConditionType)
             return CheckEngagement(fields.ids("metrics"), parameters=fields.rest())
         case ActionType.SEGMENT_UPDATE:
@@ -98,7 +98,7 @@ def load(kind: ActionType | None, fields: Fields) -> Operation:
 
 
 def _wait(fields: Fields) -> Wait:
-    given = [name for name in _DURATIONS if name in fields.values]
+    given = [name for name in _DURATIONS if fields.has(name)]
     if len(given) != 1:
         code = "conflicting_fields" if given else "missing_field"
         fields.problems.add(code, fields.path, f"give exactly one of {', '.join(_DURATIONS)}")
@@ -123,7 +123,7 @@ def _webhook(fields: Fields) -> CallWebhook:
     url = fields.text("url")
     if url and (problem := _url_problem(url)):
         fields.wrong("url", "bad_url", problem)
-    method = fields.word("method", _Method) if "method" in fields.values else None
+    method = fields.word("method", _Method) if fields.has("method") else None
     headers = fields.child("headers", {})
     return CallWebhook(
         url,

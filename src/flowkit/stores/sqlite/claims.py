@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Mapping
-from secrets import token_hex
+from secrets import randbits
 from typing import Any, Final, NamedTuple
 
 from flowkit.runs.effects import Outcome
@@ -21,11 +21,12 @@ _encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).enc
 class Taken(NamedTuple):
     """A claim as it was written: its rows are those of ``schema.RUN``."""
 
-    token: str
+    token: int
     rows: list[Any]
     settled: Mapping[str, Outcome]
     doubtful: Mapping[str, int]
     deaths: int
+    fresh: bool
 
 
 def take_due(cursor: sqlite3.Cursor, now: int, limit: int, until: float, notes: NoteFile) -> Taken | None:
@@ -33,9 +34,9 @@ def take_due(cursor: sqlite3.Cursor, now: int, limit: int, until: float, notes: 
     rows = cursor.execute(sql.DUE, (now, limit)).fetchall()
     if not rows:
         return None
-    token = token_hex(8)
+    token = randbits(62)
     cursor.execute(sql.CLAIM, (token, until, _encode([row[0] for row in rows]), notes.path, "{}", 0))
-    return Taken(token, rows, {}, {}, 0)
+    return Taken(token, rows, {}, {}, 0, fresh=True)
 
 
 def take_lapsed(cursor: sqlite3.Cursor, clock: float, until: float, notes: NoteFile) -> Taken | None:
@@ -49,13 +50,13 @@ def take_lapsed(cursor: sqlite3.Cursor, clock: float, until: float, notes: NoteF
         return None
     old, handles, path, inherited, deaths, released = row
     runs: list[int] = json.loads(handles)
-    settled, begun = read_notes(path, old)
+    settled, begun = read_notes(path, str(old))
     known: dict[str, Any] = json.loads(inherited)
     known.update({key: write_outcome(outcome) for key, outcome in settled.items()})
     for key in begun:
         earlier = known.get(key)
         known[key] = 1 + (earlier if isinstance(earlier, int) else 0)
-    token = token_hex(8)
+    token = randbits(62)
     rest: list[int] = []
     if not released and not begun:
         if len(runs) > 1 and deaths:
@@ -79,4 +80,5 @@ def take_lapsed(cursor: sqlite3.Cursor, clock: float, until: float, notes: NoteF
         {key: read_outcome(told) for key, told in known.items() if isinstance(told, list)},
         {key: told for key, told in known.items() if isinstance(told, int)},
         deaths,
+        fresh=False,
     )

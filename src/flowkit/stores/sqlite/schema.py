@@ -27,7 +27,7 @@ TABLES: Final = (
     "CREATE INDEX flowkit_run_due ON flowkit_run(due) WHERE due IS NOT NULL",
     "CREATE INDEX flowkit_run_living ON flowkit_run(subscriber) WHERE status < 2",
     # A claim is one row, whatever it holds: to claim, to extend and to give back cost the same for one run or a thousand.
-    "CREATE TABLE flowkit_claim(token TEXT PRIMARY KEY, until REAL NOT NULL, runs TEXT NOT NULL, notes TEXT NOT NULL,"
+    "CREATE TABLE flowkit_claim(token INTEGER PRIMARY KEY, until REAL NOT NULL, runs TEXT NOT NULL, notes TEXT NOT NULL,"
     " inherited TEXT NOT NULL, deaths INTEGER NOT NULL, released INTEGER NOT NULL)",
     "CREATE TABLE flowkit_frozen(run INTEGER NOT NULL, key TEXT NOT NULL, inputs TEXT NOT NULL,"
     " PRIMARY KEY(run, key)) WITHOUT ROWID",
@@ -57,7 +57,11 @@ CLAIM: Final = (
 )
 THESE: Final = f"{RUN} WHERE r.id IN (SELECT value FROM json_each(?)) ORDER BY r.due, r.id"
 
-KNOWN: Final = "SELECT name, id FROM flowkit_subscriber WHERE name IN (SELECT value FROM json_each(?))"
+# One row at the least: the stamp comes along.
+KNOWN: Final = (
+    "SELECT m.value, s.name, s.id FROM flowkit_meta m"
+    " LEFT JOIN flowkit_subscriber s ON s.name IN (SELECT value FROM json_each(?)) WHERE m.name = 'stamp'"
+)
 SEEN: Final = (
     "SELECT subscriber, event FROM flowkit_seen"
     " WHERE (subscriber, event) IN (SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?))"
@@ -68,7 +72,7 @@ LEDGERS: Final = (
 )
 LIVING: Final = f"{RUN} WHERE r.subscriber IN (SELECT value FROM json_each(?)) AND r.status < 2 ORDER BY r.id"
 
-NEW_SUBSCRIBER: Final = "INSERT INTO flowkit_subscriber(id, name) VALUES(?, ?)"
+NEW_SUBSCRIBER: Final = "INSERT INTO flowkit_subscriber(name) VALUES(?)"
 NEW_SEEN: Final = "INSERT INTO flowkit_seen(subscriber, event, at) VALUES(?, ?, ?)"
 NEW_LEDGER: Final = (
     "INSERT INTO flowkit_ledger(subscriber, workflow, entries, last_entry, sequence) VALUES(?, ?, ?, ?, 1)"
@@ -78,16 +82,17 @@ NEXT_LEDGER: Final = (
     " WHERE subscriber = ? AND workflow = ? AND sequence = ?"
 )
 NEW_RUN: Final = (
-    "INSERT INTO flowkit_run(id, status, state, due, sequence, subscriber, version, entered, key, origin)"
-    " VALUES(?, ?, ?, ?, 1, ?, ?, ?, ?, ?)"
+    "INSERT INTO flowkit_run(status, state, due, sequence, subscriber, version, entered, key, origin)"
+    " VALUES(?, ?, ?, 1, ?, ?, ?, ?, ?)"
 )
+# A move within life leaves the status alone: to name it in SET would write the index of the living anew.
 MOVE: Final = (
-    "UPDATE flowkit_run SET status = ?, state = ?, due = ?, sequence = sequence + 1"
+    "UPDATE flowkit_run SET state = ?, due = ?, sequence = sequence + 1"
     " WHERE id IN (SELECT value FROM json_each(?)) AND sequence = ?"
 )
-MOVE_ONE: Final = (
-    "UPDATE flowkit_run SET status = ?, state = ?, due = ?, sequence = sequence + 1 WHERE id = ? AND sequence = ?"
-)
+MOVE_ONE: Final = "UPDATE flowkit_run SET state = ?, due = ?, sequence = sequence + 1 WHERE id = ? AND sequence = ?"
+END: Final = MOVE.replace("SET ", "SET status = ?, ")
+END_ONE: Final = MOVE_ONE.replace("SET ", "SET status = ?, ")
 WRITE: Final = "INSERT INTO flowkit_journal(subscriber, run, at, body, about) VALUES(?, ?, ?, ?, ?)"
 WRITE_ALIKE: Final = (
     "INSERT INTO flowkit_journal(subscriber, run, at, body)"

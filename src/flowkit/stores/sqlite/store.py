@@ -22,7 +22,7 @@ from flowkit.errors import ConfigurationError, StoreError, StoreVersionError, Un
 from flowkit.events import from_micros
 from flowkit.ports import NOTHING_REFUSED, Changes, Claim, Edition, Ledger, Recall, Recalled, Refused
 from flowkit.runs.model import Line, Run, State
-from flowkit.stores.phrases import Phrases
+from flowkit.stores.phrases import Phrases, Texts
 from flowkit.stores.rows import read_entries, read_state
 from flowkit.stores.sqlite import schema as sql
 from flowkit.stores.sqlite.claims import take_due, take_lapsed
@@ -45,12 +45,14 @@ class _Shared:
         self.clock = clock
         self.lock = RLock()
         self.phrases = Phrases()
+        self.texts = Texts()
         self.states: dict[int | str, State] = {}
         self.workflows: dict[str, int] = {}
         self.names: dict[int, str] = {}
         self.workflow_of: dict[int, str] = {}
         self.notes: dict[str, NoteFile] = {}
         self.idle: list[NoteFile] = []
+        self.freezing: set[str] = set()
         self.files = 0
 
 
@@ -216,8 +218,9 @@ class SqliteStore:
         """Read what is remembered about subscribers; see ``Store.recall``."""
         with self._shared.lock, translated(joined=self._session.joined):
             cursor = self._session.cursor
-            stamp = self._stamp()
-            handles: dict[str, int] = dict(cursor.execute(sql.KNOWN, (_encode(list(events)),)).fetchall())
+            known = cursor.execute(sql.KNOWN, (_encode(list(events)),)).fetchall()
+            stamp: int = known[0][0]
+            handles: dict[str, int] = {name: handle for _, name, handle in known if name is not None}
             if not handles:
                 return Recall(stamp, {})
             numbers = _encode(list(handles.values()))
@@ -299,10 +302,11 @@ class SqliteStore:
             if taken is None:
                 shared.idle.append(notes)
                 return None
-            notes.begin_claim(taken.token)
-            shared.notes[taken.token] = notes
+            token = str(taken.token)
+            notes.begin_claim(token)
+            shared.notes[token] = notes
             runs = self._runs_of(taken.rows)
-        return Claim(taken.token, runs, stamp, taken.settled, taken.doubtful, taken.deaths)
+        return Claim(token, runs, stamp, taken.settled, taken.doubtful, taken.deaths, taken.fresh)
 
     def _new_notes(self) -> NoteFile:
         shared = self._shared
@@ -315,13 +319,13 @@ class SqliteStore:
         """Hold a claim longer; see ``Store.extend``."""
         with self._shared.lock, self._session.transaction() as cursor:
             until = self._shared.clock() + lease.total_seconds()
-            cursor.execute("UPDATE flowkit_claim SET until = ? WHERE token = ?", (until, claim.token))
+            cursor.execute("UPDATE flowkit_claim SET until = ? WHERE token = ?", (until, int(claim.token)))
             return cursor.rowcount == 1
 
     def release(self, claim: Claim) -> None:
         """Give a claim back; see ``Store.release``."""
         with self._shared.lock, self._session.transaction() as cursor:
-            cursor.execute("UPDATE flowkit_claim SET until = 0, released = 1 WHERE token = ?", (claim.token,))
+            cursor.execute("UPDATE flowkit_claim SET until = 0, released = 1 WHERE token = ?", (int(claim.token),))
 
     def attempts(self, claim: Claim) -> NoteFile:
         """Open the notes of a claim; see ``Store.attempts``."""
@@ -334,6 +338,7 @@ class SqliteStore:
         rows = [(handles[key[:32]], key, text) for key, text in inputs.items()]
         with self._shared.lock, self._session.transaction() as cursor:
             cursor.executemany("INSERT OR IGNORE INTO flowkit_frozen(run, key, inputs) VALUES(?, ?, ?)", rows)
+            self._shared.freezing.add(claim.token)
             kept = cursor.execute(
                 "SELECT key, inputs FROM flowkit_frozen WHERE run IN (SELECT value FROM json_each(?))",
                 (_encode([row[0] for row in rows]),),
@@ -368,9 +373,8 @@ class SqliteStore:
         with self._session.transaction() as cursor:
             if changes.claim is not None and not self._held(cursor, changes.claim, ends=changes.ends):
                 return Refused(lost=True)
-            Writer(cursor, phrases, self._workflow, changes.at).write(changes.changes, changes.moves)
-            if changes.moves:
-                self._thaw(cursor, changes)
+            Writer(cursor, phrases, self._shared.texts, self._workflow, changes.at).write(changes.changes, changes.moves)
+            self._thaw(cursor, changes)
         return NOTHING_REFUSED
 
     def _write_what_stands(self, changes: Changes, phrases: Phrases) -> Refused:
@@ -385,22 +389,22 @@ class SqliteStore:
                 changes,
                 changes=[change for change in changes.changes if change.subscriber_id not in subscribers],
                 moves=[
-                    evolve(move, runs=[run for run in move.runs if run.handle not in gone]) for move in changes.moves
+                    move._replace(runs=[run for run in move.runs if run.handle not in gone]) for move in changes.moves
                 ],
             )
-            Writer(cursor, phrases, self._workflow, changes.at).write(standing.changes, standing.moves)
+            Writer(cursor, phrases, self._shared.texts, self._workflow, changes.at).write(standing.changes, standing.moves)
             self._thaw(cursor, standing)
         return refused
 
     def _held(self, cursor: sqlite3.Cursor, claim: Claim, *, ends: bool) -> bool:
         """Whether the claim is still this worker's; it ends with this transaction where it is to."""
         if ends:
-            return cursor.execute("DELETE FROM flowkit_claim WHERE token = ?", (claim.token,)).rowcount == 1
-        return cursor.execute("SELECT 1 FROM flowkit_claim WHERE token = ?", (claim.token,)).fetchone() is not None
+            return cursor.execute("DELETE FROM flowkit_claim WHERE token = ?", (int(claim.token),)).rowcount == 1
+        return cursor.execute("SELECT 1 FROM flowkit_claim WHERE token = ?", (int(claim.token),)).fetchone() is not None
 
     def _thaw(self, cursor: sqlite3.Cursor, changes: Changes) -> None:
         """Let go of the inputs of effects that are settled: those of runs that do not wait for another attempt."""
-        if cursor.execute("SELECT 1 FROM flowkit_frozen LIMIT 1").fetchone() is None:
+        if changes.claim is None or changes.claim.token not in self._shared.freezing:
             return
         done = [
             run.handle
@@ -411,6 +415,7 @@ class SqliteStore:
         cursor.execute(sql.THAW, (_encode(done),))
 
     def _end_notes(self, token: str, *, lost: bool) -> None:
+        self._shared.freezing.discard(token)
         notes = self._shared.notes.pop(token, None)
         if notes is None:
             return

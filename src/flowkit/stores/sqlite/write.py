@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 from flowkit.ports import Change, Changes, Ledger, Move, Refused
-from flowkit.runs.model import Entry, Run, State
-from flowkit.stores.phrases import Phrases
-from flowkit.stores.rows import STATUS_CODES, write_entries, write_state
+from flowkit.runs.model import Entry, Run, State, Status
+from flowkit.stores.phrases import Phrases, Texts
+from flowkit.stores.rows import STATUS_CODES, write_entries
 from flowkit.stores.sqlite import schema as sql
 
 __all__ = ["Stale", "Writer", "stale"]
@@ -29,16 +29,18 @@ class Writer:
 
     Args:
         cursor: The transaction's cursor.
-        phrases: Texts that are shared.
+        phrases: Texts that rows share.
+        texts: Texts that were written before.
         workflows: The numbers of the workflows by id.
         at: The engine's instant, in microseconds.
     """
 
     def __init__(
-        self, cursor: sqlite3.Cursor, phrases: Phrases, workflows: Callable[[str], int], at: int
+        self, cursor: sqlite3.Cursor, phrases: Phrases, texts: Texts, workflows: Callable[[str], int], at: int
     ) -> None:
         self._cursor = cursor
         self._phrases = phrases
+        self._texts = texts
         self._workflows = workflows
         self._at = at
 
@@ -87,9 +89,7 @@ class Writer:
         new = [change.subscriber_id for change in changes if change.handle is None]
         if not new:
             return [change.handle for change in changes if change.handle is not None]
-        first = self._last("flowkit_subscriber") + 1
-        self._cursor.executemany(sql.NEW_SUBSCRIBER, list(enumerate(new, first)))
-        numbers = iter(range(first, first + len(new)))
+        numbers = iter(self._insert(sql.NEW_SUBSCRIBER, [(name,) for name in new]))
         return [next(numbers) if change.handle is None else change.handle for change in changes]
 
     def _next_ledgers(self, ledgers: Sequence[tuple[int, Ledger]]) -> None:
@@ -114,31 +114,30 @@ class Writer:
                 alike.setdefault((begun.run.state, id(entries)), []).append((handle, begun.run))
         if not alike:
             return
-        first = self._last("flowkit_run") + 1
         for (state, identity), begun_runs in alike.items():
-            code, place = STATUS_CODES[state.status], self._place(write_state(state), len(begun_runs))
-            self._cursor.executemany(
+            code, place = STATUS_CODES[state.status], self._place(self._texts.state(state), len(begun_runs))
+            numbers = self._insert(
                 sql.NEW_RUN,
                 [
-                    (number, code, place, run.due, handle, run.version, run.entered, bytes.fromhex(run.id), run.origin)
-                    for number, (handle, run) in enumerate(begun_runs, first)
+                    (code, place, run.due, handle, run.version, run.entered, bytes.fromhex(run.id), run.origin)
+                    for handle, run in begun_runs
                 ],
             )
-            self._journal(range(first, first + len(begun_runs)), entries_of[identity])
-            first += len(begun_runs)
+            self._journal(numbers, entries_of[identity])
 
     def _move(self, move: Move) -> None:
         state = move.state
-        code, place = STATUS_CODES[state.status], self._place(write_state(state), len(move.runs))
-        by_sequence: dict[int, list[int]] = {}
-        for run in move.runs:
-            by_sequence.setdefault(run.sequence, []).append(run.handle)
-        for sequence, handles in by_sequence.items():
+        place = self._place(self._texts.state(state), len(move.runs))
+        # Between active and active the status stays what it is; every other move writes it.
+        same = state.status is Status.ACTIVE and all(run.state.status is Status.ACTIVE for run in move.runs)
+        values = (place, move.due) if same else (STATUS_CODES[state.status], place, move.due)
+        for sequence in sorted({run.sequence for run in move.runs}):
+            handles = [run.handle for run in move.runs if run.sequence == sequence]
             if len(handles) < _FEW:
-                rows = [(code, place, move.due, handle, sequence) for handle in handles]
-                self._cursor.executemany(sql.MOVE_ONE, rows)
+                rows = [(*values, handle, sequence) for handle in handles]
+                self._cursor.executemany(sql.MOVE_ONE if same else sql.END_ONE, rows)
             else:
-                self._cursor.execute(sql.MOVE, (code, place, move.due, _encode(handles), sequence))
+                self._cursor.execute(sql.MOVE if same else sql.END, (*values, _encode(handles), sequence))
             if self._cursor.rowcount != len(handles):
                 raise Stale
             self._journal(handles, move.entries)
@@ -146,7 +145,7 @@ class Writer:
     def _journal(self, handles: Sequence[int], entries: tuple[Entry, ...]) -> None:
         if not entries:
             return
-        place = self._place(write_entries(entries), len(handles))
+        place = self._place(self._texts.entries(entries), len(handles))
         if len(handles) < _FEW:
             self._cursor.executemany(sql.WRITE_ONE, [(self._at, place, handle) for handle in handles])
         else:
@@ -159,9 +158,15 @@ class Writer:
         self._cursor.execute("INSERT INTO flowkit_phrase(text) VALUES(?)", (text,))
         return self._cursor.lastrowid or 0
 
-    def _last(self, table: str) -> int:
-        [(last,)] = self._cursor.execute(f"SELECT coalesce(max(id), 0) FROM {table}").fetchall()  # noqa: S608 - two names, both ours
-        return int(last)
+    def _insert(self, statement: str, rows: Sequence[tuple[Any, ...]]) -> range:
+        """Insert rows that SQLite numbers, and give their numbers: within one transaction they follow on each other."""
+        if len(rows) == 1:
+            self._cursor.execute(statement, rows[0])
+            last = self._cursor.lastrowid or 0
+        else:
+            self._cursor.executemany(statement, rows)
+            [(last,)] = self._cursor.execute("SELECT last_insert_rowid()").fetchall()
+        return range(last - len(rows) + 1, last + 1)
 
 
 def stale(cursor: sqlite3.Cursor, changes: Changes, workflows: Callable[[str], int]) -> Refused:
