@@ -113,9 +113,7 @@ class Not:
     condition: Condition
 
 
-Condition: TypeAlias = (
-    EventIs | EventHas | ValueAtLeast | SubscriberHas | EngagementAtLeast | AllOf | AnyOf | Not
-)
+Condition: TypeAlias = EventIs | EventHas | ValueAtLeast | SubscriberHas | EngagementAtLeast | AllOf | AnyOf | Not
 """Everything that can be asked about an event and a subscriber."""
 
 ALWAYS: Final = AllOf()
@@ -366,9 +364,7 @@ def _parse(document: object, path: str, problems: Problems, depth: int) -> Condi
         return ALWAYS
     for key in document:
         if key not in KEYS:
-            problems.add(
-                "unknown_field", pointer(path, str(key)), f"unknown key; {suggestion(str(key), KEYS)}"
-            )
+            problems.add("unknown_field", pointer(path, str(key)), f"unknown key; {suggestion(str(key), KEYS)}")
     parts = [
         part
         for family in _FAMILIES
@@ -427,9 +423,7 @@ def _event_types(value: object, path: str, problems: Problems) -> Condition | No
         return None
     if not value:
         problems.add("too_short", path, "must name at least one event type")
-    return EventIs(
-        tuple(text for index, text in enumerate(value) if _is_type(text, pointer(path, index), problems))
-    )
+    return EventIs(tuple(text for index, text in enumerate(value) if _is_type(text, pointer(path, index), problems)))
 
 
 def _is_type(value: object, path: str, problems: Problems) -> TypeGuard[str]:
@@ -488,9 +482,7 @@ def _children(value: object, path: str, problems: Problems, depth: int) -> tuple
         return ()
     if not value:
         problems.add("too_short", path, "must hold at least one condition")
-    return tuple(
-        _parse(child, pointer(path, index), problems, depth + 1) for index, child in enumerate(value)
-    )
+    return tuple(_parse(child, pointer(path, index), problems, depth + 1) for index, child in enumerate(value))
 
 
 def dump(condition: Condition) -> dict[str, Any]:

@@ -120,9 +120,7 @@ def _object(pairs: list[tuple[str, object]]) -> dict[str, object] | _Repeated:
     values = dict(pairs)
     if len(values) == len(pairs):
         return values
-    return _Repeated(
-        values, tuple(key for key, times in Counter(key for key, _ in pairs).items() if times > 1)
-    )
+    return _Repeated(values, tuple(key for key, times in Counter(key for key, _ in pairs).items() if times > 1))
 
 
 _DECODER: Final = json.JSONDecoder(object_pairs_hook=_object, parse_int=_integer, parse_constant=_constant)

@@ -43,7 +43,8 @@ def load_event(document: str | bytes | Mapping[str, object], *, limits: Limits =
         value = documents.read(document, limits=limits, max_bytes=limits.event_bytes)
     else:
         value = documents.check(document, limits=limits, max_bytes=limits.event_bytes)
-    outer = Fields.of(value, "", problems=Problems(limits.problems), limits=limits)
+    problems = Problems(limits.problems)
+    outer = Fields.of(value, "", problems=problems, limits=limits)
     inner = outer.child("event")
     _bound_keys(inner)
     subscriber_id, event_type = outer.id("subscriber_id"), inner.id("type")
@@ -51,7 +52,7 @@ def load_event(document: str | bytes | Mapping[str, object], *, limits: Limits =
     occurred_at, received_at = inner.instant("timestamp"), outer.instant("received_at")
     amount = inner.any("value", None)
     outer.close()
-    outer.problems.done()
+    problems.done()
     return Event(
         event_type,
         subscriber_id,

@@ -487,5 +487,3 @@ class Store(Protocol):
             ConfigurationError: The store cannot join that kind of connection.
         """
         ...
-
-

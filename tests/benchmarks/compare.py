@@ -263,9 +263,7 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument("--rounds", type=int, default=5, help="passages an engine (default 5)")
     parser.add_argument("--reference", default="limit_batch", help="the engine that counts as 1")
     parser.add_argument("--scaling", action="store_true", help="CPU a run by number of runs, instead")
-    parser.add_argument(
-        "--sizes", type=int, nargs="+", default=SIZES, help="the numbers of runs for --scaling"
-    )
+    parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="the numbers of runs for --scaling")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write rows and single results there")
     parser.add_argument("--timeout", type=float, default=900, help="seconds a passage may take")
     return parser
@@ -288,8 +286,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         out |= {
             "scaling": [asdict(scale) for scale in scale_rows],
             "results": {
-                spec: [asdict(result) for n in sizes for result in found[n]]
-                for spec, found in by_size.items()
+                spec: [asdict(result) for n in sizes for result in found[n]] for spec, found in by_size.items()
             },
         }
     else:

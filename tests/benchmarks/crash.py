@@ -119,17 +119,11 @@ def moments(phase: Phase, *, n: int) -> tuple[int, ...]:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; 1 if an engine failed, lost something, or repeated more than allowed."""
     names = [phase.name for phase in PHASES]
-    parser = argparse.ArgumentParser(
-        description="Kill engines in mid-phase; count lost and repeated messages."
-    )
+    parser = argparse.ArgumentParser(description="Kill engines in mid-phase; count lost and repeated messages.")
     parser.add_argument("engines", nargs="+", metavar="NAME[:VARIANT]")
-    parser.add_argument(
-        "--n", type=int, default=2_500, help="runs (default 2500: two batches of 1000 and a half)"
-    )
+    parser.add_argument("--n", type=int, default=2_500, help="runs (default 2500: two batches of 1000 and a half)")
     parser.add_argument("--phase", choices=names, action="append", help="default: t72 and t192")
-    parser.add_argument(
-        "--at", type=int, action="append", help="k; default: the first, a middle and the last"
-    )
+    parser.add_argument("--at", type=int, action="append", help="k; default: the first, a middle and the last")
     parser.add_argument("--kills", type=int, default=1, help="how often it is killed before it may finish")
     parser.add_argument("--allow", type=int, metavar="K", help="fail if more than K a kill are repeated")
     options = parser.parse_args(argv)

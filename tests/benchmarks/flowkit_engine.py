@@ -146,9 +146,7 @@ class Hosted:
 
 def signed_up(number: int) -> Event:
     """Make the signup of a subscriber."""
-    return Event(
-        "subscriber_signup", subscriber(number), id=f"signup-{number}", properties={"source": "website"}
-    )
+    return Event("subscriber_signup", subscriber(number), id=f"signup-{number}", properties={"source": "website"})
 
 
 def run(n: int, path: Path, *, variant: str = "batched") -> Measured:

@@ -71,9 +71,7 @@ class Lossy:
 @pytest.mark.parametrize(
     ("n", "tips", "reengage"), [(200, 100, 100), (1, 1, 0), (2_001, 1_001, 1_000)], ids=["200", "1", "2001"]
 )
-def test_limit_program_does_the_exact_work(
-    spec: str, n: int, tips: int, reengage: int, tmp_path: Path
-) -> None:
+def test_limit_program_does_the_exact_work(spec: str, n: int, tips: int, reengage: int, tmp_path: Path) -> None:
     result = welcome.load(spec)(n, tmp_path / "b.db")
     assert result.sends == {
         "welcome_email_v2": n,
@@ -149,9 +147,7 @@ def test_unknown_variant_is_refused(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(("every", "miscount"), [(10, 0), (0, 1)], ids=["sends", "count"])
 def test_driver_gives_no_figure_for_wrong_work(every: int, miscount: int, tmp_path: Path) -> None:
     with pytest.raises(welcome.WrongWorkError) as caught:
-        welcome.drive(
-            lambda _, world: Lossy(world, every=every, miscount=miscount), n=200, path=tmp_path / "b"
-        )
+        welcome.drive(lambda _, world: Lossy(world, every=every, miscount=miscount), n=200, path=tmp_path / "b")
     assert caught.value.expected != caught.value.found
 
 
@@ -203,9 +199,7 @@ def test_memory_is_the_growth_during_the_work(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("sync", ["normal", "FULL"])
-def test_sync_is_taken_from_the_environment(
-    sync: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_sync_is_taken_from_the_environment(sync: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BENCH_SYNC", sync)
     db = welcome.connect(tmp_path / "b.db")
     assert db.execute("PRAGMA synchronous").fetchone() == ({"normal": 1, "FULL": 2}[sync],)
@@ -241,9 +235,7 @@ def test_compare_prints_a_table_and_writes_json(tmp_path: Path) -> None:
 
 
 def test_compare_leaves_out_an_engine_that_fails() -> None:
-    done = command(
-        "compare.py", "limit_sql", "no_such_engine", "--n=20", "--rounds=1", "--reference=limit_sql"
-    )
+    done = command("compare.py", "limit_sql", "no_such_engine", "--n=20", "--rounds=1", "--reference=limit_sql")
     assert done.returncode == 1
     assert [row[0] for row in cells(done.stdout)] == ["engine", "limit_sql"]
     assert "no engine 'no_such_engine'" in done.stderr
@@ -292,9 +284,7 @@ def test_scaling_tells_a_dear_start_from_a_rise() -> None:
     [("limit_sql", 1), ("limit_batch:journal", 1), ("limit_batch", 50)],
 )
 @pytest.mark.parametrize("phase", welcome.PHASES[1:], ids=lambda phase: phase.name)
-def test_crash_counts_what_a_kill_repeats(
-    spec: str, repeated: int, phase: welcome.Phase, tmp_path: Path
-) -> None:
+def test_crash_counts_what_a_kill_repeats(spec: str, repeated: int, phase: welcome.Phase, tmp_path: Path) -> None:
     toll = crash(spec, n=200, phase=phase, kill_at=50, folder=tmp_path)
     assert (toll.kills, toll.lost, toll.repeated, toll.stray, toll.completed) == (1, 0, repeated, 0, 200)
     assert toll.within(repeated_a_kill=repeated)

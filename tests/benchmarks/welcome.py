@@ -363,9 +363,7 @@ _CHILD = "import sys; sys.path.insert(0, sys.argv[1]); import welcome; welcome.m
 _MARK = "RESULT "
 
 
-def play_apart(
-    spec: str, *, n: int, path: Path, script: Script = WHOLE, timeout: float | None = None
-) -> Result | None:
+def play_apart(spec: str, *, n: int, path: Path, script: Script = WHOLE, timeout: float | None = None) -> Result | None:
     """Play the series with an engine in a new process; None if that was killed, as a script may order.
 
     Raises:

@@ -104,8 +104,6 @@ class _Cohort:
     trail: tuple[Settled, ...] = ()
 
 
-
-
 class _Shift:
     """One claim, from its first decision to its commit."""
 
@@ -147,8 +145,7 @@ class _Shift:
             members.append(run)
         program = self._parts.catalogue.program
         return [
-            _Cohort(program(version), members, state, members[0].due)
-            for (version, state), members in together.items()
+            _Cohort(program(version), members, state, members[0].due) for (version, state), members in together.items()
         ]
 
     def _buried(self, run: Run) -> _Cohort:

@@ -78,7 +78,9 @@ class Catalogue:
             for program in live
             if program.workflow.active and program.workflow.trigger.active
         )
-        self.listens: frozenset[str] = frozenset().union(*(self._programs[edition.number].listens for edition in editions))
+        self.listens: frozenset[str] = frozenset().union(
+            *(self._programs[edition.number].listens for edition in editions)
+        )
         changed = self._stamp != current
         self._stamp = current
         return changed

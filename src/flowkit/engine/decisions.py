@@ -30,7 +30,14 @@ class Decisions:
         self._joined: dict[tuple[int, int], tuple[_Entries, _Entries, _Entries]] = {}
 
     def of(
-        self, program: Program, run_id: str, state: State, signal: Signal, due: int | None, facts: Facts | None, now: int
+        self,
+        program: Program,
+        run_id: str,
+        state: State,
+        signal: Signal,
+        due: int | None,
+        facts: Facts | None,
+        now: int,
     ) -> Transition | Asks:
         """Find a transition, as ``decide`` does; None for the facts asks whether it can do without."""
         if isinstance(signal, Observed):  # An event is seldom like another, and counting it is cheap.

@@ -82,7 +82,12 @@ class Hands:
         return WebhookRequest(key, operation.url, operation.method, operation.headers, body)
 
     async def _in_windows(
-        self, job: Job, port: str, items: Sequence[Q], call: Callable[[Sequence[Q]], Maybe[Sequence[Outcome]]], timeout: float
+        self,
+        job: Job,
+        port: str,
+        items: Sequence[Q],
+        call: Callable[[Sequence[Q]], Maybe[Sequence[Outcome]]],
+        timeout: float,
     ) -> None:
         """Call a port that honours keys, a window at a time; one that raises is called again later under the same keys."""
         for start in range(0, len(items), _WINDOW):
@@ -101,5 +106,3 @@ class Hands:
 
 def _fail(job: Job, reason: str) -> None:
     job.outcomes[:] = [Outcome(Result.FAILED, reason)] * len(job.runs)
-
-

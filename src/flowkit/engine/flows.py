@@ -89,9 +89,7 @@ async def runs(
     return await resolve("store.runs", page)
 
 
-async def journal(
-    parts: Parts, subscriber_id: str | None, run: Run | None, after: int, limit: int
-) -> Sequence[Line]:
+async def journal(parts: Parts, subscriber_id: str | None, run: Run | None, after: int, limit: int) -> Sequence[Line]:
     """Read a page of the journal."""
     page = parts.store.lines(subscriber_id=subscriber_id, run=run, after=after, limit=limit)
     return await resolve("store.lines", page)

@@ -105,9 +105,7 @@ async def _attempt(
     return done, refused
 
 
-async def _recall(
-    catalogue: Catalogue, store: Store, batch: Mapping[str, Sequence[tuple[str, Event]]]
-) -> Recall:
+async def _recall(catalogue: Catalogue, store: Store, batch: Mapping[str, Sequence[tuple[str, Event]]]) -> Recall:
     asked = {subscriber: [event_id for event_id, _ in events] for subscriber, events in batch.items()}
     while True:
         listens = catalogue.listens
@@ -147,9 +145,7 @@ class _Desk:
         "subscriber_id",
     )
 
-    def __init__(
-        self, parts: Parts, subscriber_id: str, recalled: Recalled, facts: Facts | None, now: int
-    ) -> None:
+    def __init__(self, parts: Parts, subscriber_id: str, recalled: Recalled, facts: Facts | None, now: int) -> None:
         self._catalogue = parts.catalogue
         self._decisions = parts.decisions
         self._now = now

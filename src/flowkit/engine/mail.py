@@ -135,7 +135,9 @@ class Mailer:
         wanted = job.open()
         ids = list(dict.fromkeys(job.runs[index].subscriber_id for index in wanted))
         facts = await resolve("profiles.facts", self._parts.profiles.facts(ids, needs))
-        known = {index: facts[job.runs[index].subscriber_id] for index in wanted if job.runs[index].subscriber_id in facts}
+        known = {
+            index: facts[job.runs[index].subscriber_id] for index in wanted if job.runs[index].subscriber_id in facts
+        }
         if not self._keyed:
             return {index: found.attributes for index, found in known.items()}
         keys = {index: job.runs[index].id + job.effect.suffix for index in known}
@@ -156,7 +158,15 @@ class Mailer:
         operation = letter.operation
         if letter.template is None:
             return OutgoingMessage(
-                key, run.subscriber_id, operation.template_id, to, operation.subject, None, None, attributes, letter.metadata
+                key,
+                run.subscriber_id,
+                operation.template_id,
+                to,
+                operation.subject,
+                None,
+                None,
+                attributes,
+                letter.metadata,
             )
         values = context(attributes, run.event)
         try:

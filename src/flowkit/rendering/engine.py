@@ -225,7 +225,7 @@ class _Missing(Undefined):
 def _printed(value: object) -> object:
     """Let a value be printed, or say why not."""
     if value is None:
-        return str(_Missing())
+        raise jinja2.UndefinedError("")
     if isinstance(value, (str, int, float, Decimal, date)):
         return value
     if isinstance(value, Undefined):
@@ -382,9 +382,7 @@ def _compile(source: str, part: str, sandbox: _Sandbox) -> tuple[jinja2.Template
         raise TemplateError("syntax", f"{part}: {error.message}", error.lineno) from error
     except Exception as error:
         # Nested too deeply for the parser or for Python's own compiler, or a constant that cannot be printed.
-        raise TemplateError(
-            "not_compilable", f"{part}: cannot be compiled ({type(error).__name__})"
-        ) from error
+        raise TemplateError("not_compilable", f"{part}: cannot be compiled ({type(error).__name__})") from error
     return code, attributes | names
 
 
@@ -410,9 +408,9 @@ def _problem(node: nodes.Node) -> tuple[str, str] | None:
         word = _WORDS.get(type(node), type(node).__name__.lower())
         return "not_allowed", f"{word} is not allowed in a template"
     match node:
-        case (
-            nodes.Name(name=name) | nodes.Getattr(attr=name) | nodes.Getitem(arg=nodes.Const(value=str(name)))
-        ) if name.startswith("_"):
+        case nodes.Name(name=name) | nodes.Getattr(attr=name) | nodes.Getitem(arg=nodes.Const(value=str(name))) if (
+            name.startswith("_")
+        ):
             return "bad_name", f"{name!r} begins with an underscore; a template reads no such name"
         case nodes.Name(name="self"):
             return (

@@ -222,9 +222,7 @@ class MemoryStore:
         with self._lock:
             if changes.claim is not None and changes.claim.token not in self._claims:
                 return Refused(runs=(), lost=True)
-            turned_away = [
-                change.subscriber_id for change in changes.changes if not self._change(change, changes.at)
-            ]
+            turned_away = [change.subscriber_id for change in changes.changes if not self._change(change, changes.at)]
             stale = [run for move in changes.moves for run in self._move(move, changes.at)]
             if changes.claim is not None and changes.ends and not stale:
                 held = self._claims.pop(changes.claim.token)
@@ -270,9 +268,7 @@ class MemoryStore:
                 known.ledgers.get(ledger.workflow_id, Ledger(ledger.workflow_id)).sequence == ledger.sequence
                 for ledger in change.ledgers
             )
-            and all(
-                self._runs[run.handle - 1].sequence == run.sequence for move in change.moves for run in move.runs
-            )
+            and all(self._runs[run.handle - 1].sequence == run.sequence for move in change.moves for run in move.runs)
         )
 
     def _begin(self, known: _Subscriber, run: Run, entries: tuple[Entry, ...], at: int) -> None:
@@ -376,5 +372,3 @@ class MemoryStore:
         """Refuse: memory takes part in no transaction."""
         message = f"MemoryStore cannot join a transaction of {type(connection).__name__}; use a store in that database"
         raise ConfigurationError(message)
-
-

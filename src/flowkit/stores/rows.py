@@ -41,9 +41,7 @@ def write_state(state: State) -> str:
         STATUS_CODES[state.status],
         state.node,
         state.action,
-        None
-        if pending is None
-        else [pending.node, pending.visit, pending.action, pending.action_id, pending.attempt],
+        None if pending is None else [pending.node, pending.visit, pending.action, pending.action_id, pending.attempt],
         None if state.waiting is None else state.waiting.value,
         dict(state.visits) or None,
         dict(state.counts) or None,

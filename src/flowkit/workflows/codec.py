@@ -55,10 +55,10 @@ def load(document: str | bytes | Mapping[str, object], *, limits: Limits = DEFAU
         value = documents.read(document, limits=limits)
     else:
         value = documents.check(document, limits=limits)
-    fields = Fields.of(value, "", problems=Problems(limits.problems), limits=limits)
-    workflow = _workflow(fields)
-    _lint(workflow, fields.problems)
-    fields.problems.done()
+    problems = Problems(limits.problems)
+    workflow = _workflow(Fields.of(value, "", problems=problems, limits=limits))
+    _lint(workflow, problems)
+    problems.done()
     return workflow
 
 

@@ -264,9 +264,7 @@ class SqliteStore:
             if state is None:
                 state = self._state(place)
             workflow = workflow_of.get(version) or self._workflow_of(version)
-            runs.append(
-                Run(key.hex(), subscriber, workflow, version, entered, origin, state, due, sequence, handle)
-            )
+            runs.append(Run(key.hex(), subscriber, workflow, version, entered, origin, state, due, sequence, handle))
         return runs
 
     def _state(self, place: int | str) -> State:
@@ -373,7 +371,9 @@ class SqliteStore:
         with self._session.transaction() as cursor:
             if changes.claim is not None and not self._held(cursor, changes.claim, ends=changes.ends):
                 return Refused(lost=True)
-            Writer(cursor, phrases, self._shared.texts, self._workflow, changes.at).write(changes.changes, changes.moves)
+            Writer(cursor, phrases, self._shared.texts, self._workflow, changes.at).write(
+                changes.changes, changes.moves
+            )
             self._thaw(cursor, changes)
         return NOTHING_REFUSED
 
@@ -392,7 +392,9 @@ class SqliteStore:
                     move._replace(runs=[run for run in move.runs if run.handle not in gone]) for move in changes.moves
                 ],
             )
-            Writer(cursor, phrases, self._shared.texts, self._workflow, changes.at).write(standing.changes, standing.moves)
+            Writer(cursor, phrases, self._shared.texts, self._workflow, changes.at).write(
+                standing.changes, standing.moves
+            )
             self._thaw(cursor, standing)
         return refused
 
