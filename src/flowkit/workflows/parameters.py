@@ -121,7 +121,7 @@ def _profile_update(fields: Fields) -> UpdateProfile:
 
 def _webhook(fields: Fields) -> CallWebhook:
     url = fields.text("url")
-    if url and (problem := _url_problem(url)):
+    if isinstance(fields.values.get("url"), str) and (problem := _url_problem(url)):
         fields.wrong("url", "bad_url", problem)
     method = fields.word("method", _Method) if fields.has("method") else None
     headers = fields.child("headers", {})

@@ -1,0 +1,62 @@
+"""Workflow documents to start from: the smallest one, and the smallest of each kind of part."""
+
+import json
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+GOLDEN = Path(__file__).resolve().parents[1] / "golden"
+
+PARAMETERS: dict[str, dict[str, Any]] = {
+    "send_email": {"template_id": "hello"},
+    "wait": {"duration_hours": 72},
+    "condition": {"condition_type": "engagement_check", "metrics": ["opens"]},
+    "segment_update": {"add": ["a"], "remove": ["b"]},
+    "personalization_update": {"set": {"plan": "pro"}, "unset": ["trial"], "increment": {"visits": 1}},
+    "webhook": {"url": "https://example.com/hook"},
+}
+
+
+def action(action_type: str = "send_email", /, action_id: str = "act", **fields: Any) -> dict[str, Any]:
+    """An action of a type with its smallest parameters; fields are added or replaced."""
+    parameters = deepcopy(PARAMETERS[action_type])
+    return {"action_id": action_id, "action_type": action_type, "parameters": parameters} | fields
+
+
+def node(node_id: str = "start", *actions: dict[str, Any], **fields: Any) -> dict[str, Any]:
+    """A node; fields are added or replaced."""
+    return {"node_id": node_id, "name": node_id.title(), "actions": list(actions)} | fields
+
+
+def workflow(*nodes: dict[str, Any], **fields: Any) -> dict[str, Any]:
+    """A workflow of nodes, one that sends by default; fields are added or replaced."""
+    trigger = {"trigger_id": "t", "trigger_type": "behavior_based", "conditions": {"event_type": "signup"}}
+    by_id = {one["node_id"]: one for one in nodes or (node("start", action()),)}
+    return {"workflow_id": "w", "name": "W", "trigger": trigger, "nodes": by_id} | fields
+
+
+def golden(name: str) -> dict[str, Any]:
+    """A document of the golden folder."""
+    return json.loads((GOLDEN / name).read_text(encoding="utf-8"))
+
+
+def put(document: Any, path: str, value: Any) -> Any:
+    """A copy of a document with a value at a JSON Pointer, which may be a new field."""
+    out = deepcopy(document)
+    *steps, last = [step.replace("~1", "/").replace("~0", "~") for step in path.split("/")[1:]]
+    place = out
+    for step in steps:
+        place = place[int(step)] if isinstance(place, list) else place[step]
+    place[int(last) if isinstance(place, list) else last] = value
+    return out
+
+
+def without(document: Any, path: str) -> Any:
+    """A copy of a document without the field at a JSON Pointer."""
+    out = deepcopy(document)
+    *steps, last = path.split("/")[1:]
+    place = out
+    for step in steps:
+        place = place[int(step)] if isinstance(place, list) else place[step]
+    del place[last]
+    return out

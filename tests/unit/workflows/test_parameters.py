@@ -1,0 +1,216 @@
+"""The parameters of each type of action: what is typed, what is kept, what is refused."""
+
+from datetime import timedelta
+
+import pytest
+
+from flowkit.workflows.codec import dump, load
+from flowkit.workflows.model import (
+    CallWebhook,
+    CheckEngagement,
+    DurationUnit,
+    Operation,
+    SendEmail,
+    UpdateProfile,
+    UpdateSegments,
+    Wait,
+)
+from tests.support.refusals import refusals
+from tests.support.workflow_documents import PARAMETERS, action, node, put, without, workflow
+
+PLACE = "/nodes/start/actions/0/parameters"
+MEBIBYTE_OF_BRACES = "{{" * 500_000
+
+
+def document(action_type: str, parameters: dict[str, object]) -> dict[str, object]:
+    return workflow(node("start", action(action_type, parameters=parameters)))
+
+
+def loaded(action_type: str, **parameters: object) -> Operation:
+    return load(document(action_type, parameters)).nodes["start"].actions[0].do
+
+
+@pytest.mark.parametrize(
+    ("action_type", "parameters", "operation"),
+    [
+        ("send_email", {"template_id": "t"}, SendEmail("t", subject=None, personalization=True)),
+        (
+            "send_email",
+            {"template_id": "t", "subject": "", "personalization": False, "campaign": {"id": 1}},
+            SendEmail("t", subject="", personalization=False, parameters={"campaign": {"id": 1}}),
+        ),
+        ("wait", {"duration_hours": 0}, Wait(timedelta(), unit=DurationUnit.HOURS)),
+        ("wait", {"duration_days": 36_525}, Wait(timedelta(days=36_525), unit=DurationUnit.DAYS)),
+        (
+            "wait",
+            {"duration_minutes": 0.5, "note": None},
+            Wait(timedelta(seconds=30), unit=DurationUnit.MINUTES, parameters={"note": None}),
+        ),
+        ("condition", {}, CheckEngagement(())),
+        (
+            "condition",
+            {"condition_type": "engagement_check", "metrics": ["opens", "clicks"], "more": 1},
+            CheckEngagement(("opens", "clicks"), parameters={"more": 1}),
+        ),
+        ("segment_update", {}, UpdateSegments()),
+        (
+            "segment_update",
+            {"add": ["a", "b"], "remove": ["c"], "why": "x"},
+            UpdateSegments(add=("a", "b"), remove=("c",), parameters={"why": "x"}),
+        ),
+        ("personalization_update", {}, UpdateProfile()),
+        (
+            "personalization_update",
+            {"set": {"a": None, "b": [1]}, "unset": ["c"], "increment": {"d": -0.5, "e": 2}, "f": 1},
+            UpdateProfile(set={"a": None, "b": [1]}, unset=("c",), increment={"d": -0.5, "e": 2}, parameters={"f": 1}),
+        ),
+        ("webhook", {"url": "http://example.com"}, CallWebhook("http://example.com", method="POST")),
+        (
+            "webhook",
+            {
+                "url": "https://example.com:8443/a?b=c#d",
+                "method": "PUT",
+                "headers": {"X-Key": "v", "Accept": "a; q=0.5"},
+                "body": {"a": {"b": 1}},
+                "timeout": 3,
+            },
+            CallWebhook(
+                "https://example.com:8443/a?b=c#d",
+                method="PUT",
+                headers={"X-Key": "v", "Accept": "a; q=0.5"},
+                body={"a": {"b": 1}},
+                parameters={"timeout": 3},
+            ),
+        ),
+    ],
+)
+def test_known_parameters_are_typed_and_others_kept(action_type, parameters, operation):
+    assert loaded(action_type, **parameters) == operation
+    written = dump(load(document(action_type, parameters)))["nodes"]["start"]["actions"][0]
+    assert written["action_type"] == action_type
+    assert written["parameters"].items() >= parameters.items()
+
+
+@pytest.mark.parametrize(
+    ("action_type", "parameters", "code", "path"),
+    [
+        ("send_email", {}, "missing_field", "/template_id"),
+        ("send_email", {"template_id": ""}, "bad_id", "/template_id"),
+        ("send_email", {"template_id": None}, "wrong_type", "/template_id"),
+        ("send_email", {"template_id": 7}, "wrong_type", "/template_id"),
+        ("send_email", {"template_id": "t", "subject": None}, "wrong_type", "/subject"),
+        ("send_email", {"template_id": "t", "subject": 1}, "wrong_type", "/subject"),
+        *[
+            ("send_email", {"template_id": "t", "subject": f"a{sign}b"}, "bad_text", "/subject")
+            for sign in "\n\r\t\x00\x1b\x7f\x85\u2028\u2029"
+        ],
+        ("send_email", {"template_id": "t", "personalization": "false"}, "wrong_type", "/personalization"),
+        ("send_email", {"template_id": "t", "personalization": 1}, "wrong_type", "/personalization"),
+        ("send_email", {"template_id": "t", "personalization": None}, "wrong_type", "/personalization"),
+        ("wait", {}, "missing_field", ""),
+        ("wait", {"duration_weeks": 1}, "missing_field", ""),
+        ("wait", {"duration_hours": 1, "duration_days": 1}, "conflicting_fields", ""),
+        ("wait", {"duration_hours": None}, "wrong_type", "/duration_hours"),
+        ("wait", {"duration_hours": "72"}, "wrong_type", "/duration_hours"),
+        ("wait", {"duration_hours": True}, "wrong_type", "/duration_hours"),
+        ("wait", {"duration_hours": -1}, "out_of_range", "/duration_hours"),
+        ("wait", {"duration_hours": 876_600.5}, "out_of_range", "/duration_hours"),
+        ("wait", {"duration_days": 36_526}, "out_of_range", "/duration_days"),
+        ("wait", {"duration_minutes": 1e300}, "out_of_range", "/duration_minutes"),
+        ("wait", {"duration_seconds": 2**62}, "out_of_range", "/duration_seconds"),
+        ("condition", {"condition_type": "score_check"}, "bad_enum", "/condition_type"),
+        ("condition", {"condition_type": None}, "wrong_type", "/condition_type"),
+        ("condition", {"metrics": "opens"}, "wrong_type", "/metrics"),
+        ("condition", {"metrics": None}, "wrong_type", "/metrics"),
+        ("condition", {"metrics": ["opens", 1]}, "wrong_type", "/metrics/1"),
+        ("segment_update", {"add": "a"}, "wrong_type", "/add"),
+        ("segment_update", {"add": None}, "wrong_type", "/add"),
+        ("segment_update", {"remove": [None]}, "wrong_type", "/remove/0"),
+        ("segment_update", {"remove": ["a", ""]}, "bad_id", "/remove/1"),
+        ("personalization_update", {"set": []}, "wrong_type", "/set"),
+        ("personalization_update", {"set": {"": 1}}, "bad_id", "/set/"),
+        ("personalization_update", {"unset": {"a": 1}}, "wrong_type", "/unset"),
+        ("personalization_update", {"increment": {"a": "1"}}, "wrong_type", "/increment/a"),
+        ("personalization_update", {"increment": {"a": True}}, "wrong_type", "/increment/a"),
+        ("personalization_update", {"increment": {"a": None}}, "wrong_type", "/increment/a"),
+        ("webhook", {}, "missing_field", "/url"),
+        ("webhook", {"url": None}, "wrong_type", "/url"),
+        ("webhook", {"url": "https://a.com", "method": "post"}, "bad_enum", "/method"),
+        ("webhook", {"url": "https://a.com", "method": "TRACE"}, "bad_enum", "/method"),
+        ("webhook", {"url": "https://a.com", "headers": {"a b": "c"}}, "bad_text", "/headers/a b"),
+        ("webhook", {"url": "https://a.com", "headers": {"": "c"}}, "bad_text", "/headers/"),
+        ("webhook", {"url": "https://a.com", "headers": {"A": "b\r\nC: d"}}, "bad_text", "/headers/A"),
+        ("webhook", {"url": "https://a.com", "headers": {"A": 1}}, "wrong_type", "/headers/A"),
+        ("webhook", {"url": "https://a.com", "headers": [["A", "b"]]}, "wrong_type", "/headers"),
+        ("webhook", {"url": "https://a.com", "body": "x"}, "wrong_type", "/body"),
+    ],
+)
+def test_a_known_parameter_that_is_wrong_is_refused(action_type, parameters, code, path):
+    assert refusals(lambda: load(document(action_type, parameters))) == [(code, PLACE + path)]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "example.com/hook",
+        "//example.com/hook",
+        "ftp://example.com/hook",
+        "file:///etc/passwd",
+        "javascript:alert(1)",
+        "https://",
+        "https:///path",
+        "https:example.com",
+        "https://user:secret@example.com/",
+        "https://user@example.com/",
+        "https://example.com/a b",
+        "https://example.com/\n",
+        " https://example.com/",
+        "https://example.com\\@evil.com/",
+        "https://exa\u00a0mple.com/",
+        "https://[::1/",
+        "https://example.com:port/",
+        "https://example.com:70000/",
+        "https://{{ host }}/",
+        "https://{{ host }}.example.com/",
+        "https://example.com{{ suffix }}",
+        "https://example.com{{ suffix }}/path",
+        "{{ url }}",
+        "{{ scheme }}://example.com/",
+        "https://example.com/{{ unclosed",
+        "https://example.com/" + "x" * 8_192,
+        pytest.param("https://example.com/" + MEBIBYTE_OF_BRACES, id="a mebibyte of braces"),
+    ],
+)
+def test_a_url_that_no_webhook_may_have_is_refused(url):
+    assert refusals(lambda: load(document("webhook", {"url": url}))) == [("bad_url", f"{PLACE}/url")]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://example.com",
+        "HTTPS://EXAMPLE.com/",
+        "https://example.com:8443/a?b=c&d=%20#e",
+        "https://127.0.0.1/",
+        "https://[::1]:80/",
+        "https://bücher.example/",
+        "https://example.com/{{ subscriber.id }}/x?name={{ name | default('x') }}",
+        "https://example.com?x={{ y }}",
+    ],
+)
+def test_a_url_may_hold_templates_in_its_path_and_query(url):
+    assert loaded("webhook", url=url).url == url
+
+
+@pytest.mark.parametrize("action_type", PARAMETERS)
+def test_parameters_are_an_object(action_type):
+    for wrong in ([], "x", 1, None):
+        broken = put(document(action_type, {}), PLACE, wrong)
+        assert refusals(lambda broken=broken: load(broken)) == [("wrong_type", PLACE)]
+    assert refusals(lambda: load(without(document(action_type, {}), PLACE))) == [("missing_field", PLACE)]
+
+
+def test_of_an_unknown_action_the_parameters_are_not_judged():
+    broken = put(document("wait", {}), "/nodes/start/actions/0/action_type", "fly")
+    assert refusals(lambda: load(broken)) == [("bad_enum", "/nodes/start/actions/0/action_type")]
