@@ -64,7 +64,7 @@ class ConfigurationError(FlowkitError):
 
 
 class PortSuspended(FlowkitError):
-    """A port had to wait under ``Engine``, which has no event loop; use ``AsyncEngine`` or an adapter that does not wait.
+    """A port had to wait under ``Engine``, which has no event loop; use ``AsyncEngine`` or a port that does not wait.
 
     Attributes:
         port: The port and method that suspended, such as ``sender.send``.
@@ -73,7 +73,8 @@ class PortSuspended(FlowkitError):
     def __init__(self, port: str) -> None:
         self.port = port
         super().__init__(
-            f"{port} suspended, but Engine runs without an event loop: use AsyncEngine, or give a port that returns at once"
+            f"{port} suspended, but Engine runs without an event loop: "
+            f"use AsyncEngine, or give a port that returns at once"
         )
 
     def __reduce__(self) -> tuple[type[PortSuspended], tuple[str]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, TypeAlias
 
@@ -13,7 +13,18 @@ from attrs import field, frozen
 from flowkit.errors import DocumentError, Problem
 from flowkit.hashing import content_hash
 
-__all__ = ["NO_FACTS", "NO_NEEDS", "Event", "Facts", "Needs", "Properties", "from_micros", "id_problem", "to_micros"]
+__all__ = [
+    "NO_FACTS",
+    "NO_NEEDS",
+    "Event",
+    "Facts",
+    "Needs",
+    "Properties",
+    "from_micros",
+    "id_problem",
+    "to_micros",
+    "together",
+]
 
 Properties: TypeAlias = Mapping[str, Any]
 """An open bag of JSON values by name."""
@@ -98,7 +109,7 @@ class Event:
     id: str | None = field(default=None, kw_only=True)
     occurred_at: datetime | None = field(default=None, kw_only=True)
     received_at: datetime | None = field(default=None, kw_only=True)
-    properties: Properties = field(factory=dict, kw_only=True)
+    properties: Properties = field(factory=dict[str, Any], kw_only=True)
     value: Any = field(default=None, kw_only=True)
 
     def __attrs_post_init__(self) -> None:
@@ -138,8 +149,8 @@ class Facts:
         segments: The names of the segments that hold the subscriber.
     """
 
-    attributes: Properties = field(factory=dict)
-    engagement: Properties = field(factory=dict)
+    attributes: Properties = field(factory=dict[str, Any])
+    engagement: Properties = field(factory=dict[str, Any])
     segments: frozenset[str] = field(default=frozenset(), kw_only=True)
 
 
@@ -166,6 +177,14 @@ class Needs:
 
     def __bool__(self) -> bool:
         return bool(self.attributes or self.engagement or self.segments)
+
+
+def together(all_needs: Iterable[Needs]) -> Needs:
+    """Put needs together."""
+    total = NO_NEEDS
+    for needs in all_needs:
+        total |= needs
+    return total
 
 
 NO_FACTS: Final = Facts()

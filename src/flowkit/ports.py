@@ -122,13 +122,24 @@ class Sender(Protocol):
     """
 
     @property
-    def key_window(self) -> timedelta | None: ...
+    def key_window(self) -> timedelta | None:
+        """For how long keys are honoured."""
+        ...
+
     @property
-    def timeout(self) -> timedelta: ...
+    def timeout(self) -> timedelta:
+        """The longest that one call takes."""
+        ...
+
     @property
-    def in_doubt(self) -> InDoubt: ...
+    def in_doubt(self) -> InDoubt:
+        """The policy where nobody knows."""
+        ...
+
     @property
-    def needs(self) -> Needs: ...
+    def needs(self) -> Needs:
+        """The facts that messages are made from."""
+        ...
 
     def send(self, messages: Sequence[OutgoingMessage]) -> Maybe[Sequence[Outcome]]:
         """Hand messages over: one a call where no keys are honoured, else up to 100.
@@ -186,7 +197,9 @@ class Webhooks(Protocol):
     """
 
     @property
-    def timeout(self) -> timedelta: ...
+    def timeout(self) -> timedelta:
+        """The longest that one call takes."""
+        ...
 
     def call(self, requests: Sequence[WebhookRequest]) -> Maybe[Sequence[Outcome]]:
         """Make the calls, each bearing its key; one outcome for each, in order."""
@@ -328,8 +341,8 @@ class Claim:
     token: str
     runs: Sequence[Run]
     stamp: int
-    settled: Mapping[str, Outcome] = field(factory=dict)
-    doubtful: Mapping[str, int] = field(factory=dict)
+    settled: Mapping[str, Outcome] = field(factory=dict[str, Outcome])
+    doubtful: Mapping[str, int] = field(factory=dict[str, int])
     deaths: int = 0
     fresh: bool = True
 
@@ -480,7 +493,7 @@ class Store(Protocol):
         """Tell when the next run wants to go on, in microseconds; None where none does."""
         ...
 
-    def joined(self, connection: Any) -> Self:
+    def joined(self, connection: object) -> Self:
         """Give this store within a transaction that the host has open, and that only the host ends.
 
         Raises:

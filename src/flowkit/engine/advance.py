@@ -6,7 +6,7 @@ part only where an outcome or a fact differs. What each run costs is then its me
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from time import monotonic
 from typing import Final
@@ -18,7 +18,7 @@ from flowkit.engine.effects import Hands
 from flowkit.engine.hold import Hold
 from flowkit.engine.jobs import Job
 from flowkit.engine.parts import Parts
-from flowkit.events import NO_FACTS, to_micros
+from flowkit.events import NO_FACTS, Facts, to_micros
 from flowkit.ports import Changes, Claim, Move
 from flowkit.runs.effects import WOKEN, Asks, Effect, Outcome, Result, Settled
 from flowkit.runs.model import Entry, Kind, Run, State, Status
@@ -162,7 +162,7 @@ class _Shift:
             moving += [cohort] if cohort.state.pending else await self._woken(cohort)
         parked: list[_Cohort] = []
         for _ in range(_ROUNDS):
-            acting = []
+            acting: list[_Cohort] = []
             for cohort in moving:
                 (acting if self._acts(cohort) else parked).append(cohort)
             if not acting:
@@ -178,9 +178,7 @@ class _Shift:
         decided = self._decisions.of(cohort.program, first.id, cohort.state, WOKEN, cohort.due, None, self._now)
         if isinstance(decided, Transition):
             return [self._after(cohort, decided, cohort.runs)]
-        profiles = self._parts.profiles
-        ids = list(dict.fromkeys(run.subscriber_id for run in cohort.runs))
-        facts = {} if profiles is None else await resolve("profiles.facts", profiles.facts(ids, decided.needs))
+        facts = await self._facts(cohort.runs, decided)
         parts = self._decisions.split(cohort.program, cohort.runs, cohort.state, WOKEN, facts, self._now)
         return [self._after(cohort, transition, runs) for transition, runs in parts]
 
@@ -199,9 +197,7 @@ class _Shift:
         decisions = self._decisions
         first = decisions.of(cohort.program, runs[0].id, cohort.state, settled, cohort.due, None, self._now)
         if isinstance(first, Asks):
-            profiles = self._parts.profiles
-            ids = list(dict.fromkeys(run.subscriber_id for run in runs))
-            facts = {} if profiles is None else await resolve("profiles.facts", profiles.facts(ids, first.needs))
+            facts = await self._facts(runs, first)
             parts = decisions.split(cohort.program, runs, cohort.state, settled, facts, self._now)
             return [self._after(cohort, transition, members, settled) for transition, members in parts]
         if not first.own:
@@ -211,6 +207,12 @@ class _Shift:
             for run in runs
         ]
         return [self._after(cohort, transition, (run,), settled) for transition, run in zip(own, runs, strict=True)]
+
+    async def _facts(self, runs: Sequence[Run], asks: Asks) -> Mapping[str, Facts]:
+        if self._parts.profiles is None:
+            return {}
+        ids = list(dict.fromkeys(run.subscriber_id for run in runs))
+        return await resolve("profiles.facts", self._parts.profiles.facts(ids, asks.needs))
 
     def _after(
         self, cohort: _Cohort, transition: Transition, runs: Sequence[Run], settled: Settled | None = None
@@ -249,7 +251,7 @@ class _Shift:
 
 
 def _endings(job: Job) -> dict[Outcome, Sequence[Run]]:
-    """Part the runs of a job by outcome; those without one were not called before the claim was lost: others have them."""
+    """Part the runs of a job by outcome; those without one had not been called when the claim was lost."""
     first = job.outcomes[0]
     if first is not None and job.outcomes.count(first) == len(job.outcomes):
         return {first: job.runs}

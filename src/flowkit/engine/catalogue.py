@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from functools import reduce
-from operator import or_
 from typing import Final
 
 from attrs import evolve, frozen
 
 from flowkit.engine.drive import resolve
 from flowkit.errors import UnknownWorkflow
-from flowkit.events import NO_NEEDS, Needs
+from flowkit.events import Needs, together
 from flowkit.hashing import content_hash
 from flowkit.ports import Edition, Store, Templates
 from flowkit.rendering.engine import CompiledTemplate, compile_template
@@ -29,6 +27,7 @@ __all__ = ["Catalogue", "edition_of"]
 
 _TEMPLATES_KEPT: Final = 1000
 _ENTRANCES_KEPT: Final = 10_000
+_NOBODY: Final[frozenset[str]] = frozenset()
 _encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode
 
 
@@ -60,7 +59,7 @@ class Catalogue:
         self._templates: dict[str, CompiledTemplate | TemplateError] = {}
         self._gates = Gates(())
         self._entrances: dict[str, Entrance] = {}
-        self.listens: frozenset[str] = frozenset()
+        self.listens = _NOBODY
 
     async def refresh(self, stamp: int | None = None) -> bool:
         """Read the published versions again where the stamp is another one; tell whether it was."""
@@ -78,9 +77,7 @@ class Catalogue:
             for program in live
             if program.workflow.active and program.workflow.trigger.active
         )
-        self.listens: frozenset[str] = frozenset().union(
-            *(self._programs[edition.number].listens for edition in editions)
-        )
+        self.listens = _NOBODY.union(*(self._programs[edition.number].listens for edition in editions))
         changed = self._stamp != current
         self._stamp = current
         return changed
@@ -99,8 +96,7 @@ class Catalogue:
         if found is None:
             gates = self._gates.candidates(event_type)
             asking = [gate for gate in gates if self._starts_on_facts(gate.version)]
-            needs = reduce(or_, (gate.needs for gate in gates), NO_NEEDS)
-            needs = reduce(or_, (self._programs[gate.version].needs for gate in asking), needs)
+            needs = together([gate.needs for gate in gates] + [self._programs[gate.version].needs for gate in asking])
             asks = bool(asking) or any(gate.asks_profile for gate in gates)
             found = Entrance(gates, asks, needs, event_type in self.listens)
             if len(self._entrances) < _ENTRANCES_KEPT:
@@ -161,12 +157,13 @@ async def edition_of(workflow: Workflow, templates: Templates | None) -> tuple[E
     """
     sources: dict[str, str] = {}
     pinned: dict[str, str] = {}
-    for template_id in sorted(_template_ids(workflow)) if templates is not None else ():
-        template = await resolve("templates.template", templates.template(template_id))
-        if template is not None:
-            source = write_source(template)
-            pinned[template_id] = content_hash(source)
-            sources[pinned[template_id]] = source
+    if templates is not None:
+        for template_id in sorted(_template_ids(workflow)):
+            template = await resolve("templates.template", templates.template(template_id))
+            if template is not None:
+                source = write_source(template)
+                pinned[template_id] = content_hash(source)
+                sources[pinned[template_id]] = source
     timeless = dumps(evolve(workflow, created_at=None))
     digest = content_hash(_encode([timeless, pinned]))
     return Edition(workflow.workflow_id, 0, digest, dumps(workflow), pinned), sources

@@ -47,7 +47,7 @@ class Decisions:
         return found or self._new(known, program, run_id, state, signal, due, facts, now)
 
     def begun(self, program: Program, run_id: str, facts: Facts | None, now: int) -> Transition:
-        """Find how a run begins. A subscriber that the host knows nothing of has no facts, and what is asked, no answer."""
+        """Find how a run begins. Where the host knows nothing of the subscriber, what is asked has no answer."""
         if program in self._begun:
             return self._begun[program]
         decided = self.of(program, run_id, _BEGIN, _STARTED, None, facts, now)
@@ -100,7 +100,7 @@ class Decisions:
         return known
 
     def joined(self, before: _Entries, after: _Entries) -> _Entries:
-        """Put the entries of two steps together: the same tuple for the same two, so that a store writes its text once."""
+        """Put the entries of two steps together: one tuple for the same two, so that a store writes its text once."""
         if not before:
             return after
         key = (id(before), id(after))

@@ -3,27 +3,38 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Coroutine, Mapping
+from collections.abc import Awaitable, Coroutine, Mapping
 from typing import Any, Final, TypeVar, cast
 
 from flowkit.errors import ConfigurationError, PortSuspended
 from flowkit.ports import Maybe
 
-__all__ = ["refuse_suspending", "resolve", "run_sync"]
+__all__ = ["refuse_suspending", "resolve", "run_sync", "wait_for"]
 
 T = TypeVar("T")
 
 
-async def resolve(port: str, value: Maybe[T]) -> T:  # noqa: ARG001 - see its description
+async def resolve(port: str, value: Maybe[T]) -> T:
     """Take what a port returned, waiting for it where it is an awaitable.
 
     Args:
-        port: The port and method, such as ``store.claim``; ``run_sync`` reads it from this frame where it must not wait.
+        port: The port and method, such as ``store.claim``.
         value: What the method returned.
     """
+    # Not inspect.isawaitable, which takes as long as many a call that it would look at.
     if hasattr(value, "__await__"):
-        return await value
-    return cast("T", value)
+        return await wait_for(port, cast("Awaitable[T]", value))
+    return cast("T", value)  # type: ignore[redundant-cast] # the two checkers disagree on what is left of Maybe
+
+
+async def wait_for(port: str, awaitable: Awaitable[T]) -> T:  # noqa: ARG001 - see its description
+    """Wait for a port.
+
+    Args:
+        port: The port and method; ``run_sync`` reads it from this frame where it must not wait.
+        awaitable: What the method returned.
+    """
+    return await awaitable
 
 
 def run_sync(coroutine: Coroutine[Any, Any, T]) -> T:
@@ -42,12 +53,12 @@ def run_sync(coroutine: Coroutine[Any, Any, T]) -> T:
 
 
 def _suspended_port(coroutine: Coroutine[Any, Any, Any]) -> str:
-    """Find the port that a suspended coroutine waits for: the innermost ``resolve`` on its way down."""
+    """Find the port that a suspended coroutine waits for: the innermost ``wait_for`` on its way down."""
     port = "a port"
     inner: object = coroutine
     while inspect.iscoroutine(inner):
         frame = inner.cr_frame
-        if inner.cr_code is resolve.__code__ and frame is not None:
+        if inner.cr_code is wait_for.__code__ and frame is not None:
             port = str(frame.f_locals["port"])
         inner = inner.cr_await
     return port

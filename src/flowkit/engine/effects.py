@@ -87,12 +87,12 @@ class Hands:
         port: str,
         items: Sequence[Q],
         call: Callable[[Sequence[Q]], Maybe[Sequence[Outcome]]],
-        timeout: float,
+        seconds: float,
     ) -> None:
-        """Call a port that honours keys, a window at a time; one that raises is called again later under the same keys."""
+        """Call a port that honours keys, a window at a time; one that raises is called again later."""
         for start in range(0, len(items), _WINDOW):
             window = items[start : start + _WINDOW]
-            if not await self._hold.secure(timeout):
+            if not await self._hold.secure(seconds):
                 return
             try:
                 outcomes: Sequence[Outcome] = await resolve(port, call(window))

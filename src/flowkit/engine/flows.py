@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import assert_never
 
 from flowkit.engine.advance import Advanced, advance
 from flowkit.engine.catalogue import edition_of
@@ -19,6 +19,7 @@ from flowkit.workflows.codec import validate
 from flowkit.workflows.model import (
     CallWebhook,
     CheckEngagement,
+    Operation,
     SendEmail,
     UpdateProfile,
     UpdateSegments,
@@ -47,16 +48,8 @@ async def publish(parts: Parts, workflow: Workflow) -> Edition:
 def _refuse_missing_ports(parts: Parts, workflow: Workflow) -> None:
     for node in workflow.nodes.values():
         for action in node.actions:
-            match action.do:
-                case SendEmail():
-                    name, port = "sender", parts.sender
-                case UpdateSegments() | UpdateProfile():
-                    name, port = "profiles", parts.profiles
-                case CallWebhook():
-                    name, port = "webhooks", parts.webhooks
-                case Wait() | CheckEngagement():
-                    continue
-            if port is None:
+            name = _port_of(action.do)
+            if name is not None and getattr(parts, name) is None:
                 message = (
                     f"workflow {workflow.workflow_id!r}, node {node.node_id!r}, action {action.action_id!r} "
                     f"needs a {name} port: give the engine one"
@@ -64,7 +57,21 @@ def _refuse_missing_ports(parts: Parts, workflow: Workflow) -> None:
                 raise ConfigurationError(message)
 
 
-async def accept(parts: Parts, events: Iterable[Event], now: datetime | None, connection: Any) -> Ingested:
+def _port_of(operation: Operation) -> str | None:
+    match operation:
+        case SendEmail():
+            return "sender"
+        case UpdateSegments() | UpdateProfile():
+            return "profiles"
+        case CallWebhook():
+            return "webhooks"
+        case Wait() | CheckEngagement():
+            return None
+        case _:
+            assert_never(operation)
+
+
+async def accept(parts: Parts, events: Iterable[Event], now: datetime | None, connection: object) -> Ingested:
     """Accept events, within the host's open transaction where a connection is given."""
     store = parts.store if connection is None else parts.store.joined(connection)
     return await ingest(parts, store, events, parts.clock.now() if now is None else now)

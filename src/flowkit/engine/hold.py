@@ -36,7 +36,7 @@ class Hold:
         return not self.lost and monotonic() + seconds < self._until
 
     async def secure(self, seconds: float) -> bool:
-        """Make sure that the claim is held for that long from now, extending it where it is not; False where it is lost."""
+        """Make sure that the claim is held for that long, extending it where it is not; False where it is lost."""
         if self.lasts(seconds):
             return True
         if self.lost:

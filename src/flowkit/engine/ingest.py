@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from functools import reduce
-from operator import or_
 from typing import Final
 
 from attrs import frozen
@@ -14,7 +12,7 @@ from flowkit.engine.catalogue import Catalogue, Entrance
 from flowkit.engine.drive import resolve
 from flowkit.engine.parts import Parts
 from flowkit.errors import ConflictError
-from flowkit.events import NO_FACTS, Event, Facts, to_micros
+from flowkit.events import NO_FACTS, Event, Facts, to_micros, together
 from flowkit.hashing import run_id
 from flowkit.ports import EMPTY_RECALL, Change, Changes, Ledger, Move, Recall, Recalled, Started, Store
 from flowkit.runs.effects import Observed
@@ -82,7 +80,7 @@ async def _attempt(
         for kind in dict.fromkeys(event.type for events in batch.values() for _, event in events)
     }
     facts = await _facts(parts, batch, entrances)
-    desks = []
+    desks: list[_Desk] = []
     for subscriber_id, events in batch.items():
         recalled = recall.subscribers.get(subscriber_id, EMPTY_RECALL)
         desk = _Desk(parts, subscriber_id, recalled, facts.get(subscriber_id), now)
@@ -122,7 +120,7 @@ async def _facts(
     asking = {kind: entrance.needs for kind, entrance in entrances.items() if entrance.asks_profile}
     if not asking or parts.profiles is None:
         return {}
-    needs = reduce(or_, asking.values())
+    needs = together(asking.values())
     asked = [subscriber for subscriber, events in batch.items() if any(event.type in asking for _, event in events)]
     return await resolve("profiles.facts", parts.profiles.facts(asked, needs))
 

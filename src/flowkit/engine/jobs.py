@@ -56,7 +56,7 @@ async def inherited(job: Job, claim: Claim, receiver: object, policy: InDoubt) -
     """
     if not claim.settled and not claim.doubtful:
         return
-    doubtful = []
+    doubtful: list[tuple[int, str]] = []
     for index, run in enumerate(job.runs):
         key = run.id + job.effect.suffix
         if key in claim.settled:

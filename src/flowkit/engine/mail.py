@@ -8,7 +8,7 @@ from typing import Any, Final, TypeAlias
 
 from attrs import frozen
 
-from flowkit.engine.drive import resolve
+from flowkit.engine.drive import resolve, wait_for
 from flowkit.engine.hold import Hold
 from flowkit.engine.jobs import Job, doubtful_outcome, inherited, named
 from flowkit.engine.parts import Parts
@@ -197,21 +197,18 @@ class Mailer:
                 break
             begun = attempts.begin(message.key)
             if begun is not None:
-                await resolve("attempts.begin", begun)
+                await wait_for("attempts.begin", begun)
             try:
-                outcomes = send((message,))
-                if type(outcomes) is not list:
-                    outcomes = await resolve("sender.send", outcomes)
-                (outcome,) = outcomes
+                (outcome,) = await resolve("sender.send", send((message,)))
             except Exception as error:  # noqa: BLE001 - whatever a host's sender raises, only this message is in doubt
                 outcome = await doubtful_outcome(self._sender, self._sender.in_doubt, message.key, error)
             job.outcomes[index] = outcome
             noted = attempts.settle(message.key, outcome)
             if noted is not None:
-                await resolve("attempts.settle", noted)
+                await wait_for("attempts.settle", noted)
         flushed = attempts.flush()
         if flushed is not None:
-            await resolve("attempts.flush", flushed)
+            await wait_for("attempts.flush", flushed)
 
     async def _in_windows(self, ready: Sequence[_Ready]) -> None:
         """Call with up to a hundred messages; a window that ends in an exception is tried again under the same keys."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Final
 
-from attrs import field, frozen
+from attrs import Factory, field, frozen
 
 from flowkit.engine.catalogue import Catalogue
 from flowkit.engine.decisions import Decisions
@@ -44,12 +44,8 @@ class Parts:
     webhooks: Webhooks | None
     lease: timedelta
     batch: int
-    catalogue: Catalogue = field(init=False)
+    catalogue: Catalogue = field(init=False, default=Factory(lambda self: Catalogue(self.store), takes_self=True))
     decisions: Decisions = field(init=False, factory=Decisions)
-
-    @catalogue.default
-    def _read_anew(self) -> Catalogue:
-        return Catalogue(self.store)
 
     def __attrs_post_init__(self) -> None:
         if self.lease <= _NO_TIME:

@@ -233,6 +233,11 @@ def _printed(value: object) -> object:
     raise _NotPrintableError
 
 
+@jinja2.pass_context  # What asks for the context is called while rendering only: no constant gets around it.
+def _finalize(_context: Context, value: object) -> object:
+    return _printed(value)
+
+
 def _read(holder: object, key: object) -> object:
     """Read one step of a path; None where nothing is there."""
     values: Any = holder
@@ -290,6 +295,7 @@ _ALLOWED: Final = frozenset({
     nodes.Test, nodes.Tuple,
 })  # fmt: skip
 _EMPTY: Final[tuple[object, ...]] = ([], (), {})
+_SLICED: Final = frozenset({nodes.Filter, nodes.Getattr, nodes.Getitem, nodes.Name})
 _WORDS: Final[Mapping[type[nodes.Node], str]] = MappingProxyType({
     nodes.AssignBlock: "a set block",
     nodes.Call: "a call",
@@ -342,8 +348,9 @@ def _sandbox(*, autoescape: bool) -> _Sandbox:
     sandbox = _Sandbox(
         autoescape=autoescape,
         cache_size=0,
-        finalize=_printed,
+        finalize=_finalize,
         keep_trailing_newline=True,
+        optimized=False,  # a folded constant is no longer what was checked
         undefined=_Missing,
     )
     sandbox.globals.clear()
@@ -374,8 +381,9 @@ def _compile(source: str, part: str, sandbox: _Sandbox) -> tuple[jinja2.Template
     try:
         tree = sandbox.parse(source)
         attributes = frozenset(_check(tree, part))
-        names = find_undeclared_variables(tree) - {_USER, _EVENT}
         code = jinja2.Template.from_code(sandbox, sandbox.compile(tree, filename=f"<{part}>"), {})
+        # Last, since it folds constants within the tree.
+        names = find_undeclared_variables(tree) - {_USER, _EVENT}
     except TemplateError:
         raise
     except jinja2.TemplateSyntaxError as error:
@@ -421,6 +429,9 @@ def _problem(node: nodes.Node) -> tuple[str, str] | None:
             return "bad_name", f"{name!r} stands for what is known; set another name"
         case nodes.Name(name="user"):
             return "bad_name", "'user' is read by attribute only, such as user.firstName"
+        case nodes.Getitem(arg=nodes.Slice(), node=sliced) if type(sliced) not in _SLICED:
+            # It becomes a slice of Python's own, which warns of constants, or fails where warnings are errors.
+            return "not_allowed", "a slice of something else than a value is not allowed in a template"
         case nodes.For(recursive=True):
             return "not_allowed", "a recursive loop is not allowed in a template"
         case nodes.Filter(name=name) if name not in _HTML.filters:

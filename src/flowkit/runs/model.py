@@ -168,7 +168,7 @@ class Entry:
     kind: Kind
     node: str | None = None
     action: str | None = None
-    data: Properties = field(factory=dict)
+    data: Properties = field(factory=dict[str, Any])
 
 
 @frozen

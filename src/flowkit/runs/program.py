@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from functools import reduce
-from operator import or_
 from typing import Final
 
 from attrs import frozen
 
 from flowkit.conditions import needs
-from flowkit.events import NO_NEEDS, Needs
+from flowkit.events import Needs, together
 from flowkit.workflows.model import END, CheckEngagement, Node, Workflow
 
 __all__ = ["COUNTED_EVENTS", "Program", "compile_workflow", "edges"]
@@ -68,7 +66,7 @@ def compile_workflow(workflow: Workflow, version: int) -> Program:
         if any(isinstance(action.do, CheckEngagement) for action in node.actions)
     ]
     counted = {COUNTED_EVENTS.get(name, name) for node in checks for name in node.engagement_threshold}
-    read = reduce(or_, (needs(node.condition) for node in checks), NO_NEEDS)
+    read = together(needs(node.condition) for node in checks)
     return Program(workflow, version, frozenset(counted), frozenset(_on_loops(workflow)), read)
 
 
@@ -81,38 +79,40 @@ def edges(workflow: Workflow, node: Node) -> Iterator[str]:
 
 
 def _on_loops(workflow: Workflow) -> Iterator[str]:
-    """Find the nodes that can be reached from themselves: Tarjan's strongly connected components, without recursion."""
+    """Find the nodes that can be reached from themselves."""
+    following = {node_id: tuple(edges(workflow, node)) for node_id, node in workflow.nodes.items()}
+    for component in _components(following):
+        if len(component) > 1 or component[0] in following[component[0]]:
+            yield from component
+
+
+def _components(following: Mapping[str, tuple[str, ...]]) -> Iterator[list[str]]:
+    """Find the strongly connected components of a graph (Tarjan 1972), without recursion."""
     index: dict[str, int] = {}
     low: dict[str, int] = {}
-    open_nodes: list[str] = []
-    is_open: set[str] = set()
-    for root in workflow.nodes:
-        if root in index:
-            continue
-        path = [(root, iter(tuple(edges(workflow, workflow.nodes[root]))))]
+    waiting: dict[str, None] = {}
+    for root in following:
+        path = [] if root in index else [(root, iter(following[root]))]
         while path:
             node, targets = path[-1]
             if node not in index:
                 index[node] = low[node] = len(index)
-                open_nodes.append(node)
-                is_open.add(node)
-            for target in targets:
-                if target not in index:
-                    path.append((target, iter(tuple(edges(workflow, workflow.nodes[target])))))
-                    break
-                if target in is_open:
-                    low[node] = min(low[node], index[target])
-            else:
+                waiting[node] = None
+            target = next((one for one in targets if one not in index or one in waiting), None)
+            if target is None:
                 path.pop()
                 if path:
                     low[path[-1][0]] = min(low[path[-1][0]], low[node])
                 if low[node] == index[node]:
-                    component = []
-                    while True:
-                        member = open_nodes.pop()
-                        is_open.discard(member)
-                        component.append(member)
-                        if member == node:
-                            break
-                    if len(component) > 1 or node in edges(workflow, workflow.nodes[node]):
-                        yield from component
+                    yield _taken_back_to(node, waiting)
+            elif target in index:
+                low[node] = min(low[node], index[target])
+            else:
+                path.append((target, iter(following[target])))
+
+
+def _taken_back_to(node: str, waiting: dict[str, None]) -> list[str]:
+    component: list[str] = []
+    while not component or component[-1] != node:
+        component.append(waiting.popitem()[0])
+    return component

@@ -1,4 +1,4 @@
-"""The state machine: every transition of a run stands in this file, and nothing here reads a clock, a store or a network.
+"""The state machine: every transition of a run stands in this file, and nothing here reads a clock or calls a port.
 
 The law. A run is in one of five places; a signal moves it or leaves it where it is.
 
@@ -21,9 +21,9 @@ Observed(event) counts the event in any living run and moves nothing.
 To walk is to take the actions of the node in order until one has to be waited for or carried out, then to leave the
 node by a label, without recursion. A walk of ``MAX_STEPS`` actions and nodes takes a turn: it parks, due at once.
 
-What a transition depends on is written into it: the facts that were read, and whether anything else of the run was. Runs
-of one version that stand in the same state, and whose facts agree on what was read, make the same transition; so the
-engine decides once for all of them.
+What a transition depends on is written into it: the facts that were read, and whether anything else of the run was.
+Runs of one version that stand in the same state, and whose facts agree on what was read, make the same transition; so
+the engine decides once for all of them.
 """
 
 from __future__ import annotations
@@ -160,8 +160,8 @@ class _Walk:
     facts: Facts | None
     now: int
     due: int | None
-    entries: list[Entry] = field(factory=list)
-    reads: list[Operand] = field(factory=list)
+    entries: list[Entry] = field(factory=list[Entry])
+    reads: list[Operand] = field(factory=list[Operand])
     own: bool = False
     timed: bool = False
     asks: Asks | None = None
@@ -265,7 +265,7 @@ class _Walk:
         return label
 
     def leave(self, node: Node, label: str) -> None:
-        """Leave a node by its label, by ``success`` or ``failure``, or by ``default``; without an edge the run is complete."""
+        """Leave a node by its label, ``success`` or ``failure``, or ``default``; with no edge the run is complete."""
         outcome = {"engaged": "success", "not_engaged": "failure"}.get(label, label)
         by = next((name for name in (label, outcome, "default") if name in node.next_nodes), "default")
         self.go(node.next_nodes.get(by, END), by)
@@ -366,7 +366,7 @@ def _onward(walk: _Walk, path: str | None, by: str, label: str) -> None:
 
 def _pause(run_id: str, effect: Effect, outcome: Outcome) -> int:
     """Back off exponentially with full jitter from the run's own seed; never sooner than the receiver asked for."""
-    ceiling = min(_LONGEST_RETRY, _FIRST_RETRY * 2 ** (effect.attempt - 1)) // _MICROSECOND
+    ceiling = min(_LONGEST_RETRY, _FIRST_RETRY * (1 << (effect.attempt - 1))) // _MICROSECOND
     share = digest64("retry", run_id, effect.suffix, str(effect.attempt))
     asked = (outcome.retry_after or timedelta()) // _MICROSECOND
     return max(1 + (ceiling * share >> 64), asked)

@@ -11,7 +11,7 @@ from datetime import timedelta
 from heapq import heappop, heappush
 from threading import RLock
 from time import monotonic
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from attrs import define, evolve, field
 
@@ -40,9 +40,9 @@ class _Subscriber:
     """What is kept of one subscriber."""
 
     handle: int
-    seen: set[str] = field(factory=set)
-    ledgers: dict[str, Ledger] = field(factory=dict)
-    living: dict[int, None] = field(factory=dict)
+    seen: set[str] = field(factory=set[str])
+    ledgers: dict[str, Ledger] = field(factory=dict[str, Ledger])
+    living: dict[int, None] = field(factory=dict[int, None])
 
 
 @define(eq=False)
@@ -51,9 +51,9 @@ class _Held:
 
     handles: tuple[int, ...]
     until: float
-    settled: dict[str, Outcome] = field(factory=dict)
-    doubtful: dict[str, int] = field(factory=dict)
-    begun: dict[str, None] = field(factory=dict)
+    settled: dict[str, Outcome] = field(factory=dict[str, Outcome])
+    doubtful: dict[str, int] = field(factory=dict[str, int])
+    begun: dict[str, None] = field(factory=dict[str, None])
     deaths: int = 0
     released: bool = False
 
@@ -125,7 +125,7 @@ class MemoryStore:
     def recall(self, events: Mapping[str, Sequence[str]], *, runs: bool) -> Recall:
         """Read what is remembered about subscribers; see ``Store.recall``."""
         with self._lock:
-            found = {}
+            found: dict[str, Recalled] = {}
             for subscriber_id, event_ids in events.items():
                 known = self._subscribers.get(subscriber_id)
                 if known is not None:
@@ -296,9 +296,9 @@ class MemoryStore:
 
     def _move(self, move: Move, at: int) -> list[Run]:
         """Move each run that nobody else moved; give the others."""
-        stale = []
+        stale: list[Run] = []
         runs, state, due, entries = self._runs, move.state, move.due, move.entries
-        alive, waits = state.alive, due is not None
+        alive = state.alive
         for run in move.runs:
             handle, sequence = run.handle, run.sequence
             if runs[handle - 1].sequence != sequence:
@@ -318,7 +318,7 @@ class MemoryStore:
             )
             if not alive:
                 self._subscribers[run.subscriber_id].living.pop(handle, None)
-            elif waits and due != run.due and handle not in self._claimed:
+            elif due is not None and due != run.due and handle not in self._claimed:
                 heappush(self._queue, (due, handle))
             if entries:
                 self._journal.append((at, run.subscriber_id, run.workflow_id, run.id, entries))
@@ -340,7 +340,7 @@ class MemoryStore:
     ) -> Sequence[Run]:
         """Read runs a page at a time; see ``Store.runs``."""
         with self._lock:
-            found = []
+            found: list[Run] = []
             for run in self._runs[after:]:
                 if len(found) == limit:
                     break
@@ -368,7 +368,7 @@ class MemoryStore:
         with self._lock:
             return min((run.due for run in self._runs if run.due is not None), default=None)
 
-    def joined(self, connection: Any) -> NoReturn:
+    def joined(self, connection: object) -> NoReturn:
         """Refuse: memory takes part in no transaction."""
         message = f"MemoryStore cannot join a transaction of {type(connection).__name__}; use a store in that database"
         raise ConfigurationError(message)

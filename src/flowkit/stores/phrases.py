@@ -18,8 +18,8 @@ _LONGEST: Final = 2_000
 class Phrases:
     """The phrases that this process knows, by text and by number.
 
-    What a transaction adds is known to others only after its commit; a roll-back forgets it. A text becomes a phrase where
-    it comes for many rows at once, or for the second time within the last few thousand texts.
+    What a transaction adds is known to others only after its commit; a roll-back forgets it. A text becomes a phrase
+    where it comes for many rows at once, or for the second time within the last few thousand texts.
     """
 
     def __init__(self) -> None:

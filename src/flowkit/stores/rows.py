@@ -1,4 +1,4 @@
-"""How states, entries and outcomes are written into a store: compact JSON, frozen by golden tests, since rows outlive code."""
+"""How states, entries and outcomes are stored: as compact JSON, frozen by golden tests, since rows outlive code."""
 
 from __future__ import annotations
 
@@ -63,15 +63,19 @@ def read_state(text: str) -> State:
         action or 0,
         pending=None if pending is None else Effect(*pending),
         waiting=None if waiting is None else Waiting(waiting),
-        visits=tuple((visits or {}).items()),
-        counts=tuple((counts or {}).items()),
+        visits=_pairs(visits),
+        counts=_pairs(counts),
         reason=reason or "",
     )
 
 
+def _pairs(numbers: dict[str, int] | None) -> tuple[tuple[str, int], ...]:
+    return tuple(numbers.items()) if numbers else ()
+
+
 def write_entries(entries: tuple[Entry, ...]) -> str:
     """Write the entries of one step as ``[[kind, node, action, data], ...]``, each without its empty tail."""
-    rows = []
+    rows: list[list[Any]] = []
     for entry in entries:
         row: list[Any] = [entry.kind.value, entry.node, entry.action, dict(entry.data)]
         while not row[-1]:
@@ -82,7 +86,7 @@ def write_entries(entries: tuple[Entry, ...]) -> str:
 
 def read_entries(text: str) -> tuple[Entry, ...]:
     """Read what ``write_entries`` wrote."""
-    entries = []
+    entries: list[Entry] = []
     for row in json.loads(text):
         kind, node, action, data = row + [None] * (4 - len(row))
         entries.append(Entry(Kind(kind), node, action, data or {}))

@@ -42,8 +42,8 @@ def take_due(cursor: sqlite3.Cursor, now: int, limit: int, until: float, notes: 
 def take_lapsed(cursor: sqlite3.Cursor, clock: float, until: float, notes: NoteFile) -> Taken | None:
     """Take over a claim whose lease is over, together with the notes of the worker that held it.
 
-    A call that was begun and not ended counts as a death against its key. Where none was begun, the first death takes the
-    claim over whole; from the second on its runs are taken one at a time, until the one that kills is alone.
+    A call that was begun and not ended counts as a death against its key. Where none was begun, the first death takes
+    the claim over whole; from the second on its runs are taken one at a time, until the one that kills is alone.
     """
     row = cursor.execute(sql.ANY_LAPSED, (clock,)).fetchone()
     if row is None:
@@ -75,7 +75,7 @@ def take_lapsed(cursor: sqlite3.Cursor, clock: float, until: float, notes: NoteF
     return Taken(
         token,
         rows,
-        {key: read_outcome(told) for key, told in known.items() if isinstance(told, list)},
+        {key: read_outcome(told) for key, told in known.items() if not isinstance(told, int)},
         {key: told for key, told in known.items() if isinstance(told, int)},
         deaths,
         fresh=False,

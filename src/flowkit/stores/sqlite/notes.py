@@ -1,7 +1,7 @@
 """The notes that a worker makes around each call: a small file beside the database that survives the worker's death.
 
-Two notes a message, one write for both: that the call before has ended and that the next begins. Nothing is synced to the
-disk: the notes are for the death of a process, not of a machine, and are gone once what they say is committed.
+Two notes a message, one write for both: that the call before has ended and that the next begins. Nothing is synced to
+the disk: the notes are for the death of a process, not of a machine, and are gone once what they say is committed.
 """
 
 from __future__ import annotations

@@ -6,35 +6,57 @@ from typing import Final
 
 SCHEMA_VERSION: Final = 1
 
+_TABLES: Final = """
+-- Small facts about the store itself: its schema, and the stamp that changes with every publication.
+CREATE TABLE flowkit_meta(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+
+CREATE TABLE flowkit_workflow(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
+CREATE TABLE flowkit_edition(
+    number INTEGER PRIMARY KEY, workflow INTEGER NOT NULL, hash TEXT NOT NULL, document TEXT NOT NULL,
+    templates TEXT NOT NULL, live INTEGER NOT NULL, UNIQUE(workflow, hash)
+);
+CREATE TABLE flowkit_source(hash TEXT PRIMARY KEY, content TEXT NOT NULL) WITHOUT ROWID;
+
+-- A text that many rows share, such as the state of all who wait at one node, is written once.
+CREATE TABLE flowkit_phrase(id INTEGER PRIMARY KEY, text TEXT NOT NULL);
+
+CREATE TABLE flowkit_subscriber(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
+CREATE TABLE flowkit_seen(
+    subscriber INTEGER NOT NULL, event TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY(subscriber, event)
+) WITHOUT ROWID;
+CREATE TABLE flowkit_ledger(
+    subscriber INTEGER NOT NULL, workflow INTEGER NOT NULL, entries INTEGER NOT NULL, last_entry INTEGER,
+    sequence INTEGER NOT NULL, PRIMARY KEY(subscriber, workflow)
+) WITHOUT ROWID;
+
+-- state: the id of a phrase, or the text itself. due: microseconds since 1970; NULL where the run wants nothing.
+CREATE TABLE flowkit_run(
+    id INTEGER PRIMARY KEY, status INTEGER NOT NULL, state NOT NULL, due INTEGER, sequence INTEGER NOT NULL,
+    subscriber INTEGER NOT NULL, version INTEGER NOT NULL, entered INTEGER NOT NULL, key BLOB NOT NULL,
+    origin TEXT NOT NULL
+);
+CREATE INDEX flowkit_run_due ON flowkit_run(due) WHERE due IS NOT NULL;
+CREATE INDEX flowkit_run_living ON flowkit_run(subscriber) WHERE status < 2;
+
+-- A claim is one row, whatever it holds: to claim, to extend and to give back cost the same for one run or many.
+-- until: seconds of the lease clock. notes: the file of the worker's notes. inherited: what dead workers had noted.
+CREATE TABLE flowkit_claim(
+    token INTEGER PRIMARY KEY, until REAL NOT NULL, runs TEXT NOT NULL, notes TEXT NOT NULL, inherited TEXT NOT NULL,
+    deaths INTEGER NOT NULL, released INTEGER NOT NULL
+);
+CREATE TABLE flowkit_frozen(
+    run INTEGER NOT NULL, key TEXT NOT NULL, inputs TEXT NOT NULL, PRIMARY KEY(run, key)
+) WITHOUT ROWID;
+
+-- The journal: a row is what one step wrote. body: as state. about: the workflow of an entry that belongs to no run.
+CREATE TABLE flowkit_journal(
+    id INTEGER PRIMARY KEY, subscriber INTEGER NOT NULL, run INTEGER, at INTEGER NOT NULL, body NOT NULL, about INTEGER
+);
+CREATE INDEX flowkit_journal_subscriber ON flowkit_journal(subscriber);
+"""
+
 TABLES: Final = (
-    # Small facts about the store itself: its schema, and the stamp that changes with every publication.
-    "CREATE TABLE flowkit_meta(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID",
-    "CREATE TABLE flowkit_workflow(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE)",
-    "CREATE TABLE flowkit_edition(number INTEGER PRIMARY KEY, workflow INTEGER NOT NULL, hash TEXT NOT NULL,"
-    " document TEXT NOT NULL, templates TEXT NOT NULL, live INTEGER NOT NULL, UNIQUE(workflow, hash))",
-    "CREATE TABLE flowkit_source(hash TEXT PRIMARY KEY, content TEXT NOT NULL) WITHOUT ROWID",
-    # A text that many rows share, such as the state of all who wait at one node, is written once.
-    "CREATE TABLE flowkit_phrase(id INTEGER PRIMARY KEY, text TEXT NOT NULL)",
-    "CREATE TABLE flowkit_subscriber(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE)",
-    "CREATE TABLE flowkit_seen(subscriber INTEGER NOT NULL, event TEXT NOT NULL, at INTEGER NOT NULL,"
-    " PRIMARY KEY(subscriber, event)) WITHOUT ROWID",
-    "CREATE TABLE flowkit_ledger(subscriber INTEGER NOT NULL, workflow INTEGER NOT NULL, entries INTEGER NOT NULL,"
-    " last_entry INTEGER, sequence INTEGER NOT NULL, PRIMARY KEY(subscriber, workflow)) WITHOUT ROWID",
-    # state: the id of a phrase, or the text itself. due: microseconds since 1970; NULL where the run wants nothing.
-    "CREATE TABLE flowkit_run(id INTEGER PRIMARY KEY, status INTEGER NOT NULL, state NOT NULL, due INTEGER,"
-    " sequence INTEGER NOT NULL, subscriber INTEGER NOT NULL, version INTEGER NOT NULL, entered INTEGER NOT NULL,"
-    " key BLOB NOT NULL, origin TEXT NOT NULL)",
-    "CREATE INDEX flowkit_run_due ON flowkit_run(due) WHERE due IS NOT NULL",
-    "CREATE INDEX flowkit_run_living ON flowkit_run(subscriber) WHERE status < 2",
-    # A claim is one row, whatever it holds: to claim, to extend and to give back cost the same for one run or a thousand.
-    "CREATE TABLE flowkit_claim(token INTEGER PRIMARY KEY, until REAL NOT NULL, runs TEXT NOT NULL, notes TEXT NOT NULL,"
-    " inherited TEXT NOT NULL, deaths INTEGER NOT NULL, released INTEGER NOT NULL)",
-    "CREATE TABLE flowkit_frozen(run INTEGER NOT NULL, key TEXT NOT NULL, inputs TEXT NOT NULL,"
-    " PRIMARY KEY(run, key)) WITHOUT ROWID",
-    # The journal: a row is what one step wrote. about: the workflow of an entry that belongs to no run.
-    "CREATE TABLE flowkit_journal(id INTEGER PRIMARY KEY, subscriber INTEGER NOT NULL, run INTEGER, at INTEGER NOT NULL,"
-    " body NOT NULL, about INTEGER)",
-    "CREATE INDEX flowkit_journal_subscriber ON flowkit_journal(subscriber)",
+    *_TABLES.split(";\n")[:-1],
     f"INSERT INTO flowkit_meta(name, value) VALUES('schema', {SCHEMA_VERSION}), ('stamp', 0)",
 )
 
@@ -48,14 +70,14 @@ RUN: Final = (
 ANY_DUE: Final = "SELECT 1 FROM flowkit_run WHERE due <= ? LIMIT 1"
 ANY_LAPSED: Final = "SELECT token, runs, notes, inherited, deaths, released FROM flowkit_claim WHERE until <= ? LIMIT 1"
 DUE: Final = (
-    f"{RUN} WHERE r.due <= ?"
+    f"{RUN} WHERE r.due <= ?"  # noqa: S608 - constants of this file
     " AND r.id NOT IN (SELECT held.value FROM flowkit_claim, json_each(flowkit_claim.runs) held)"
     " ORDER BY r.due, r.id LIMIT ?"
 )
 CLAIM: Final = (
     "INSERT INTO flowkit_claim(token, until, runs, notes, inherited, deaths, released) VALUES(?, ?, ?, ?, ?, ?, 0)"
 )
-THESE: Final = f"{RUN} WHERE r.id IN (SELECT value FROM json_each(?)) ORDER BY r.due, r.id"
+THESE: Final = f"{RUN} WHERE r.id IN (SELECT value FROM json_each(?)) ORDER BY r.due, r.id"  # noqa: S608 - constants of this file
 
 # One row at the least: the stamp comes along.
 KNOWN: Final = (
@@ -70,7 +92,10 @@ LEDGERS: Final = (
     "SELECT subscriber, workflow, entries, last_entry, sequence FROM flowkit_ledger"
     " WHERE subscriber IN (SELECT value FROM json_each(?))"
 )
-LIVING: Final = f"{RUN} WHERE r.subscriber IN (SELECT value FROM json_each(?)) AND r.status < 2 ORDER BY r.id"
+LIVING: Final = (
+    f"{RUN} WHERE r.subscriber IN (SELECT value FROM json_each(?))"  # noqa: S608 - constants of this file
+    " AND r.status < 2 ORDER BY r.id"
+)
 
 NEW_SUBSCRIBER: Final = "INSERT INTO flowkit_subscriber(name) VALUES(?)"
 NEW_SEEN: Final = "INSERT INTO flowkit_seen(subscriber, event, at) VALUES(?, ?, ?)"

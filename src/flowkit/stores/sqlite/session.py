@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Final
 
@@ -17,7 +17,7 @@ _LOCKED: Final = 6
 
 
 @contextmanager
-def translated(*, joined: bool) -> Iterator[None]:
+def translated(*, joined: bool) -> Generator[None]:
     """Turn the errors of a connection into flowkit's."""
     try:
         yield
@@ -62,7 +62,7 @@ class Session:
                 self.cursor.execute(sql.TOUCH)
 
     @contextmanager
-    def transaction(self) -> Iterator[sqlite3.Cursor]:
+    def transaction(self) -> Generator[sqlite3.Cursor]:
         """Write all that is done within, or nothing of it."""
         begin, commit, undo = (
             ("SAVEPOINT flowkit", "RELEASE flowkit", ("ROLLBACK TO flowkit", "RELEASE flowkit"))

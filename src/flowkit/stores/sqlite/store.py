@@ -1,7 +1,7 @@
 """The store: everything in one SQLite file in WAL mode, written by one transaction a batch.
 
-With ``synchronous="FULL"``, the default, what was committed survives the loss of power. With ``"NORMAL"`` it survives the
-death of the process; the last commits before a loss of power may be lost, together, and the file stays sound.
+With ``synchronous="FULL"``, the default, what was committed survives the loss of power. With ``"NORMAL"`` it survives
+the death of the process; the last commits before a loss of power may be lost, together, and the file stays sound.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import copy
 from datetime import timedelta
 from os import PathLike, fspath
 from secrets import token_hex
@@ -60,7 +61,7 @@ class SqliteStore:
     """Keeps everything in one SQLite file; safe for several threads and several processes on one machine.
 
     Args:
-        path: The file; made where it is not there. A host's own database may be given: the tables begin with ``flowkit_``.
+        path: The file; made where it is not there. It may be a host's own: all tables begin with ``flowkit_``.
         synchronous: ``FULL`` or ``NORMAL``: whether a commit survives the loss of power, or of the process only.
         timeout: For how long to wait for a lock, before ``StoreBusy``.
         lease_clock: The clock that leases run on, in seconds; processes that share the file must share it.
@@ -123,7 +124,7 @@ class SqliteStore:
                 notes.remove()
             self._session.connection.close()
 
-    def joined(self, connection: Any) -> Self:
+    def joined(self, connection: object) -> Self:
         """Give this store within a transaction that the host has open on a connection to the same file.
 
         Raises:
@@ -133,10 +134,10 @@ class SqliteStore:
         if not isinstance(connection, sqlite3.Connection):
             message = f"SqliteStore joins an open sqlite3.Connection, not {type(connection).__name__}"
             raise ConfigurationError(message)
-        joined = type(self).__new__(type(self))
-        joined._shared = self._shared
-        joined._session = Session(connection, joined=True)
-        joined._session.lock()
+        session = Session(connection, joined=True)
+        session.lock()
+        joined = copy(self)
+        joined._session = session  # noqa: SLF001 - its own class
         return joined
 
     # -- workflows ----------------------------------------------------------------------------------------------------
@@ -258,7 +259,7 @@ class SqliteStore:
 
     def _runs_of(self, rows: Iterable[tuple[Any, ...]]) -> list[Run]:
         states, workflow_of = self._shared.states, self._shared.workflow_of
-        runs = []
+        runs: list[Run] = []
         for handle, key, subscriber, version, entered, origin, place, due, sequence in rows:
             state = states.get(place)
             if state is None:
@@ -444,7 +445,8 @@ class SqliteStore:
         self, *, subscriber_id: str | None = None, workflow_id: str | None = None, after: int = 0, limit: int = 1000
     ) -> Sequence[Run]:
         """Read runs a page at a time; see ``Store.runs``."""
-        where, values = ["r.id > ?"], [after]
+        where: list[str] = ["r.id > ?"]
+        values: list[int | str] = [after]
         if subscriber_id is not None:
             where.append("s.name = ?")
             values.append(subscriber_id)
@@ -462,11 +464,13 @@ class SqliteStore:
         self, *, subscriber_id: str | None = None, run: Run | None = None, after: int = 0, limit: int = 1000
     ) -> Sequence[Line]:
         """Read the journal a page at a time; see ``Store.lines``."""
-        where, values = ["j.id > ?"], [after]
-        if subscriber_id is not None or run is not None:
-            # One index serves both: a run's lines are among its subscriber's.
+        where: list[str] = ["j.id > ?"]
+        values: list[int | str] = [after]
+        # One index serves both: a run's lines are among its subscriber's.
+        whose = subscriber_id if run is None else run.subscriber_id
+        if whose is not None:
             where.append("s.name = ?")
-            values.append(run.subscriber_id if run is not None else subscriber_id)
+            values.append(whose)
         if run is not None:
             where.append("j.run = ?")
             values.append(run.handle)

@@ -1,5 +1,8 @@
-"""How a batch is written: first as if nobody else had written, with a few statements for all of it; where somebody had,
-again with a look at each row. Both in one transaction, so that a change is there whole or not at all."""
+"""How a batch is written: a change is there whole or not at all.
+
+First as if nobody else had written, with a few statements for all of it; where somebody had, again with a look at each
+row.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,7 @@ _FEW: Final = 4
 _encode: Final = json.JSONEncoder(separators=(",", ":")).encode
 
 
-class Stale(Exception):  # noqa: N818 - a signal within this package, no error
+class Stale(Exception):
     """Something of the batch was decided on rows that others have written since."""
 
 
@@ -74,7 +77,7 @@ class Writer:
         if len(first) < len(ledgers):
             self._next_ledgers([(handle, ledger) for handle, ledger in ledgers if ledger.sequence])
         self._begin(changes, handles)
-        lines = []
+        lines: list[tuple[int, None, int, int | str, int]] = []
         for handle, change in zip(handles, changes, strict=True):
             for move in change.moves:
                 self._move(move)
