@@ -40,6 +40,7 @@ class Limits:
     Attributes:
         document_bytes: Size of a workflow document, in bytes of UTF-8.
         batch_bytes: Size of a text that holds many events.
+        batch_events: Events that are read at once.
         event_bytes: Size of one event document.
         event_keys: Keys of one event, those of the objects inside it counted too.
         depth: How deep objects and lists nest, at most 200.
@@ -53,6 +54,7 @@ class Limits:
 
     document_bytes: int = _count(4 * _MEBIBYTE)
     batch_bytes: int = _count(64 * _MEBIBYTE)
+    batch_events: int = _count(100_000)
     event_bytes: int = _count(_MEBIBYTE)
     event_keys: int = _count(1_000)
     depth: int = _count(64, most=200)
@@ -156,11 +158,11 @@ def read(text: str | bytes, *, limits: Limits = DEFAULT_LIMITS, max_bytes: int |
     return _Walk(limits, room).copy(value)
 
 
-def split(text: str | bytes, *, max_bytes: int) -> list[str]:
+def split(text: str | bytes, *, max_bytes: int, max_items: int) -> list[str]:
     """Cut the text of a list into the texts of its items, so that each can be read, and be wrong, alone.
 
     Raises:
-        DocumentError: The text is too large, no UTF-8, no list, or its brackets do not match.
+        DocumentError: The text is too large, no UTF-8, no list, or of too many items, or its brackets do not match.
     """
     body = _decoded(text, max_bytes).strip(_BLANK)
     if not body.startswith("["):
@@ -170,6 +172,8 @@ def split(text: str | bytes, *, max_bytes: int) -> list[str]:
     for mark in _MARKS.finditer(body):
         sign = mark[0]
         if level == 1 and sign in {",", "]"}:
+            if len(items) == max_items:
+                _refuse("too_long", f"a list of at most {max_items} items is read at once")
             items.append(body[end : mark.start()])
             end = mark.end()
         level += _LEVELS.get(sign, 0)

@@ -8,7 +8,7 @@ as ``id``; beside ``event`` it is read too, and where both are given they must a
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Final, TypeAlias
 
 from flowkit import documents
 from flowkit.documents import DEFAULT_LIMITS, Limits, is_list, is_object
@@ -19,10 +19,13 @@ from flowkit.problems import Problems, short
 
 __all__ = ["dump_event", "load_event", "load_events"]
 
+_Document: TypeAlias = str | bytes | Mapping[str, object]
+_Batch: TypeAlias = str | bytes | Sequence[_Document]
+
 _OWN: Final = ("type", "value", "timestamp", "id")
 
 
-def load_event(document: str | bytes | Mapping[str, object], *, limits: Limits = DEFAULT_LIMITS) -> Event:
+def load_event(document: _Document, *, limits: Limits = DEFAULT_LIMITS) -> Event:
     """Read an event from its document.
 
     Args:
@@ -65,7 +68,7 @@ def load_event(document: str | bytes | Mapping[str, object], *, limits: Limits =
 
 
 def load_events(
-    batch: str | bytes | Sequence[str | bytes | Mapping[str, object]], *, limits: Limits = DEFAULT_LIMITS
+    batch: _Batch, *, limits: Limits = DEFAULT_LIMITS
 ) -> tuple[list[Event], list[tuple[int, DocumentError]]]:
     """Read many events; one that is wrong takes no other down.
 
@@ -78,20 +81,30 @@ def load_events(
         are those inside the document.
 
     Raises:
-        DocumentError: The batch is no list, or its text is too large, no UTF-8, or has brackets that do not match, so
-            that no item can be told from the next.
+        DocumentError: The batch is no list, or one of too many events, or its text is too large, no UTF-8, or has
+            brackets that do not match, so that no item can be told from the next.
     """
-    items = documents.split(batch, max_bytes=limits.batch_bytes) if isinstance(batch, (str, bytes)) else batch
-    if not isinstance(items, (list, tuple)):
-        raise DocumentError([Problem("wrong_type", "", message=f"must be a list, not {short(items)}")])
     events: list[Event] = []
     rejected: list[tuple[int, DocumentError]] = []
-    for index, item in enumerate(items):
+    for index, item in enumerate(_items(batch, limits)):
         try:
             events.append(load_event(item, limits=limits))
         except DocumentError as error:
-            rejected.append((index, error))
+            # A new one: traceback and context of the old would keep every rejected document in memory.
+            rejected.append((index, DocumentError(error.problems)))
     return events, rejected
+
+
+def _items(batch: _Batch, limits: Limits) -> Sequence[_Document]:
+    most = limits.batch_events
+    if isinstance(batch, (str, bytes)):
+        return documents.split(batch, max_bytes=limits.batch_bytes, max_items=most)
+    if not isinstance(batch, (list, tuple)):
+        raise DocumentError([Problem("wrong_type", "", message=f"must be a list, not {short(batch)}")])
+    if len(batch) > most:
+        message = f"at most {most} events are read at once, not {len(batch)}"
+        raise DocumentError([Problem("too_long", "", message=message)])
+    return batch
 
 
 def dump_event(event: Event) -> dict[str, object]:

@@ -304,7 +304,7 @@ def test_parts_shared_many_times_over_cannot_blow_up():
 
 @given(st.lists(values), st.sampled_from([None, 1]))
 def test_a_list_is_cut_into_the_texts_of_its_items(items, indent):
-    pieces = split(json.dumps(items, indent=indent), max_bytes=1_000_000)
+    pieces = split(json.dumps(items, indent=indent), max_bytes=1_000_000, max_items=1_000)
     assert [exactly(json.loads(piece)) for piece in pieces] == [exactly(item) for item in items]
 
 
@@ -315,11 +315,12 @@ def test_a_list_is_cut_into_the_texts_of_its_items(items, indent):
         ("[1]", ["1"]),
         ('["],[", {"a,": [1, 2]},x]', ['"],["', ' {"a,": [1, 2]}', "x"]),
         ("[,1,]", ["", "1", ""]),
+        ("[1,2,3,4,5,6,7,8,9,0]", list("1234567890")),
         ('["\\"", "\\\\", 1]', ['"\\""', ' "\\\\"', " 1"]),
     ],
 )
 def test_an_item_may_be_wrong_without_touching_the_others(text, pieces):
-    assert split(text, max_bytes=100) == pieces
+    assert split(text, max_bytes=100, max_items=10) == pieces
 
 
 @pytest.mark.parametrize(
@@ -339,10 +340,11 @@ def test_an_item_may_be_wrong_without_touching_the_others(text, pieces):
         ("[1],[2]", "bad_json"),
         (b"[\xff]", "bad_encoding"),
         ("[" + "1" * 99 + "]", "too_large"),
+        ("[1,2,3,4,5,6,7,8,9,0,1]", "too_long"),
     ],
 )
 def test_where_no_item_can_be_told_from_the_next_the_list_is_refused(text, code):
-    assert refusals(lambda: split(text, max_bytes=100)) == [(code, "")]
+    assert refusals(lambda: split(text, max_bytes=100, max_items=10)) == [(code, "")]
 
 
 # ------------------------------------------------------------------------------------------------------------
@@ -371,7 +373,10 @@ def test_a_limit_that_cannot_be_kept_is_refused(wrong):
 def test_the_limits_are_those_that_are_promised():
     assert Limits() == Limits(
         document_bytes=4 * 1024 * 1024,
+        batch_bytes=64 * 1024 * 1024,
+        batch_events=100_000,
         event_bytes=1024 * 1024,
+        problems=100,
         event_keys=1000,
         depth=64,
         nodes=10_000,

@@ -244,6 +244,20 @@ def test_a_text_of_many_events_has_a_limit_of_its_own():
     assert load_events(batch, limits=Limits(event_bytes=10))[1][0][0] == 0
 
 
+def test_a_batch_has_a_number_of_events():
+    limits = Limits(batch_events=2)
+    for batch in ([SIGNUP, SIGNUP], f"[{GOOD}, {GOOD}]"):
+        assert len(load_events(batch, limits=limits)[0]) == 2
+    for batch in ([SIGNUP] * 3, f"[{GOOD}, {GOOD}, 1]"):
+        assert refusals(lambda batch=batch: load_events(batch, limits=limits)) == [("too_long", "")]
+
+
+def test_a_rejection_holds_no_document_in_memory():
+    (_, error), *_ = load_events(["{"])[1]
+    assert error.__traceback__ is None
+    assert error.__context__ is None
+
+
 # ------------------------------------------------------------------------------------------------------------
 # Writing
 
