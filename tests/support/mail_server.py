@@ -77,6 +77,7 @@ class MailServer:
         opened: How many sessions were opened so far.
         mail: The replies to the next MAIL commands; None aborts the connection. Without any: 250.
         recipient: Likewise for RCPT.
+        reset: Likewise for RSET.
         at_data: Instead of 354: a reply, ``abort``, or ``go, then abort``.
         final: The replies to the next messages; None aborts the connection, ``hang`` never answers.
     """
@@ -87,6 +88,7 @@ class MailServer:
     opened: int = 0
     mail: list[str | None] = field(factory=list)
     recipient: list[str | None] = field(factory=list)
+    reset: list[str | None] = field(factory=list)
     at_data: str | None = None
     final: list[str | None] = field(factory=list)
     sessions: set[_Protocol] = field(factory=set)
@@ -167,6 +169,9 @@ class MailServer:
         self, server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]
     ) -> str:
         return self._answer(server, self.recipient, lambda: envelope.rcpt_tos.append(address))
+
+    async def handle_RSET(self, server: SMTP, _session: Session, _envelope: Envelope) -> str:  # noqa: N802
+        return self._answer(server, self.reset, lambda: None)
 
     async def handle_DATA(self, server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802
         assert isinstance(envelope.content, bytes)

@@ -16,6 +16,9 @@ from flowkit.errors import FlowkitError
 
 __all__ = ["InDoubtError", "NotTakenError", "Reply", "Server", "Session"]
 
+_YES: Final = 2
+_NOT_NOW: Final = 4
+_NO: Final = 5
 _START_MAIL: Final = 354
 _SHUTTING_DOWN: Final = 421
 _LEAVE_SECONDS: Final = 2.0
@@ -111,25 +114,28 @@ class Session:
             The refusal; None where the server waits for the message.
         """
         limit = f" SIZE={size}" if self._client.has_extn("size") else ""
-        for command in (f"MAIL FROM:<{sender}>{limit}", f"RCPT TO:<{to}>", "DATA"):
+        for command in (f"MAIL FROM:<{sender}>{limit}", f"RCPT TO:<{to}>"):
             reply = self._ask(command, deadline)
-            if reply.code == _SHUTTING_DOWN:
-                self.close()
-                raise NotTakenError(str(reply))
-            if command == "DATA" and reply.code == _START_MAIL:
-                return None
-            if command == "DATA" or reply.code // 100 != 2:  # noqa: PLR2004 - 2xx is yes
+            if reply.code // 100 != _YES:
                 self._forget(deadline)
                 return reply
-        return None
+        reply = self._ask("DATA", deadline)
+        if reply.code == _START_MAIL:
+            return None
+        self._forget(deadline)
+        return reply
 
     def _ask(self, command: str, deadline: float) -> Reply:
         try:
             self._limit(deadline)
-            return _reply(self._client.docmd(command))
+            reply = _reply(self._client.docmd(command))
         except (OSError, smtplib.SMTPException) as error:
             self.close()
             raise NotTakenError(f"connection lost: {_because(error)}") from error
+        if reply.code == _SHUTTING_DOWN:
+            self.close()
+            raise NotTakenError(str(reply))
+        return reply
 
     def _forget(self, deadline: float) -> None:
         """Take back what was announced, so that the next message begins anew."""
@@ -158,7 +164,7 @@ class Session:
         except (OSError, smtplib.SMTPException) as error:
             self.close()
             raise InDoubtError(f"connection lost after the message: {_because(error)}") from error
-        if reply.code // 100 not in {2, 4, 5}:
+        if reply.code // 100 not in {_YES, _NOT_NOW, _NO}:
             self.close()
             raise InDoubtError(f"senseless reply to the message: {reply}")
         return reply

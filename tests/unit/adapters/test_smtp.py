@@ -226,6 +226,14 @@ def test_one_refusal_does_not_take_the_others_along(server, sender):
     assert len(server.received) == 2
 
 
+def test_a_session_that_is_lost_after_a_refusal_is_opened_again(server, sender):
+    server.recipient = ["550 no"]
+    server.reset = [None]
+    assert send(sender) == Outcome(Result.FAILED, "550 no")
+    assert send(sender, message("other")).result is Result.DONE
+    assert server.opened == 2
+
+
 # -- lost before the message was handed over --------------------------------------------------------------------------
 
 
@@ -308,6 +316,11 @@ def test_a_server_that_never_greets_is_a_retry_after_the_time_out(policy):
             outcome = send(sender)
     assert outcome.result is Result.RETRY
     assert "timed out" in outcome.reason
+
+
+def test_there_is_no_call_without_time(server):
+    with SmtpSender("127.0.0.1", server.port, sender=SHOP, timeout=timedelta(microseconds=1)) as sender:
+        assert send(sender) == Outcome(Result.RETRY, "no session: timed out")
 
 
 # -- lost after the message was handed over ---------------------------------------------------------------------------
@@ -428,6 +441,14 @@ def test_threads_take_turns(server, sender):
     assert results == [Result.DONE] * 20
     assert len({one.message["Message-ID"] for one in server.received}) == 20
     assert server.opened == 1
+
+
+def test_a_turn_is_not_waited_for_longer_than_the_time_out(server):
+    with SmtpSender("127.0.0.1", server.port, sender=SHOP, timeout=SHORT / 100) as sender:
+        with sender._lock:
+            outcome = send(sender)
+        assert outcome == Outcome(Result.RETRY, "the connection is in use")
+    assert server.received == []
 
 
 def test_a_session_of_another_process_is_not_used(server, sender, monkeypatch):
