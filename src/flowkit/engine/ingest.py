@@ -150,19 +150,19 @@ class _Desk:
         self._facts = facts
         self._recalled = recalled
         self._ledgers: dict[str, Ledger] = {}
-        self._observed: dict[str, Move] = {}
+        self._observed: dict[str, Move] | None = None
         self.subscriber_id = subscriber_id
         self.duplicates = 0
-        self.seen: list[str] = []
-        self.started: list[Started] = []
-        self.lines: list[tuple[str, Entry]] = []
+        self.seen: dict[str, None] = {}
+        self.started: tuple[Started, ...] = ()
+        self.lines: tuple[tuple[str, Entry], ...] = ()
 
     def take(self, event_id: str, event: Event, entrance: Entrance) -> None:
         """Take one event: living runs observe it first, then it may lead into workflows."""
         if event_id in self._recalled.seen or event_id in self.seen:
             self.duplicates += 1
             return
-        self.seen.append(event_id)
+        self.seen[event_id] = None
         if entrance.observed:
             self._observe(event)
         for gate in entrance.gates:
@@ -174,32 +174,32 @@ class _Desk:
         return Change(
             self.subscriber_id,
             self._recalled.handle,
-            self.seen,
+            tuple(self.seen),
             tuple(self._ledgers.values()),
             self.started,
-            tuple(self._observed.values()),
+            () if self._observed is None else tuple(self._observed.values()),
             self.lines,
         )
 
     def _observe(self, event: Event) -> None:
         signal = Observed(event)
-        for index, begun in enumerate(self.started):
-            moved = self._observing(begun.run, begun.run, signal, begun.entries)
-            if moved is not None:
-                self.started[index] = Started(begun.run.moved(moved.state, moved.due), moved.entries)
+        self.started = tuple(self._after(begun, signal) for begun in self.started)
+        observed = self._observed = self._observed or {}
         for run in self._recalled.runs:
-            before = self._observed.get(run.id)
-            now = run if before is None else run.moved(before.state, before.due)
-            moved = self._observing(run, now, signal, () if before is None else before.entries)
-            if moved is not None:
-                self._observed[run.id] = moved
+            if signal.event.type in self._catalogue.program(run.version).listens:
+                before = observed.get(run.id)
+                at_hand = (
+                    Started(run, ()) if before is None else Started(run.moved(before.state, before.due), before.entries)
+                )
+                now, entries = self._after(at_hand, signal)
+                observed[run.id] = Move((run,), now.state, now.due, entries)
 
-    def _observing(self, read: Run, run: Run, signal: Observed, entries: tuple[Entry, ...]) -> Move | None:
+    def _after(self, begun: Started, signal: Observed) -> Started:
+        """Let a run observe an event: the run after it, with the entries so far."""
+        run, entries = begun
         program = self._catalogue.program(run.version)
-        if signal.event.type not in program.listens:
-            return None
         transition = self._decisions.informed(program, run.id, run.state, signal, run.due, NO_FACTS, self._now)
-        return Move((read,), transition.state, transition.due(self._now), entries + transition.entries)
+        return Started(run.moved(transition.state, transition.due(self._now)), entries + transition.entries)
 
     def _admit(self, gate: Gate, event_id: str, event: Event) -> None:
         now = self._now
@@ -210,7 +210,7 @@ class _Desk:
         else:
             refused = refusal(gate, ledger.entries, ledger.last_entry, now)
             if refused is not None:
-                self.lines.append((workflow_id, _refused(gate, event, refused)))
+                self.lines += ((workflow_id, _refused(gate, event, refused)),)
                 return
             self._ledgers[workflow_id] = Ledger(workflow_id, ledger.entries + 1, now, ledger.sequence)
         program = self._catalogue.program(gate.version)
@@ -227,7 +227,7 @@ class _Desk:
             transition.state,
             transition.due(now),
         )
-        self.started.append(Started(begun, transition.entries))
+        self.started += (Started(begun, transition.entries),)
 
 
 def _refused(gate: Gate, event: Event, refused: Refusal) -> Entry:

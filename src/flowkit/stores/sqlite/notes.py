@@ -15,6 +15,7 @@ from flowkit.stores.rows import read_outcome, write_outcome
 
 __all__ = ["NoteFile", "read_notes", "remove_notes"]
 
+_DONE: Final = b"!\n"
 _encode: Final = json.JSONEncoder(ensure_ascii=True, separators=(",", ":")).encode
 
 
@@ -44,9 +45,9 @@ class NoteFile:
         self._tail = b""
 
     def settle(self, key: str, outcome: Outcome) -> None:
-        """Note how the call ended; written with the next note."""
-        told = b"" if outcome is DONE else b" " + _encode(write_outcome(outcome)).encode()
-        self._tail += b"! " + key.encode() + told + b"\n"
+        """Note how the call that was begun last ended; written with the next note."""
+        del key  # One call at a time: it is the one before.
+        self._tail = _DONE if outcome is DONE else f"! {_encode(write_outcome(outcome))}\n".encode()
 
     def flush(self) -> None:
         """Write what is not yet written."""
@@ -78,10 +79,10 @@ def read_notes(path: str, token: str) -> tuple[dict[str, Outcome], list[str]]:
     """Read the notes of a claim.
 
     Returns:
-        The outcomes that were noted, by key, and the keys whose call had begun and not ended, at most one in truth.
+        The outcomes that were noted, by key, and the key whose call had begun and not ended, where there is one.
     """
     settled: dict[str, Outcome] = {}
-    begun: dict[str, None] = {}
+    begun = ""
     if not os.path.exists(path):  # noqa: PTH110
         return settled, []
     with open(path, "rb") as file:  # noqa: PTH123
@@ -92,9 +93,8 @@ def read_notes(path: str, token: str) -> tuple[dict[str, Outcome], list[str]]:
         if mark == "=":
             mine = rest == token
         elif mine and mark == "?":
-            begun[rest] = None
+            begun = rest
         elif mine and mark == "!":
-            key, _, told = rest.partition(" ")
-            begun.pop(key, None)
-            settled[key] = read_outcome(json.loads(told)) if told else DONE
-    return settled, list(begun)
+            settled[begun] = read_outcome(json.loads(rest)) if rest else DONE
+            begun = ""
+    return settled, [begun] if begun else []

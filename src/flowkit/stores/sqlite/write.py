@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
+from functools import cache
+from itertools import chain
 from typing import Any, Final
 
 from flowkit.ports import Change, Changes, Ledger, Move, Refused
@@ -20,6 +22,7 @@ from flowkit.stores.sqlite import schema as sql
 __all__ = ["Stale", "Writer", "stale"]
 
 _FEW: Final = 4
+_TOGETHER: Final = 50
 _encode: Final = json.JSONEncoder(separators=(",", ":")).encode
 
 
@@ -63,36 +66,35 @@ class Writer:
             raise Stale from error
 
     def _changes(self, changes: Sequence[Change]) -> None:
-        run, at, workflows = self._cursor.executemany, self._at, self._workflows
+        at, workflows = self._at, self._workflows
         handles = self._handles(changes)
-        run(sql.NEW_SEEN, [(handles[i], event, at) for i, change in enumerate(changes) for event in change.seen])
-        ledgers = [(handles[i], ledger) for i, change in enumerate(changes) for ledger in change.ledgers]
+        pairs = list(zip(handles, changes, strict=True))
+        self._insert(sql.NEW_SEEN, [(handle, event, at) for handle, change in pairs for event in change.seen])
+        ledgers = [(handle, ledger) for handle, change in pairs for ledger in change.ledgers]
         first = [
             (handle, workflows(ledger.workflow_id), ledger.entries, ledger.last_entry)
             for handle, ledger in ledgers
             if not ledger.sequence
         ]
-        if first:
-            run(sql.NEW_LEDGER, first)
+        self._insert(sql.NEW_LEDGER, first)
         if len(first) < len(ledgers):
             self._next_ledgers([(handle, ledger) for handle, ledger in ledgers if ledger.sequence])
-        self._begin(changes, handles)
+        self._begin(pairs)
         lines: list[tuple[int, None, int, int | str, int]] = []
-        for handle, change in zip(handles, changes, strict=True):
+        for handle, change in pairs:
             for move in change.moves:
                 self._move(move)
             for workflow_id, entry in change.lines:
                 place = self._place(write_entries((entry,)), 1)
                 lines.append((handle, None, at, place, workflows(workflow_id)))
-        if lines:
-            run(sql.WRITE, lines)
+        self._insert(sql.WRITE, lines)
 
     def _handles(self, changes: Sequence[Change]) -> list[int]:
         """Give each subscriber's handle, writing those that are new."""
         new = [change.subscriber_id for change in changes if change.handle is None]
         if not new:
             return [change.handle for change in changes if change.handle is not None]
-        numbers = iter(self._insert(sql.NEW_SUBSCRIBER, [(name,) for name in new]))
+        numbers = iter(self._numbered(sql.NEW_SUBSCRIBER, [(name,) for name in new]))
         return [next(numbers) if change.handle is None else change.handle for change in changes]
 
     def _next_ledgers(self, ledgers: Sequence[tuple[int, Ledger]]) -> None:
@@ -106,20 +108,20 @@ class Writer:
         if self._cursor.rowcount != len(ledgers):
             raise Stale
 
-    def _begin(self, changes: Sequence[Change], handles: Sequence[int]) -> None:
+    def _begin(self, changes: Iterable[tuple[int, Change]]) -> None:
         """Write runs that begin, those that stand alike together."""
         alike: dict[tuple[State, int], list[tuple[int, Run]]] = {}
         entries_of: dict[int, tuple[Entry, ...]] = {}
-        for handle, change in zip(handles, changes, strict=True):
-            for begun in change.started:
-                entries = begun.entries
-                entries_of[id(entries)] = entries
-                alike.setdefault((begun.run.state, id(entries)), []).append((handle, begun.run))
-        if not alike:
-            return
+        for handle, change in changes:
+            for run, entries in change.started:
+                key = (run.state, id(entries))
+                if key not in alike:
+                    alike[key] = []
+                    entries_of[id(entries)] = entries
+                alike[key].append((handle, run))
         for (state, identity), begun_runs in alike.items():
             code, place = STATUS_CODES[state.status], self._place(self._texts.state(state), len(begun_runs))
-            numbers = self._insert(
+            numbers = self._numbered(
                 sql.NEW_RUN,
                 [
                     (code, place, run.due, handle, run.version, run.entered, bytes.fromhex(run.id), run.origin)
@@ -161,15 +163,27 @@ class Writer:
         self._cursor.execute("INSERT INTO flowkit_phrase(text) VALUES(?)", (text,))
         return self._cursor.lastrowid or 0
 
-    def _insert(self, statement: str, rows: Sequence[tuple[Any, ...]]) -> range:
+    def _numbered(self, statement: str, rows: Sequence[tuple[object, ...]]) -> range:
         """Insert rows that SQLite numbers, and give their numbers: within one transaction they follow on each other."""
-        if len(rows) == 1:
-            self._cursor.execute(statement, rows[0])
-            last = self._cursor.lastrowid or 0
-        else:
-            self._cursor.executemany(statement, rows)
-            [(last,)] = self._cursor.execute("SELECT last_insert_rowid()").fetchall()
+        self._insert(statement, rows)
+        [(last,)] = self._cursor.execute("SELECT last_insert_rowid()").fetchall()
         return range(last - len(rows) + 1, last + 1)
+
+    def _insert(self, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
+        """Insert rows, fifty a statement: to bind and run one takes as long as to write a row."""
+        whole = len(rows) - len(rows) % _TOGETHER
+        for start in range(0, whole, _TOGETHER):
+            values = tuple(chain.from_iterable(rows[start : start + _TOGETHER]))
+            self._cursor.execute(_together(statement), values)
+        if whole < len(rows):
+            self._cursor.executemany(statement, rows[whole:])
+
+
+@cache
+def _together(statement: str) -> str:
+    """Write an insertion of one row as one of fifty."""
+    head, _, values = statement.partition(" VALUES")
+    return f"{head} VALUES{','.join([values] * _TOGETHER)}"
 
 
 def stale(cursor: sqlite3.Cursor, changes: Changes, workflows: Callable[[str], int]) -> Refused:
