@@ -122,7 +122,9 @@ class _Shift:
         if self._claim.deaths >= _DEATHS:
             cohorts = [self._buried(run) for run in self._claim.runs]
         else:
-            cohorts = await self._until_parked(self._gathered(self._claim.runs))
+            # A dead worker may have moved some of what it held: those are no longer due, and stay as they are.
+            due = [run for run in self._claim.runs if run.due is not None and run.due <= self._now]
+            cohorts = await self._until_parked(self._gathered(due))
         self.leaves_due = any(cohort.due is not None and cohort.due <= self._now for cohort in cohorts)
         await self._commit(cohorts)
         results = self._results
@@ -158,9 +160,12 @@ class _Shift:
     async def _until_parked(self, cohorts: Iterable[_Cohort]) -> list[_Cohort]:
         """Move cohorts until nothing of them is due, or for as many rounds as one claim may take."""
         moving: list[_Cohort] = []
-        for cohort in cohorts:
-            moving += [cohort] if cohort.state.pending else await self._woken(cohort)
         parked: list[_Cohort] = []
+        for cohort in cohorts:
+            if cohort.due is None or cohort.due > self._now:
+                parked.append(cohort)
+            else:
+                moving += [cohort] if cohort.state.pending else await self._woken(cohort)
         for _ in range(_ROUNDS):
             acting: list[_Cohort] = []
             for cohort in moving:

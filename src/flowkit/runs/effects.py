@@ -13,6 +13,7 @@ from flowkit.hashing import content_hash
 
 __all__ = [
     "DONE",
+    "RUN_ID_LENGTH",
     "WOKEN",
     "Effect",
     "Observed",
@@ -26,7 +27,8 @@ __all__ = [
 ]
 
 _KEY_LENGTH: Final = 256
-_RUN_ID_LENGTH: Final = 32
+RUN_ID_LENGTH: Final = 32
+"""How many characters of an effect's key are the run's id."""
 
 
 @frozen(cache_hash=True)
@@ -51,7 +53,7 @@ class Effect:
     def suffix(self) -> str:
         """The effect's key without its run: ASCII without blanks, and at most 224 characters."""
         text = f":{self.node}:{self.visit}:{self.action_id}"
-        if text.isascii() and " " not in text and len(text) <= _KEY_LENGTH - _RUN_ID_LENGTH:
+        if text.isascii() and " " not in text and len(text) <= _KEY_LENGTH - RUN_ID_LENGTH:
             return text
         return f":~{content_hash(f'{len(self.node)}:{text}')}"
 

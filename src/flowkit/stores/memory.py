@@ -6,12 +6,14 @@ It keeps every promise that does not need a disk: claims, leases, fences and not
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from heapq import heappop, heappush
+from itertools import islice
 from threading import RLock
 from time import monotonic
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 from attrs import define, evolve, field
 
@@ -29,20 +31,28 @@ from flowkit.ports import (
     Recalled,
     Refused,
 )
-from flowkit.runs.effects import Outcome
+from flowkit.runs.effects import RUN_ID_LENGTH, Outcome
 from flowkit.runs.model import Entry, Line, Run
 
 __all__ = ["MemoryStore"]
 
 
-@define(eq=False)
-class _Subscriber:
-    """What is kept of one subscriber."""
+class _Steps(NamedTuple):
+    """What the same step of some runs wrote into the journal, or an entry of no run.
 
-    handle: int
-    seen: set[str] = field(factory=set[str])
-    ledgers: dict[str, Ledger] = field(factory=dict[str, Ledger])
-    living: dict[int, None] = field(factory=dict[int, None])
+    Attributes:
+        first: The number of the first run's line; the others follow on it.
+        at: When, in microseconds.
+        handles: The runs.
+        about: Subscriber and workflow, where there is no run.
+        entries: The entries of each.
+    """
+
+    first: int
+    at: int
+    handles: Sequence[int]
+    about: tuple[str, str] | None
+    entries: tuple[Entry, ...]
 
 
 @define(eq=False)
@@ -81,14 +91,18 @@ class MemoryStore:
         self._editions: list[Edition] = []
         self._stamp = 0
         self._sources: dict[str, str] = {}
-        self._subscribers: dict[str, _Subscriber] = {}
+        self._handles: dict[str, int] = {}
+        self._seen: set[tuple[str, str]] = set()
+        self._ledgers: dict[str, tuple[Ledger, ...]] = {}
+        self._living: dict[str, tuple[int, ...]] = {}
         self._runs: list[Run] = []
         self._by_id: dict[str, int] = {}
         self._queue: list[tuple[int, int]] = []
         self._claims: dict[str, _Held] = {}
         self._claimed: set[int] = set()
-        self._frozen: dict[str, str] = {}
-        self._journal: list[tuple[int, str, str, str | None, tuple[Entry, ...]]] = []
+        self._frozen: dict[str, dict[str, str]] = {}
+        self._journal: list[_Steps] = []
+        self._written = 0
 
     # -- workflows ----------------------------------------------------------------------------------------------------
 
@@ -127,13 +141,13 @@ class MemoryStore:
         with self._lock:
             found: dict[str, Recalled] = {}
             for subscriber_id, event_ids in events.items():
-                known = self._subscribers.get(subscriber_id)
-                if known is not None:
+                handle = self._handles.get(subscriber_id)
+                if handle is not None:
                     found[subscriber_id] = Recalled(
-                        known.handle,
-                        frozenset(event_id for event_id in event_ids if event_id in known.seen),
-                        dict(known.ledgers),
-                        tuple(self._runs[handle - 1] for handle in known.living) if runs else (),
+                        handle,
+                        frozenset(event_id for event_id in event_ids if (subscriber_id, event_id) in self._seen),
+                        {ledger.workflow_id: ledger for ledger in self._ledgers.get(subscriber_id, ())},
+                        [self._runs[living - 1] for living in self._living.get(subscriber_id, ())] if runs else (),
                     )
             return Recall(self._stamp, found)
 
@@ -211,9 +225,9 @@ class MemoryStore:
 
     def freeze(self, claim: Claim, inputs: Mapping[str, str]) -> Mapping[str, str]:
         """Keep the inputs of effects; see ``Store.freeze``."""
-        del claim
         with self._lock:
-            return {key: self._frozen.setdefault(key, text) for key, text in inputs.items()}
+            frozen = {run.id: self._frozen.setdefault(run.id, {}) for run in claim.runs}
+            return {key: frozen[key[:RUN_ID_LENGTH]].setdefault(key, text) for key, text in inputs.items()}
 
     # -- writing ------------------------------------------------------------------------------------------------------
 
@@ -235,94 +249,81 @@ class MemoryStore:
             run = self._runs[handle - 1]
             if run.due is not None:
                 heappush(self._queue, (run.due, handle))
-        for key in (*held.settled, *held.doubtful):
-            self._frozen.pop(key, None)
 
     def _change(self, change: Change, at: int) -> bool:
-        known = self._subscribers.get(change.subscriber_id)
-        if not self._current(change, known):
+        subscriber = change.subscriber_id
+        if not self._current(change):
             return False
-        if known is None:
-            known = _Subscriber(len(self._subscribers) + 1)
-            self._subscribers[change.subscriber_id] = known
-        known.seen.update(change.seen)
-        for ledger in change.ledgers:
-            known.ledgers[ledger.workflow_id] = Ledger(
-                ledger.workflow_id, ledger.entries, ledger.last_entry, ledger.sequence + 1
-            )
-        for begun in change.started:
-            self._begin(known, begun.run, begun.entries, at)
+        if change.handle is None:
+            self._handles[subscriber] = len(self._handles) + 1
+        self._seen.update((subscriber, event) for event in change.seen)
+        if change.ledgers:
+            ledgers = {ledger.workflow_id: ledger for ledger in self._ledgers.get(subscriber, ())}
+            for ledger in change.ledgers:
+                ledgers[ledger.workflow_id] = ledger._replace(sequence=ledger.sequence + 1)
+            self._ledgers[subscriber] = tuple(ledgers.values())
+        for run, entries in change.started:
+            self._begin(run, entries, at)
         for move in change.moves:
             self._move(move, at)
         for workflow_id, entry in change.lines:
-            self._journal.append((at, change.subscriber_id, workflow_id, None, (entry,)))
+            self._write(at, (), (subscriber, workflow_id), (entry,))
         return True
 
-    def _current(self, change: Change, known: _Subscriber | None) -> bool:
+    def _current(self, change: Change) -> bool:
         """Whether nobody wrote what the change was decided on."""
-        if known is None:
-            return change.handle is None
+        subscriber = change.subscriber_id
+        if self._handles.get(subscriber) != change.handle:
+            return False
+        if change.handle is None:
+            return True
+        sequences = {ledger.workflow_id: ledger.sequence for ledger in self._ledgers.get(subscriber, ())}
         return (
-            not any(event_id in known.seen for event_id in change.seen)
-            and all(
-                known.ledgers.get(ledger.workflow_id, Ledger(ledger.workflow_id)).sequence == ledger.sequence
-                for ledger in change.ledgers
-            )
+            not any((subscriber, event) in self._seen for event in change.seen)
+            and all(sequences.get(ledger.workflow_id, 0) == ledger.sequence for ledger in change.ledgers)
             and all(self._runs[run.handle - 1].sequence == run.sequence for move in change.moves for run in move.runs)
         )
 
-    def _begin(self, known: _Subscriber, run: Run, entries: tuple[Entry, ...], at: int) -> None:
+    def _begin(self, run: Run, entries: tuple[Entry, ...], at: int) -> None:
         handle = len(self._runs) + 1
-        self._runs.append(
-            Run(
-                run.id,
-                run.subscriber_id,
-                run.workflow_id,
-                run.version,
-                run.entered,
-                run.origin,
-                run.state,
-                run.due,
-                1,
-                handle,
-            )
-        )
+        self._runs.append(run._replace(sequence=1, handle=handle))
         self._by_id[run.id] = handle
         if run.state.alive:
-            known.living[handle] = None
+            self._living[run.subscriber_id] = (*self._living.get(run.subscriber_id, ()), handle)
         if run.due is not None:
             heappush(self._queue, (run.due, handle))
-        self._journal.append((at, run.subscriber_id, run.workflow_id, run.id, entries))
+        self._write(at, (handle,), None, entries)
 
     def _move(self, move: Move, at: int) -> list[Run]:
         """Move each run that nobody else moved; give the others."""
         stale: list[Run] = []
-        runs, state, due, entries = self._runs, move.state, move.due, move.entries
-        alive = state.alive
+        moved: list[int] = []
+        runs, state, due = self._runs, move.state, move.due
         for run in move.runs:
             handle, sequence = run.handle, run.sequence
             if runs[handle - 1].sequence != sequence:
                 stale.append(run)
                 continue
-            runs[handle - 1] = Run(
-                run.id,
-                run.subscriber_id,
-                run.workflow_id,
-                run.version,
-                run.entered,
-                run.origin,
-                state,
-                due,
-                sequence + 1,
-                handle,
-            )
-            if not alive:
-                self._subscribers[run.subscriber_id].living.pop(handle, None)
+            moved.append(handle)
+            runs[handle - 1] = run.moved(state, due, sequence=sequence + 1)
+            if not state.alive:
+                living = self._living.get(run.subscriber_id, ())
+                self._living[run.subscriber_id] = tuple(other for other in living if other != handle)
             elif due is not None and due != run.due and handle not in self._claimed:
                 heappush(self._queue, (due, handle))
-            if entries:
-                self._journal.append((at, run.subscriber_id, run.workflow_id, run.id, entries))
+        if self._frozen and (state.pending is None or not state.pending.attempt):
+            for handle in moved:
+                self._frozen.pop(runs[handle - 1].id, None)
+        self._write(at, moved, None, move.entries)
         return stale
+
+    def _write(
+        self, at: int, handles: Sequence[int], about: tuple[str, str] | None, entries: tuple[Entry, ...]
+    ) -> None:
+        lines = len(handles) if about is None else 1
+        if entries and lines:
+            self._journal.append(_Steps(self._written + 1, at, handles, about, entries))
+            self._written += lines
 
     # -- reading ------------------------------------------------------------------------------------------------------
 
@@ -355,7 +356,7 @@ class MemoryStore:
         with self._lock:
             lines: list[Line] = []
             steps = 0
-            for number, (at, subscriber, workflow, run_id, entries) in enumerate(self._journal[after:], after + 1):
+            for number, at, subscriber, workflow, run_id, entries in self._after(after):
                 if steps == limit:
                     break
                 if subscriber_id in (None, subscriber) and (run is None or run.id == run_id):
@@ -363,12 +364,29 @@ class MemoryStore:
                     lines += [Line(number, from_micros(at), subscriber, workflow, run_id, entry) for entry in entries]
             return lines
 
+    def _after(self, number: int) -> Iterator[tuple[int, int, str, str, str | None, tuple[Entry, ...]]]:
+        begin = max(0, bisect_right(self._journal, number, key=_first) - 1)
+        for steps in islice(self._journal, begin, None):
+            if steps.about is not None and steps.first > number:
+                yield steps.first, steps.at, *steps.about, None, steps.entries
+            for line, handle in enumerate(steps.handles, steps.first):
+                if line > number:
+                    run = self._runs[handle - 1]
+                    yield line, steps.at, run.subscriber_id, run.workflow_id, run.id, steps.entries
+
     def next_due(self) -> int | None:
         """Tell when the next run wants to go on; see ``Store.next_due``."""
         with self._lock:
-            return min((run.due for run in self._runs if run.due is not None), default=None)
+            while self._queue and self._runs[self._queue[0][1] - 1].due != self._queue[0][0]:
+                heappop(self._queue)  # The run has another due instant by now, and a line of its own for it.
+            held = [due for handle in self._claimed if (due := self._runs[handle - 1].due) is not None]
+            return min([due for due, _ in self._queue[:1]] + held, default=None)
 
     def joined(self, connection: object) -> NoReturn:
         """Refuse: memory takes part in no transaction."""
         message = f"MemoryStore cannot join a transaction of {type(connection).__name__}; use a store in that database"
         raise ConfigurationError(message)
+
+
+def _first(steps: _Steps) -> int:
+    return steps.first

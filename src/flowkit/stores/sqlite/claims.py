@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 from flowkit.runs.effects import Outcome
 from flowkit.stores.rows import read_outcome, write_outcome
 from flowkit.stores.sqlite import schema as sql
-from flowkit.stores.sqlite.notes import NoteFile, read_notes, remove_notes
+from flowkit.stores.sqlite.notes import NoteFile, read_notes
 
 __all__ = ["Taken", "take_due", "take_lapsed"]
 
@@ -19,7 +19,10 @@ _encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).enc
 
 
 class Taken(NamedTuple):
-    """A claim as it was written: its rows are those of ``schema.RUN``."""
+    """A claim as it was written: its rows are those of ``schema.RUN``.
+
+    ``spent`` is the file of notes that were taken over into it: of no more use, once it is committed.
+    """
 
     token: int
     rows: list[Any]
@@ -27,6 +30,7 @@ class Taken(NamedTuple):
     doubtful: Mapping[str, int]
     deaths: int
     fresh: bool
+    spent: str = ""
 
 
 def take_due(cursor: sqlite3.Cursor, now: int, limit: int, until: float, notes: NoteFile) -> Taken | None:
@@ -70,8 +74,6 @@ def take_lapsed(cursor: sqlite3.Cursor, clock: float, until: float, notes: NoteF
         cursor.execute("DELETE FROM flowkit_claim WHERE token = ?", (old,))
     cursor.execute(sql.CLAIM, (token, until, _encode(runs), notes.path, kept, deaths))
     rows = cursor.execute(sql.THESE, (_encode(runs),)).fetchall()
-    if path != notes.path:
-        remove_notes(path)
     return Taken(
         token,
         rows,
@@ -79,4 +81,5 @@ def take_lapsed(cursor: sqlite3.Cursor, clock: float, until: float, notes: NoteF
         {key: told for key, told in known.items() if isinstance(told, int)},
         deaths,
         fresh=False,
+        spent="" if path == notes.path else path,
     )

@@ -22,12 +22,13 @@ from attrs import evolve
 from flowkit.errors import ConfigurationError, StoreError, StoreVersionError, UnknownRun
 from flowkit.events import from_micros
 from flowkit.ports import NOTHING_REFUSED, Changes, Claim, Edition, Ledger, Recall, Recalled, Refused
+from flowkit.runs.effects import RUN_ID_LENGTH
 from flowkit.runs.model import Line, Run, State
 from flowkit.stores.phrases import Phrases, Texts
 from flowkit.stores.rows import read_entries, read_state
 from flowkit.stores.sqlite import schema as sql
 from flowkit.stores.sqlite.claims import take_due, take_lapsed
-from flowkit.stores.sqlite.notes import NoteFile
+from flowkit.stores.sqlite.notes import NoteFile, remove_notes
 from flowkit.stores.sqlite.session import Session, translated
 from flowkit.stores.sqlite.write import Stale, Writer, stale
 
@@ -301,6 +302,8 @@ class SqliteStore:
             if taken is None:
                 shared.idle.append(notes)
                 return None
+            # Not before the commit: until then these notes are the only ones.
+            remove_notes(taken.spent)
             token = str(taken.token)
             notes.begin_claim(token)
             shared.notes[token] = notes
@@ -334,7 +337,7 @@ class SqliteStore:
     def freeze(self, claim: Claim, inputs: Mapping[str, str]) -> Mapping[str, str]:
         """Keep the inputs of effects; see ``Store.freeze``."""
         handles = {run.id: run.handle for run in claim.runs}
-        rows = [(handles[key[:32]], key, text) for key, text in inputs.items()]
+        rows = [(handles[key[:RUN_ID_LENGTH]], key, text) for key, text in inputs.items()]
         with self._shared.lock, self._session.transaction() as cursor:
             cursor.executemany("INSERT OR IGNORE INTO flowkit_frozen(run, key, inputs) VALUES(?, ?, ?)", rows)
             self._shared.freezing.add(claim.token)
