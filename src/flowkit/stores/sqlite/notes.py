@@ -61,11 +61,17 @@ class NoteFile:
         if self._file is not None:
             os.ftruncate(self._file, 0)
 
+    def close(self) -> None:
+        """Close the file and leave it."""
+        if self._file is not None:
+            self.flush()
+            os.close(self._file)
+            self._file = None
+
     def remove(self) -> None:
         """Close the file and take it away."""
         if self._file is not None:
-            os.close(self._file)
-            self._file = None
+            self.close()
             remove_notes(self.path)
 
 

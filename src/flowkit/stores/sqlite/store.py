@@ -121,8 +121,11 @@ class SqliteStore:
     def close(self) -> None:
         """Close the file; the store cannot be used any more."""
         with self._shared.lock:
-            for notes in (*self._shared.idle, *self._shared.notes.values()):
+            for notes in self._shared.idle:
                 notes.remove()
+            # Those of a claim that did not end are for whoever takes it over.
+            for notes in self._shared.notes.values():
+                notes.close()
             self._session.connection.close()
 
     def joined(self, connection: object) -> Self:
