@@ -16,10 +16,12 @@ from flowkit import (
     Result,
     SendEmail,
     SqliteStore,
+    StoreBusy,
     Trigger,
     Wait,
     Workflow,
 )
+from flowkit.engine.hold import Hold
 from flowkit.events import NO_NEEDS
 from flowkit.ports import InDoubt
 from flowkit.stores.sqlite import store as sqlite_store
@@ -220,3 +222,19 @@ def test_notes_outlive_a_worker_that_dies_while_it_takes_them_over(tmp_path, tic
     for each in (store, second, third):
         each.close()
     assert sorted(each.name for each in tmp_path.iterdir()) == ["flowkit.db"]
+
+
+def test_a_store_that_is_busy_in_the_middle_of_a_batch_puts_nothing_in_doubt(store, ticks, monkeypatch):
+    mail = Mail()
+    engine = engine_on(store, mail)
+    engine.ingest(signups(10), now=START)
+    monkeypatch.setattr(Hold, "lasts", lambda _, seconds: len(mail.sent) < 8)
+    monkeypatch.setattr(store, "extend", raises(StoreBusy))
+    with pytest.raises(StoreBusy):
+        engine.advance(now=START)
+    monkeypatch.undo()
+    ticks.now += LEASE.total_seconds()
+
+    engine.advance(now=START)
+
+    assert mail.sent == [("hello", f"s{number}") for number in range(10)]

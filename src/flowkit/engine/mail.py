@@ -13,7 +13,7 @@ from flowkit.engine.hold import Hold
 from flowkit.engine.jobs import Job, doubtful_outcome, inherited, named
 from flowkit.engine.parts import Parts
 from flowkit.events import NO_FACTS, NO_NEEDS, Needs
-from flowkit.ports import Claim, Sender
+from flowkit.ports import Attempts, Claim, Sender
 from flowkit.rendering.engine import CompiledSubject, CompiledTemplate, compile_subject, context
 from flowkit.rendering.model import MessageAborted, OutgoingMessage, TemplateError
 from flowkit.runs.effects import Outcome, Result
@@ -189,12 +189,21 @@ class Mailer:
     # -- handing over -------------------------------------------------------------------------------------------------
 
     async def _one_by_one(self, ready: Sequence[_Ready]) -> None:
+        """Call with one message at a time; however it ends, what is noted is kept."""
+        attempts = await resolve("store.attempts", self._parts.store.attempts(self._claim))
+        try:
+            await self._call_each(ready, attempts)
+        finally:
+            flushed = attempts.flush()
+            if flushed is not None:
+                await wait_for("attempts.flush", flushed)
+
+    async def _call_each(self, ready: Sequence[_Ready], attempts: Attempts) -> None:
         """Call with one message at a time, and note each call before and after it."""
         hold, timeout, send = self._hold, self._timeout, self._sender.send
-        attempts = await resolve("store.attempts", self._parts.store.attempts(self._claim))
         for message, job, index in ready:
             if not hold.lasts(timeout) and not await hold.secure(timeout):
-                break
+                return
             begun = attempts.begin(message.key)
             if begun is not None:
                 await wait_for("attempts.begin", begun)
@@ -206,9 +215,6 @@ class Mailer:
             noted = attempts.settle(message.key, outcome)
             if noted is not None:
                 await wait_for("attempts.settle", noted)
-        flushed = attempts.flush()
-        if flushed is not None:
-            await wait_for("attempts.flush", flushed)
 
     async def _in_windows(self, ready: Sequence[_Ready]) -> None:
         """Call with up to a hundred messages; a window that ends in an exception is tried again under the same keys."""
