@@ -228,7 +228,7 @@ def test_a_store_that_is_busy_in_the_middle_of_a_batch_puts_nothing_in_doubt(sto
     mail = Mail()
     engine = engine_on(store, mail)
     engine.ingest(signups(10), now=START)
-    monkeypatch.setattr(Hold, "lasts", lambda _, seconds: len(mail.sent) < 8)
+    monkeypatch.setattr(Hold, "lasts", lambda *_: len(mail.sent) < 8)
     monkeypatch.setattr(store, "extend", raises(StoreBusy))
     with pytest.raises(StoreBusy):
         engine.advance(now=START)
