@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
+from typing import Final
 
 from attrs import field, frozen
 
@@ -10,6 +12,7 @@ __all__ = [
     "ConfigurationError",
     "ConflictError",
     "DocumentError",
+    "EventsRejected",
     "FlowkitError",
     "PortSuspended",
     "Problem",
@@ -20,6 +23,8 @@ __all__ = [
     "UnknownRun",
     "UnknownWorkflow",
 ]
+
+_LISTED: Final = 5
 
 
 class FlowkitError(Exception):
@@ -57,6 +62,23 @@ class DocumentError(FlowkitError):
 
     def __reduce__(self) -> tuple[type[DocumentError], tuple[Sequence[Problem]]]:
         return (type(self), (self.problems,))
+
+
+class EventsRejected(FlowkitError):
+    """Some events of a batch cannot be kept, and were not accepted; all others were.
+
+    Attributes:
+        rejected: What is wrong with each, by its place in the batch, from 0.
+    """
+
+    def __init__(self, rejected: Mapping[int, DocumentError]) -> None:
+        self.rejected: Mapping[int, DocumentError] = dict(rejected)
+        listed = "; ".join(f"event {index}: {error}" for index, error in islice(self.rejected.items(), _LISTED))
+        more = f"; and {len(self.rejected) - _LISTED} more" if len(self.rejected) > _LISTED else ""
+        super().__init__(f"{len(self.rejected)} events were rejected, all others are accepted: {listed}{more}")
+
+    def __reduce__(self) -> tuple[type[EventsRejected], tuple[Mapping[int, DocumentError]]]:
+        return (type(self), (self.rejected,))
 
 
 class ConfigurationError(FlowkitError):

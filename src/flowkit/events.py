@@ -78,9 +78,11 @@ def _check(instance: Event) -> None:
         if (name != "id" or value is not None) and (problem := id_problem(value))
     ]
     problems += [
-        Problem("naive_datetime", f"/{name}", message=f"{name} needs an offset, such as datetime.now(UTC)")
+        Problem(
+            "naive_datetime", f"/{name}", message=f"{name} must be an instant with an offset, such as datetime.now(UTC)"
+        )
         for name, value in (("occurred_at", instance.occurred_at), ("received_at", instance.received_at))
-        if value is not None and value.tzinfo is None
+        if not _instant(value)
     ]
     if problems:
         raise DocumentError(problems)
@@ -118,8 +120,8 @@ class Event:
             _plain(self.type)
             and _plain(self.subscriber_id)
             and (self.id is None or _plain(self.id))
-            and (self.occurred_at is None or self.occurred_at.tzinfo is not None)
-            and (self.received_at is None or self.received_at.tzinfo is not None)
+            and _instant(self.occurred_at)
+            and _instant(self.received_at)
         ):
             _check(self)
 
@@ -128,11 +130,19 @@ class Event:
 
         Args:
             now: The instant that stands for a missing ``occurred_at``.
+
+        Raises:
+            TypeError: Without an id, where the content is nothing that JSON can hold.
+            ValueError: Without an id, where the content holds itself.
         """
         if self.id is not None:
             return self.id
         content = [self.type, to_micros(self.occurred_at or now), dict(self.properties), self.value]
-        return "~" + content_hash(json.dumps(content, sort_keys=True, default=str))
+        return "~" + content_hash(json.dumps(content, sort_keys=True))
+
+
+def _instant(value: object) -> bool:
+    return value is None or (isinstance(value, datetime) and value.tzinfo is not None)
 
 
 def _plain(value: object) -> bool:

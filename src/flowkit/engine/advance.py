@@ -118,7 +118,15 @@ class _Shift:
         self._results: dict[Result, int] = dict.fromkeys(Result, 0)
 
     async def work(self) -> Advanced:
-        await self._parts.catalogue.refresh(self._claim.stamp)
+        try:
+            await self._parts.catalogue.refresh(self._claim.stamp)
+            return await self._worked()
+        except BaseException:
+            # Whoever comes next takes the claim over at once, with the notes of what was called.
+            await resolve("store.release", self._parts.store.release(self._claim))
+            raise
+
+    async def _worked(self) -> Advanced:
         if self._claim.deaths >= _DEATHS:
             cohorts = [self._buried(run) for run in self._claim.runs]
         else:

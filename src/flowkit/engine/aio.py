@@ -77,6 +77,7 @@ class AsyncEngine:
             What became of them. When it returns (or the host commits) they are kept, with all that they started.
 
         Raises:
+            EventsRejected: Some events hold what JSON cannot; all other events are accepted.
             ConflictError: Some subscribers were changed by others at every attempt; all other events are accepted.
             RetryTransaction: The host's transaction cannot be finished; roll it back and do all of it again.
             StoreError: Nothing of the batch was kept; ingesting the same events again is safe.

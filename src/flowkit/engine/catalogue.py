@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Final, TypeVar
 
 from attrs import evolve, frozen
 
@@ -13,7 +13,7 @@ from flowkit.errors import UnknownWorkflow
 from flowkit.events import Needs, together
 from flowkit.hashing import content_hash
 from flowkit.ports import Edition, Store, Templates
-from flowkit.rendering.engine import CompiledTemplate, compile_template
+from flowkit.rendering.engine import CompiledSubject, CompiledTemplate, compile_subject, compile_template
 from flowkit.rendering.model import Template, TemplateError
 from flowkit.runs.effects import Asks, Started
 from flowkit.runs.model import State
@@ -27,6 +27,7 @@ __all__ = ["Catalogue", "edition_of"]
 
 _TEMPLATES_KEPT: Final = 1000
 _ENTRANCES_KEPT: Final = 10_000
+T = TypeVar("T")
 _NOBODY: Final[frozenset[str]] = frozenset()
 _encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode
 
@@ -57,6 +58,7 @@ class Catalogue:
         self._programs: dict[int, Program] = {}
         self._editions: dict[int, Edition] = {}
         self._templates: dict[str, CompiledTemplate | TemplateError] = {}
+        self._subjects: dict[str, CompiledSubject | TemplateError] = {}
         self._gates = Gates(())
         self._entrances: dict[str, Entrance] = {}
         self.listens = _NOBODY
@@ -126,10 +128,24 @@ class Catalogue:
             return None
         if digest not in self._templates:
             source = await resolve("store.source", self._store.source(digest))
-            while len(self._templates) >= _TEMPLATES_KEPT:
-                del self._templates[next(iter(self._templates))]
-            self._templates[digest] = _compiled(source)
+            _keep(self._templates, digest, _compiled(source))
         return self._templates[digest]
+
+    def subject(self, source: str) -> CompiledSubject | TemplateError:
+        """Compile a send action's own subject, once."""
+        if source not in self._subjects:
+            try:
+                _keep(self._subjects, source, compile_subject(source))
+            except TemplateError as error:
+                _keep(self._subjects, source, error)
+        return self._subjects[source]
+
+
+def _keep(kept: dict[str, T], key: str, value: T) -> None:
+    """Keep a value, and let the oldest go where there are too many."""
+    while len(kept) >= _TEMPLATES_KEPT:
+        del kept[next(iter(kept))]
+    kept[key] = value
 
 
 def _compiled(source: str) -> CompiledTemplate | TemplateError:

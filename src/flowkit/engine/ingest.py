@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple, TypeAlias
 
 from attrs import frozen
 
 from flowkit.engine.catalogue import Catalogue, Entrance
 from flowkit.engine.drive import resolve
 from flowkit.engine.parts import Parts
-from flowkit.errors import ConflictError
+from flowkit.errors import ConflictError, DocumentError, EventsRejected, Problem
 from flowkit.events import NO_FACTS, Event, Facts, to_micros, together
 from flowkit.hashing import run_id
 from flowkit.ports import EMPTY_RECALL, Change, Changes, Ledger, Move, Recall, Recalled, Started, Store
@@ -49,43 +49,76 @@ class Ingested:
         )
 
 
+class _Taken(NamedTuple):
+    """An event that can be kept.
+
+    Attributes:
+        event_id: Under which id it is accepted once.
+        event: The event.
+        origin: The text that is kept with a run that it leads to.
+    """
+
+    event_id: str
+    event: Event
+    origin: str
+
+
+_Batch: TypeAlias = Mapping[str, Sequence[_Taken]]
+
+
 async def ingest(parts: Parts, store: Store, events: Iterable[Event], now: datetime) -> Ingested:
     """Accept events: each once; all of a subscriber's together or none of them.
 
     Raises:
+        EventsRejected: Some events hold what JSON cannot; all others are accepted.
         ConflictError: Some subscribers were changed by others at every attempt; the events of all others are accepted.
     """
-    batch: dict[str, list[tuple[str, Event]]] = {}
-    for event in events:
-        batch.setdefault(event.subscriber_id, []).append((event.identity(now), event))
+    batch: _Batch
+    batch, rejected = _sorted(events, now)
     total = Ingested()
     for _ in range(_ATTEMPTS):
         if not batch:
-            return total
+            break
         done, refused = await _attempt(parts, store, batch, to_micros(now))
         total += done
         batch = {subscriber: batch[subscriber] for subscriber in refused}
     if batch:
         raise ConflictError(batch)
+    if rejected:
+        raise EventsRejected(rejected)
     return total
 
 
-async def _attempt(
-    parts: Parts, store: Store, batch: Mapping[str, Sequence[tuple[str, Event]]], now: int
-) -> tuple[Ingested, Sequence[str]]:
+def _sorted(events: Iterable[Event], now: datetime) -> tuple[_Batch, dict[int, DocumentError]]:
+    """Put events by subscriber, and those that cannot be kept aside, by their place in the batch."""
+    batch: dict[str, list[_Taken]] = {}
+    rejected: dict[int, DocumentError] = {}
+    at = to_micros(now)
+    for index, event in enumerate(events):
+        try:
+            taken = _Taken(event.identity(now), event, origin_text(event, at))
+        except (TypeError, ValueError, RecursionError, AttributeError) as error:
+            reason = f"an event is an Event whose properties and value are JSON values ({error})"
+            rejected[index] = DocumentError([Problem("not_json", "", message=reason)])
+            continue
+        batch.setdefault(event.subscriber_id, []).append(taken)
+    return batch, rejected
+
+
+async def _attempt(parts: Parts, store: Store, batch: _Batch, now: int) -> tuple[Ingested, Sequence[str]]:
     """Decide a batch once and commit it; give what was done and whose events were refused."""
     recall = await _recall(parts.catalogue, store, batch)
     entrances = {
         kind: parts.catalogue.entrance(kind)
-        for kind in dict.fromkeys(event.type for events in batch.values() for _, event in events)
+        for kind in dict.fromkeys(event.type for events in batch.values() for _, event, _ in events)
     }
     facts = await _facts(parts, batch, entrances)
     desks: list[_Desk] = []
     for subscriber_id, events in batch.items():
         recalled = recall.subscribers.get(subscriber_id, EMPTY_RECALL)
         desk = _Desk(parts, subscriber_id, recalled, facts.get(subscriber_id), now)
-        for event_id, event in events:
-            desk.take(event_id, event, entrances[event.type])
+        for taken in events:
+            desk.take(taken, entrances[taken.event.type])
         desks.append(desk)
     refused: Sequence[str] = ()
     changes = [desk.change() for desk in desks if desk.seen]
@@ -103,25 +136,23 @@ async def _attempt(
     return done, refused
 
 
-async def _recall(catalogue: Catalogue, store: Store, batch: Mapping[str, Sequence[tuple[str, Event]]]) -> Recall:
-    asked = {subscriber: [event_id for event_id, _ in events] for subscriber, events in batch.items()}
+async def _recall(catalogue: Catalogue, store: Store, batch: _Batch) -> Recall:
+    asked = {subscriber: [taken.event_id for taken in events] for subscriber, events in batch.items()}
     while True:
         listens = catalogue.listens
-        runs = bool(listens) and any(event.type in listens for events in batch.values() for _, event in events)
+        runs = bool(listens) and any(taken.event.type in listens for events in batch.values() for taken in events)
         recall = await resolve("store.recall", store.recall(asked, runs=runs))
         if not await catalogue.refresh(recall.stamp) or catalogue.listens <= listens:
             return recall
 
 
-async def _facts(
-    parts: Parts, batch: Mapping[str, Sequence[tuple[str, Event]]], entrances: Mapping[str, Entrance]
-) -> Mapping[str, Facts]:
+async def _facts(parts: Parts, batch: _Batch, entrances: Mapping[str, Entrance]) -> Mapping[str, Facts]:
     """Read the facts that the triggers, and the first steps, of this batch need: one call for all subscribers."""
     asking = {kind: entrance.needs for kind, entrance in entrances.items() if entrance.asks_profile}
     if not asking or parts.profiles is None:
         return {}
     needs = together(asking.values())
-    asked = [subscriber for subscriber, events in batch.items() if any(event.type in asking for _, event in events)]
+    asked = [subscriber for subscriber, events in batch.items() if any(taken.event.type in asking for taken in events)]
     return await resolve("profiles.facts", parts.profiles.facts(asked, needs))
 
 
@@ -157,8 +188,9 @@ class _Desk:
         self.started: tuple[Started, ...] = ()
         self.lines: tuple[tuple[str, Entry], ...] = ()
 
-    def take(self, event_id: str, event: Event, entrance: Entrance) -> None:
+    def take(self, taken: _Taken, entrance: Entrance) -> None:
         """Take one event: living runs observe it first, then it may lead into workflows."""
+        event_id, event, _ = taken
         if event_id in self._recalled.seen or event_id in self.seen:
             self.duplicates += 1
             return
@@ -167,7 +199,7 @@ class _Desk:
             self._observe(event)
         for gate in entrance.gates:
             if gate.matches(event, self._facts):
-                self._admit(gate, event_id, event)
+                self._admit(gate, taken)
 
     def change(self) -> Change:
         """Give what the events came to."""
@@ -201,7 +233,7 @@ class _Desk:
         transition = self._decisions.informed(program, run.id, run.state, signal, run.due, NO_FACTS, self._now)
         return Started(run.moved(transition.state, transition.due(self._now)), entries + transition.entries)
 
-    def _admit(self, gate: Gate, event_id: str, event: Event) -> None:
+    def _admit(self, gate: Gate, taken: _Taken) -> None:
         now = self._now
         workflow_id = gate.workflow_id
         ledger = self._ledgers.get(workflow_id) or self._recalled.ledgers.get(workflow_id)
@@ -210,20 +242,19 @@ class _Desk:
         else:
             refused = refusal(gate, ledger.entries, ledger.last_entry, now)
             if refused is not None:
-                self.lines += ((workflow_id, _refused(gate, event, refused)),)
+                self.lines += ((workflow_id, _refused(gate, taken.event, refused)),)
                 return
             self._ledgers[workflow_id] = Ledger(workflow_id, ledger.entries + 1, now, ledger.sequence)
         program = self._catalogue.program(gate.version)
-        run = run_id(workflow_id, self.subscriber_id, event_id)
+        run = run_id(workflow_id, self.subscriber_id, taken.event_id)
         transition = self._decisions.begun(program, run, self._facts, now)
-        occurred = now if event.occurred_at is None else to_micros(event.occurred_at)
         begun = Run(
             run,
             self.subscriber_id,
             workflow_id,
             gate.version,
             now,
-            origin_text(event, occurred),
+            taken.origin,
             transition.state,
             transition.due(now),
         )

@@ -14,7 +14,7 @@ from flowkit.engine.jobs import Job, doubtful_outcome, inherited, named
 from flowkit.engine.parts import Parts
 from flowkit.events import NO_FACTS, NO_NEEDS, Needs
 from flowkit.ports import Attempts, Claim, Sender
-from flowkit.rendering.engine import CompiledSubject, CompiledTemplate, compile_subject, context
+from flowkit.rendering.engine import CompiledSubject, CompiledTemplate, context
 from flowkit.rendering.model import MessageAborted, OutgoingMessage, TemplateError
 from flowkit.runs.effects import Outcome, Result
 from flowkit.runs.model import Run
@@ -77,17 +77,15 @@ class Mailer:
         subject: CompiledSubject | None = None
         needs = self._sender.needs
         if self._parts.templates is not None:
-            found = await self._parts.catalogue.template(job.program.version, operation.template_id)
+            catalogue = self._parts.catalogue
+            found = await catalogue.template(job.program.version, operation.template_id)
+            own = None if operation.subject is None else catalogue.subject(operation.subject)
             if found is None:
                 return Outcome(Result.FAILED, f"unknown template {operation.template_id}")
-            try:
-                if operation.subject is not None:
-                    subject = compile_subject(operation.subject)
-            except TemplateError as error:
-                found = error
-            if isinstance(found, TemplateError):
-                return Outcome(Result.FAILED, f"template {operation.template_id}: {found}")
-            template = found
+            if isinstance(found, TemplateError) or isinstance(own, TemplateError):
+                error = found if isinstance(found, TemplateError) else own
+                return Outcome(Result.FAILED, f"template {operation.template_id}: {error}")
+            template, subject = found, own
             read = template.variables if subject is None else template.variables | subject.variables
             needs |= Needs(attributes=read)
         metadata = {

@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 
 from attrs import field, frozen
 
-from flowkit.events import Event, Properties, from_micros
+from flowkit.events import Event, Properties, from_micros, to_micros
 from flowkit.runs.effects import Effect
 
 __all__ = ["Entry", "Kind", "Line", "Run", "State", "Status", "Waiting"]
@@ -193,15 +193,22 @@ class Line:
     entry: Entry
 
 
-_encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_encode: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
 
-def origin_text(event: Event, occurred: int) -> str:
+def origin_text(event: Event, now: int) -> str:
     """Write the event that leads to a run as the text kept with the run.
+
+    Args:
+        event: The event.
+        now: The instant that stands for a missing ``occurred_at``, in microseconds.
 
     Raises:
         TypeError: A property is nothing that JSON can hold.
+        ValueError: A property holds itself, or a number that JSON has no word for.
+        RecursionError: A property is nested too deeply.
     """
+    occurred = now if event.occurred_at is None else to_micros(event.occurred_at)
     # Put together by hand, since most of an event is two short texts, and every run pays for this.
     text = f'{{"type":{_encode(event.type)},"at":{occurred}'
     if event.id is not None:
