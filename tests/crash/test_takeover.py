@@ -238,3 +238,45 @@ def test_a_store_that_is_busy_in_the_middle_of_a_batch_puts_nothing_in_doubt(sto
     engine.advance(now=START)
 
     assert mail.sent == [("hello", f"s{number}") for number in range(10)]
+
+
+def test_a_claim_that_is_lost_leaves_no_file_open(tmp_path, ticks, monkeypatch):
+    path, mail = tmp_path / "flowkit.db", Mail()
+    store, second = (SqliteStore(path, lease_clock=ticks) for _ in range(2))
+    engine, other = engine_on(store, mail), engine_on(second, Mail())
+    engine.ingest(signups(10), now=START)
+    monkeypatch.setattr(Hold, "lasts", lambda *_: len(mail.sent) < 8)
+
+    def be_late(message):
+        if len(mail.sent) == 8:
+            ticks.now += LEASE.total_seconds()
+            other.advance(now=START)
+
+    mail.then = be_late
+    engine.advance(now=START)
+
+    assert len(mail.sent) == 8
+    assert not store._shared.notes
+    for each in (store, second):
+        each.close()
+    assert [each.name for each in tmp_path.iterdir()] == ["flowkit.db"]
+
+
+def test_a_claim_that_others_change_without_end_is_given_back(store, monkeypatch):
+    mail = Mail()
+    engine = engine_on(store, mail)
+    engine.ingest(signups(2), now=START)
+    numbers = iter(range(100))
+    commit = store.commit
+
+    def contended(changes):
+        if changes.claim is not None and (number := next(numbers)) < 20:
+            engine.ingest([opened("s1", number)], now=START)
+        return commit(changes)
+
+    monkeypatch.setattr(store, "commit", contended)
+    for _ in range(3):  # No lease has to lapse in between.
+        engine.advance(now=START)
+
+    assert mail.sent == [("hello", "s0"), ("hello", "s1")]
+    assert all(run.due_at == START + THREE_DAYS for run in engine.runs())

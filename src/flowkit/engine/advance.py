@@ -238,7 +238,7 @@ class _Shift:
         """Write what was done; where others wrote meanwhile, apply it to what they left and write again."""
         for _ in range(_REREADS):
             if self._hold.lost:
-                return
+                break
             moves = [Move(cohort.runs, cohort.state, cohort.due, cohort.entries) for cohort in cohorts]
             changes = Changes(self._now, moves=moves, claim=self._claim, ends=True)
             refused = await resolve("store.commit", self._parts.store.commit(changes))
@@ -248,7 +248,8 @@ class _Shift:
             fresh = await resolve("store.read", self._parts.store.read(refused.runs))
             again = [await self._reapplied(run, trails[run.id]) for run in fresh]
             cohorts = await self._until_parked(cohort for some in again for cohort in some)
-        # The claim is left to lapse: its notes, with the outcomes in hand, go to whoever takes it over.
+        # The notes, with the outcomes in hand, go to whoever takes the claim over, or has done so.
+        await resolve("store.release", self._parts.store.release(self._claim))
 
     async def _reapplied(self, run: Run, trail: Sequence[Settled]) -> list[_Cohort]:
         """Apply outcomes in hand to a run as others left it; one that fits no more is journaled as late."""

@@ -297,14 +297,16 @@ class SqliteStore:
                 and cursor.execute(sql.ANY_LAPSED, (clock,)).fetchone() is None
             ):
                 return None
-            notes = shared.idle.pop() if shared.idle else self._new_notes()
+            if not shared.idle:
+                shared.idle.append(self._new_notes())
+            notes = shared.idle[-1]
             until = clock + lease.total_seconds()
             with self._session.transaction():
                 taken = take_lapsed(cursor, clock, until, notes) or take_due(cursor, now, limit, until, notes)
                 stamp = self._stamp()
             if taken is None:
-                shared.idle.append(notes)
                 return None
+            shared.idle.pop()
             # Not before the commit: until then these notes are the only ones.
             remove_notes(taken.spent)
             token = str(taken.token)
@@ -331,6 +333,9 @@ class SqliteStore:
         """Give a claim back; see ``Store.release``."""
         with self._shared.lock, self._session.transaction() as cursor:
             cursor.execute("UPDATE flowkit_claim SET until = 0, released = 1 WHERE token = ?", (int(claim.token),))
+            notes = self._shared.notes.pop(claim.token, None)
+            if notes is not None:
+                notes.close()
 
     def attempts(self, claim: Claim) -> NoteFile:
         """Open the notes of a claim; see ``Store.attempts``."""
