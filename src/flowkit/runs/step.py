@@ -202,15 +202,18 @@ class _Walk:
             if self.state.node is None:
                 return
             node = self.program.node(self.state.node)
-            if self.state.action == len(node.actions):
-                self.leave(node, label)
-                label = ""
-                continue
-            decided = self.take(node, node.actions[self.state.action], delayed=delayed)
-            if decided is None:
-                return
-            label, delayed = decided, False
-        self.park(self.now, waiting=Waiting.TURN)
+            if self.state.action < len(node.actions):
+                decided = self.take(node, node.actions[self.state.action], delayed=delayed)
+                if decided is None:
+                    return
+                label, delayed = decided, False
+                if self.state.action < len(node.actions):
+                    continue  # with the next action, or in the node that a path led to
+            # In one step with the last action: a turn in between would forget the label.
+            self.leave(node, label)
+            label = ""
+        if self.state.node is not None:
+            self.park(self.now, waiting=Waiting.TURN)
 
     def take(self, node: Node, action: Action, *, delayed: bool) -> str | None:
         """Take one action; give what it decided, or None where the run parks or must ask."""
