@@ -1,7 +1,7 @@
 """flowkit on the welcome series, as a host would set it up.
 
-The sender honours no keys, so each message has a call of its own, noted before and after it; the mail service renders for
-itself, as in the limit programs, which hand over a template's name; the journal is written, as always.
+The sender honours no keys, so each message has a call of its own, noted before and after it; the mail service renders
+for itself, as in the limit programs, which hand over a template's name; the journal is written, as always.
 
 Variants:
     batched (default): a thousand signups an ``ingest``, then one ``advance``.
@@ -16,6 +16,9 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from welcome import DEMO, REENGAGE, TIPS, WELCOME, World, drive, subscriber
+from welcome import Result as Measured
+
 from flowkit.adapters.clock import VirtualClock
 from flowkit.conditions import AllOf, EngagementAtLeast, Equals, EventHas, EventIs
 from flowkit.engine.sync import Engine
@@ -28,8 +31,6 @@ from flowkit.stores.memory import MemoryStore
 from flowkit.stores.sqlite import SqliteStore
 from flowkit.triggers.model import Trigger
 from flowkit.workflows.model import Action, CheckEngagement, Node, SendEmail, Wait, Workflow
-from welcome import DEMO, REENGAGE, TIPS, WELCOME, World, drive, subscriber
-from welcome import Result as Measured
 
 VARIANTS = ("batched", "single", "memory")
 BATCH = 1000

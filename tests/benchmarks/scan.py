@@ -8,7 +8,8 @@ store with many, and gives the ratio of their medians; 1 is a scan that does not
     cost.ratio
 
 Each call must leave its store as it found it (read only, or claim and give back), find the same amount of
-due work on both sides, and fetch what it finds. As a script it measures the table of the limit programs.
+due work on both sides, and fetch what it finds. As a script it measures flowkit's SQLite store, whose scan is a whole
+claim, written and given back, and the table of the limit programs, whose scan is one SELECT.
 """
 
 from __future__ import annotations
@@ -22,11 +23,20 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from statistics import median
 
+from flowkit_engine import SERIES
 from limit_sql import FIND_DUE, FIRST_PARK, PARK_NEW, TABLES
 from welcome import SIGNUP, connect, event, subscriber
+
+from flowkit.engine.catalogue import edition_of
+from flowkit.engine.drive import run_sync
+from flowkit.hashing import run_id
+from flowkit.ports import Change, Changes, Started
+from flowkit.runs.model import Entry, Kind, Run, State, Waiting
+from flowkit.stores.sqlite import SqliteStore
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -99,9 +109,46 @@ def park(path: Path, *, parked: int, due: int, now: int) -> sqlite3.Connection:
     return db
 
 
+# ----------------------------------------------------------------------------------------------------------
+# flowkit's SQLite store
+
+
+def park_in_flowkit(path: Path, *, parked: int, due: int, now: int) -> SqliteStore:
+    """Make a store of `parked` runs, of which `due`, spread evenly, are due at `now` and the rest later."""
+    store = SqliteStore(path, synchronous="NORMAL")
+    edition, sources = run_sync(edition_of(SERIES, None))
+    version = store.publish(edition, sources).number
+    step = parked // due
+    state = State(node="wait_3_days", waiting=Waiting.DURATION)
+    entries = (Entry(Kind.ENTERED, "start"),)
+    for first in range(0, parked, 1000):
+        changes: list[Change] = []
+        for i in range(first, min(first + 1000, parked)):
+            at = micros(now - i if i % step == 0 else now + 1 + i)
+            name, cause = subscriber(i), f"signup-{i}"
+            origin = json.dumps(event(i))
+            run = Run(run_id(SERIES.workflow_id, name, cause), name, SERIES.workflow_id, version, 0, origin, state, at)
+            changes.append(Change(name, None, (cause,), (), (Started(run, entries),)))
+        store.commit(Changes(0, changes))
+    return store
+
+
+def scan_flowkit(store: SqliteStore, now: int, due: int) -> int:
+    """Claim what is due and end the claim without having done anything."""
+    claim = store.claim(micros(now), limit=due, lease=timedelta(minutes=1))
+    assert claim is not None
+    store.commit(Changes(0, claim=claim, ends=True))
+    return len(claim.runs)
+
+
+def micros(seconds: int) -> int:
+    """Turn epoch seconds into the microseconds that flowkit counts in."""
+    return seconds * 1_000_000
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command."""
-    parser = argparse.ArgumentParser(description="The cost of finding due work in the limit programs' table.")
+    parser = argparse.ArgumentParser(description="The cost of finding due work, with few and with many parked.")
     parser.add_argument("--few", type=int, default=10_000)
     parser.add_argument("--many", type=int, default=1_000_000)
     parser.add_argument("--due", type=int, default=100)
@@ -109,19 +156,34 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser.parse_args(argv)
     now = SIGNUP.at
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-        few = park(Path(folder, "few.db"), parked=options.few, due=options.due, now=now)
-        many = park(Path(folder, "many.db"), parked=options.many, due=options.due, now=now)
-        cost = compare_scans(
-            lambda: few.execute(FIND_DUE, (now,)).fetchall(),
-            lambda: many.execute(FIND_DUE, (now,)).fetchall(),
-            rounds=options.rounds,
+        sizes = {"few": options.few, "many": options.many}
+        tables = {
+            name: park(Path(folder, f"{name}.db"), parked=size, due=options.due, now=now)
+            for name, size in sizes.items()
+        }
+        stores = {
+            name: park_in_flowkit(Path(folder, f"flowkit-{name}.db"), parked=size, due=options.due, now=now)
+            for name, size in sizes.items()
+        }
+        costs = {
+            "limit table": compare_scans(
+                lambda: tables["few"].execute(FIND_DUE, (now,)).fetchall(),
+                lambda: tables["many"].execute(FIND_DUE, (now,)).fetchall(),
+                rounds=options.rounds,
+            ),
+            "flowkit": compare_scans(
+                lambda: scan_flowkit(stores["few"], now, options.due),
+                lambda: scan_flowkit(stores["many"], now, options.due),
+                rounds=options.rounds,
+            ),
+        }
+        for opened in (*tables.values(), *stores.values()):
+            opened.close()
+    for name, cost in costs.items():
+        print(
+            f"{name}: {options.due} due of {options.few:,} parked {cost.few_ns / 1000:.0f} us, of {options.many:,} "
+            f"{cost.many_ns / 1000:.0f} us: {cost.ratio:.2f} times ({cost.rounds} rounds)"
         )
-        few.close()
-        many.close()
-    sys.stdout.write(
-        f"{options.due} due among {options.few}: {cost.few_ns / 1000:.1f} us; "
-        f"among {options.many}: {cost.many_ns / 1000:.1f} us; ratio {cost.ratio:.2f}\n"
-    )
     return 0
 
 
