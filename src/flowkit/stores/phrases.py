@@ -56,19 +56,21 @@ class Phrases:
         self._added[text] = number = write(text)
         return number
 
-    def text(self, place: int | str, read: Callable[[int], str]) -> str:
+    def text(self, place: int | str, read: Callable[[int], str], *, committed: bool) -> str:
         """Give the text that a row holds.
 
         Args:
             place: What ``place`` gave.
             read: Reads a phrase that is not known yet.
+            committed: Whether all that ``read`` can see is committed, so that it may be learnt.
         """
         if isinstance(place, str):
             return place
         text = self._texts.get(place)
         if text is None:
             text = read(place)
-            self.learn([(place, text)])
+            if committed:
+                self.learn([(place, text)])
         return text
 
     def committed(self) -> None:

@@ -273,11 +273,15 @@ class SqliteStore:
         return runs
 
     def _state(self, place: int | str) -> State:
-        state = read_state(self._shared.phrases.text(place, self._phrase))
+        state = read_state(self._text(place))
         # A joined transaction may still be undone, and its phrases with it.
         if not self._session.joined and len(self._shared.states) < _STATES_KEPT:
             self._shared.states[place] = state
         return state
+
+    def _text(self, place: int | str) -> str:
+        # What the host's transaction wrote so far may still be undone, and its number then given to another text.
+        return self._shared.phrases.text(place, self._phrase, committed=not self._session.joined)
 
     def _phrase(self, number: int) -> str:
         [text] = self._session.cursor.execute("SELECT text FROM flowkit_phrase WHERE id = ?", (number,)).fetchone()
@@ -367,6 +371,11 @@ class SqliteStore:
                 except Stale:
                     phrases.rolled_back()
                     refused = self._write_what_stands(changes, phrases)
+            except Stale as error:
+                # Nobody had written first, so it is no conflict that the database reports.
+                phrases.rolled_back()
+                message = f"the database refused: {error.__cause__}; nothing was written"
+                raise StoreError(message) from error
             except BaseException:
                 phrases.rolled_back()
                 raise
@@ -491,7 +500,7 @@ class SqliteStore:
             return [
                 Line(number, from_micros(at), subscriber, workflow, None if key is None else key.hex(), entry)
                 for number, at, subscriber, workflow, key, place in rows
-                for entry in read_entries(self._shared.phrases.text(place, self._phrase))
+                for entry in read_entries(self._text(place))
             ]
 
     def next_due(self) -> int | None:
