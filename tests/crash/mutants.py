@@ -1,0 +1,62 @@
+"""Stores with a fault planted in them, by which the crash tests show that they would notice."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Final
+
+from attrs import evolve
+
+from flowkit import Outcome, SqliteStore
+from flowkit.ports import Attempts, Changes, Claim, Recall, Refused
+
+
+class _Unwritten:
+    def begin(self, key: str) -> None:
+        pass
+
+    def settle(self, key: str, outcome: Outcome) -> None:
+        pass
+
+    def flush(self) -> None:
+        pass
+
+
+class WithoutNotes(SqliteStore):
+    """Notes no call: whoever takes a claim over has to make all its calls again."""
+
+    def attempts(self, claim: Claim) -> Attempts:
+        return _Unwritten()
+
+
+class WithoutFences(SqliteStore):
+    """Asks neither whether a claim is still held nor whether a run has moved on."""
+
+    def extend(self, claim: Claim, lease: timedelta) -> bool:
+        super().extend(claim, lease)
+        return True
+
+    def commit(self, changes: Changes) -> Refused:
+        moves = [move._replace(runs=self.read(move.runs)) for move in changes.moves]
+        return super().commit(evolve(changes, claim=None, moves=moves))
+
+
+class WithoutMemory(SqliteStore):
+    """Forgets which events it has accepted."""
+
+    def recall(self, events: Mapping[str, Sequence[str]], *, runs: bool) -> Recall:
+        recall = super().recall(events, runs=runs)
+        known = {name: one._replace(seen=frozenset()) for name, one in recall.subscribers.items()}
+        return evolve(recall, subscribers=known)
+
+    def commit(self, changes: Changes) -> Refused:
+        return super().commit(evolve(changes, changes=[change._replace(seen=()) for change in changes.changes]))
+
+
+MUTANTS: Final[Mapping[str, type[SqliteStore]]] = {
+    "none": SqliteStore,
+    "without notes": WithoutNotes,
+    "without fences": WithoutFences,
+    "without memory": WithoutMemory,
+}
