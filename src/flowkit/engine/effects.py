@@ -7,7 +7,7 @@ from typing import Final, TypeVar, assert_never
 
 from flowkit.engine.drive import resolve
 from flowkit.engine.hold import Hold
-from flowkit.engine.jobs import Job, named
+from flowkit.engine.jobs import Job, answered, named
 from flowkit.engine.mail import Mailer
 from flowkit.engine.parts import Parts
 from flowkit.ports import Claim, Maybe, ProfileChange, WebhookRequest
@@ -95,10 +95,7 @@ class Hands:
             if not await self._hold.secure(seconds):
                 return
             try:
-                outcomes: Sequence[Outcome] = await resolve(port, call(window))
-                if len(outcomes) != len(window):
-                    message = f"{port} gave {len(outcomes)} outcomes for {len(window)} items"
-                    raise ValueError(message)  # noqa: TRY301 - a wrong answer is handled as no answer
+                outcomes = answered(port, await resolve(port, call(window)), len(window))
             except Exception as error:  # noqa: BLE001 - whatever a host's port raises, its keys make a retry safe
                 outcomes = [Outcome(Result.RETRY, f"in doubt after {named(error)}")] * len(window)
             job.outcomes[start : start + len(window)] = outcomes

@@ -14,7 +14,7 @@ from flowkit.runs.model import Run
 from flowkit.runs.program import Program
 from flowkit.workflows.model import Action
 
-__all__ = ["Job", "doubtful_outcome", "inherited", "named"]
+__all__ = ["Job", "answered", "doubtful_outcome", "inherited", "named"]
 
 _DEATHS: Final = 3
 
@@ -89,9 +89,25 @@ async def doubtful_outcome(receiver: object, policy: InDoubt, key: str, error: E
 
 
 async def _look_up(receiver: object, keys: Sequence[str]) -> Mapping[str, Outcome]:
-    if isinstance(receiver, Lookup):
-        return await resolve("sender.lookup", receiver.lookup(keys))
-    return {}
+    if not isinstance(receiver, Lookup):
+        return {}
+    try:
+        found = await resolve("sender.lookup", receiver.lookup(keys))
+        return {key: found[key] for key in keys if isinstance(found.get(key), Outcome)}
+    except Exception:  # noqa: BLE001 - a receiver that cannot be asked cannot tell
+        return {}
+
+
+def answered(port: str, outcomes: object, count: int) -> Sequence[Outcome]:
+    """Take what a port answered for what it promised: one outcome for each item.
+
+    Raises:
+        TypeError: It is something else, so nothing is known about any of them.
+    """
+    if isinstance(outcomes, Sequence) and len(outcomes) == count and all(isinstance(one, Outcome) for one in outcomes):
+        return outcomes
+    message = f"{port} did not give {count} outcomes"
+    raise TypeError(message)
 
 
 def named(error: Exception) -> str:

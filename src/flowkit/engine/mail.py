@@ -10,7 +10,7 @@ from attrs import frozen
 
 from flowkit.engine.drive import resolve, wait_for
 from flowkit.engine.hold import Hold
-from flowkit.engine.jobs import Job, doubtful_outcome, inherited, named
+from flowkit.engine.jobs import Job, answered, doubtful_outcome, inherited, named
 from flowkit.engine.parts import Parts
 from flowkit.events import NO_FACTS, NO_NEEDS, Needs
 from flowkit.ports import Attempts, Claim, Sender
@@ -206,7 +206,7 @@ class Mailer:
             if begun is not None:
                 await wait_for("attempts.begin", begun)
             try:
-                (outcome,) = await resolve("sender.send", send((message,)))
+                (outcome,) = answered("sender.send", await resolve("sender.send", send((message,))), 1)
             except Exception as error:  # noqa: BLE001 - whatever a host's sender raises, only this message is in doubt
                 outcome = await doubtful_outcome(self._sender, self._sender.in_doubt, message.key, error)
             job.outcomes[index] = outcome
@@ -222,7 +222,9 @@ class Mailer:
                 return
             messages = [message for message, _, _ in window]
             try:
-                outcomes = await resolve("sender.send", self._sender.send(messages))
+                outcomes = answered(
+                    "sender.send", await resolve("sender.send", self._sender.send(messages)), len(messages)
+                )
                 pairs = list(zip(window, outcomes, strict=True))
             except Exception as error:  # noqa: BLE001 - whatever a host's sender raises, its keys make a retry safe
                 pairs = [(one, Outcome(Result.RETRY, f"in doubt after {named(error)}")) for one in window]
