@@ -1,0 +1,274 @@
+"""A host with ports of its own, in the way in which a type checker has to accept it; checked, not run."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import assert_never, assert_type
+
+from attrs import define, field, frozen
+
+import flowkit
+from flowkit import (
+    Action,
+    AllOf,
+    AsyncEngine,
+    CallWebhook,
+    CheckEngagement,
+    Condition,
+    DictTemplates,
+    DirectoryTemplates,
+    DocumentError,
+    Engine,
+    Entry,
+    Equals,
+    Event,
+    EventHas,
+    EventIs,
+    Facts,
+    Kind,
+    Line,
+    MemoryProfiles,
+    MemoryStore,
+    Needs,
+    Node,
+    Not,
+    Outcome,
+    OutgoingMessage,
+    Problem,
+    Result,
+    Run,
+    SendEmail,
+    SmtpSender,
+    SqliteStore,
+    Status,
+    SubscriberHas,
+    Template,
+    Trigger,
+    TriggerType,
+    UpdateProfile,
+    UpdateSegments,
+    VirtualClock,
+    Wait,
+    Workflow,
+)
+from flowkit.ports import Clock, InDoubt, Lookup, ProfileChange, Profiles, Sender, Store, Templates, WebhookRequest
+from flowkit.ports import Webhooks as WebhooksPort
+from flowkit.testing.recording import RecordingSender, RecordingWebhooks
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Definitions
+
+newcomers: Condition = AllOf((EventIs(("signup",)), EventHas({"source": Equals("website")})))
+onboarding = Workflow(
+    "onboarding",
+    "Onboarding",
+    trigger=Trigger(
+        "signup",
+        trigger_type=TriggerType.COMPOSITE,
+        condition=AllOf((newcomers, Not(SubscriberHas({"internal": Equals(True)})))),
+        cooldown=timedelta(days=7),
+        max_executions=3,
+    ),
+    nodes=[
+        Node(
+            "start",
+            "Start",
+            actions=[
+                Action("hello", SendEmail("hello", subject="Hello"), failure_path="give_up"),
+                Action("wait", Wait(timedelta(hours=72))),
+                Action("look", CheckEngagement(("opens",)), delay=timedelta(minutes=5)),
+            ],
+            engagement_threshold={"opens": 1},
+            next_nodes={"engaged": "mark", "not_engaged": "end"},
+        ),
+        Node(
+            "mark",
+            "Mark",
+            actions=(
+                Action("segment", UpdateSegments(add=("active",))),
+                Action("profile", UpdateProfile(set={"stage": "active"}, increment={"score": 1.5})),
+                Action("call", CallWebhook("https://example.com/hook", headers={"X-Kind": "active"})),
+            ),
+        ),
+        Node("give_up", "Give up"),
+    ],
+)
+assert_type(onboarding.nodes, Mapping[str, Node])
+assert_type(onboarding.nodes["start"].actions, tuple[Action, ...])
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Ports of the host's own: frozen, mutable, with fields and with properties; none of them inherits anything
+
+
+@frozen
+class Service:
+    """A sender whose members are fields."""
+
+    key_window: timedelta | None = timedelta(days=2)
+    timeout: timedelta = timedelta(seconds=5)
+    in_doubt: InDoubt = InDoubt.ASSUME_SENT
+    needs: Needs = field(factory=lambda: Needs(attributes=frozenset({"email"})))
+
+    def send(self, messages: Sequence[OutgoingMessage]) -> list[Outcome]:
+        return [Outcome(Result.DONE, reference=message.key) for message in messages]
+
+    def lookup(self, keys: Sequence[str]) -> dict[str, Outcome]:
+        return {key: Outcome(Result.RETRY, retry_after=timedelta(minutes=1)) for key in keys}
+
+
+class Pigeon:
+    """A sender whose members are properties, and which has to be awaited."""
+
+    @property
+    def key_window(self) -> None:
+        return None
+
+    @property
+    def timeout(self) -> timedelta:
+        return timedelta(seconds=1)
+
+    @property
+    def in_doubt(self) -> InDoubt:
+        return InDoubt.RESEND
+
+    @property
+    def needs(self) -> Needs:
+        return Needs()
+
+    async def send(self, messages: Sequence[OutgoingMessage]) -> Sequence[Outcome]:
+        return [Outcome(Result.SKIPPED, "no pigeon flies today") for _ in messages]
+
+
+@define
+class Users:
+    """Profiles over a table."""
+
+    connection: sqlite3.Connection
+
+    def facts(self, ids: Sequence[str], needs: Needs) -> Mapping[str, Facts]:
+        del needs
+        return {one: Facts({"email": f"{one}@example.com"}, segments=frozenset({"all"})) for one in ids}
+
+    def change(self, changes: Sequence[ProfileChange]) -> Sequence[Outcome]:
+        return [Outcome(Result.DONE, self._changed(change)) for change in changes]
+
+    def _changed(self, change: ProfileChange) -> str:
+        match change.operation:
+            case UpdateSegments(add=add):
+                return ", ".join(add)
+            case UpdateProfile(set=values):
+                return ", ".join(values)
+            case _:
+                assert_never(change.operation)
+
+
+class Shelf:
+    async def template(self, template_id: str) -> Template | None:
+        return Template(template_id, subject="Hello", text="Hello") if template_id == "hello" else None
+
+
+class Calls:
+    timeout = timedelta(seconds=3)
+
+    def call(self, requests: Sequence[WebhookRequest]) -> Sequence[Outcome]:
+        return [Outcome(Result.FAILED, request.method) for request in requests]
+
+
+class Noon:
+    def now(self) -> datetime:
+        return datetime(2026, 5, 4, 12, tzinfo=UTC)
+
+
+def fit(connection: sqlite3.Connection, sqlite: SqliteStore) -> None:
+    """Each object fits its protocol, those of the host and those that ship."""
+    senders: list[Sender] = [
+        Service(),
+        Pigeon(),
+        RecordingSender(),
+        SmtpSender("localhost", 25, sender="a@example.com"),
+    ]
+    lookup: Lookup = Service()
+    profiles: list[Profiles] = [Users(connection), MemoryProfiles()]
+    templates: list[Templates] = [Shelf(), DictTemplates({}), DirectoryTemplates(Path())]
+    webhooks: list[WebhooksPort] = [Calls(), RecordingWebhooks()]
+    clocks: list[Clock] = [Noon(), VirtualClock(datetime.now(UTC)), flowkit.SystemClock()]
+    stores: list[Store] = [MemoryStore(), sqlite, sqlite.joined(connection)]
+    del senders, lookup, profiles, templates, webhooks, clocks, stores
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Engines
+
+
+def host(path: Path, connection: sqlite3.Connection) -> Sequence[Run]:
+    """What a host without an event loop does."""
+    store = SqliteStore(path, synchronous="NORMAL")
+    engine = Engine(
+        store,
+        sender=Service(),
+        profiles=Users(connection),
+        templates=DictTemplates({"hello": Template("hello", subject="Hello", text="Hello {{ email }}")}),
+        webhooks=Calls(),
+        clock=Noon(),
+    )
+    assert_type(engine.publish(onboarding).number, int)
+    events, rejected = flowkit.load_events(
+        '[{"subscriber_id": "ada", "event": {"type": "signup", "source": "website"}}]'
+    )
+    assert_type(events, list[Event])
+    assert_type(rejected, list[tuple[int, DocumentError]])
+    assert_type(engine.ingest(events, connection=None).started, int)
+    assert_type(engine.advance(limit=10).done, int)
+    assert_type(engine.next_due(), datetime | None)
+    runs = engine.runs(subscriber_id="ada")
+    assert_type(runs, Sequence[Run])
+    assert_type(runs[0].status, Status)
+    assert_type(runs[0].due_at, datetime | None)
+    assert_type(engine.journal(run=runs[0]), Sequence[Line])
+    store.close()
+    return runs
+
+
+async def asynchronous_host() -> int:
+    """What a host with one does."""
+    engine = AsyncEngine(MemoryStore(), sender=Pigeon(), templates=Shelf(), profiles=MemoryProfiles(), webhooks=Calls())
+    await engine.publish(onboarding)
+    assert_type((await engine.ingest([Event("signup", "ada", properties={"source": "website"})])).refused, int)
+    return (await engine.advance()).skipped
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Values
+
+
+def reasons(lines: Sequence[Line]) -> Iterator[str]:
+    """The kinds are closed: a checker sees that no case is missing."""
+    for line in lines:
+        entry = line.entry
+        assert_type(entry, Entry)
+        match entry.kind:
+            case Kind.ENTERED | Kind.LEFT | Kind.COMPLETED | Kind.WAITING | Kind.WOKEN | Kind.DECIDED:
+                yield entry.node or ""
+            case Kind.DONE | Kind.SKIPPED | Kind.RETRYING | Kind.FAILED | Kind.EXITED | Kind.LATE | Kind.REFUSED:
+                yield str(entry.data.get("reason", ""))
+            case Kind.OBSERVED:
+                yield str(entry.data["type"])
+            case _:
+                assert_never(entry.kind)
+
+
+def problems(document: str) -> Sequence[Problem]:
+    """What is wrong with a document comes as data."""
+    try:
+        assert_type(flowkit.load_workflow(document), Workflow)
+    except DocumentError as error:
+        return error.problems
+    return ()
+
+
+assert_type(flowkit.dump_workflow(onboarding), dict[str, object])
+assert_type(flowkit.dump_event(Event("signup", "ada")), dict[str, object])
