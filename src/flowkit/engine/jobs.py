@@ -7,6 +7,7 @@ from typing import Final
 
 from attrs import Factory, frozen
 
+from flowkit.documents import is_list
 from flowkit.engine.drive import resolve
 from flowkit.ports import Claim, InDoubt, Lookup
 from flowkit.runs.effects import Effect, Outcome, Result
@@ -104,8 +105,10 @@ def answered(port: str, outcomes: object, count: int) -> Sequence[Outcome]:
     Raises:
         TypeError: It is something else, so nothing is known about any of them.
     """
-    if isinstance(outcomes, Sequence) and len(outcomes) == count and all(isinstance(one, Outcome) for one in outcomes):
-        return outcomes
+    if is_list(outcomes) and len(outcomes) == count:
+        found = [one for one in outcomes if isinstance(one, Outcome)]
+        if len(found) == count:
+            return found
     message = f"{port} did not give {count} outcomes"
     raise TypeError(message)
 

@@ -27,4 +27,6 @@ def test_a_turn_does_not_come_between_a_decision_and_its_way_out():
             run, more = step(program, run, WOKEN, NO_FACTS, NOW)
             entries += more
         assert (run.status, run.due) == (Status.COMPLETED, None)
-        assert [entry.data["by"] for entry in entries if entry.node == f"n{before}" and "by" in entry.data] == ["engaged"]
+        assert [entry.data["by"] for entry in entries if entry.node == f"n{before}" and "by" in entry.data] == [
+            "engaged"
+        ]
