@@ -51,7 +51,9 @@ class Session:
         self.connection = connection
         self.cursor = connection.cursor()
         self.cursor.row_factory = None
-        if joined and not connection.in_transaction and connection.isolation_level is None:
+        # Where the driver begins no transaction by itself (autocommit is new in Python 3.12), the host has to.
+        by_itself = connection.isolation_level is not None and getattr(connection, "autocommit", False) is not True
+        if joined and not connection.in_transaction and not by_itself:
             message = "the connection has no transaction open: begin one with BEGIN IMMEDIATE before it is joined"
             raise ConfigurationError(message)
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
 from datetime import timedelta
 from os import PathLike, fspath
+from pathlib import Path
 from secrets import token_hex
 from threading import RLock
 from time import time
@@ -34,7 +35,7 @@ from flowkit.stores.sqlite.write import Stale, Writer, stale
 
 __all__ = ["SqliteStore"]
 
-_MEMORY: Final = ":memory:"
+_NO_FILE: Final = ("", ":memory:")
 _STATES_KEPT: Final = 20_000
 _encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
@@ -55,7 +56,6 @@ class _Shared:
         self.notes: dict[str, NoteFile] = {}
         self.idle: list[NoteFile] = []
         self.freezing: set[str] = set()
-        self.files = 0
 
 
 class SqliteStore:
@@ -68,6 +68,7 @@ class SqliteStore:
         lease_clock: The clock that leases run on, in seconds; processes that share the file must share it.
 
     Raises:
+        ConfigurationError: The path names no file.
         StoreVersionError: The file was written by a later version of flowkit.
     """
 
@@ -82,16 +83,21 @@ class SqliteStore:
         if synchronous not in ("FULL", "NORMAL"):
             message = f"synchronous must be FULL or NORMAL, not {synchronous!r}"
             raise ConfigurationError(message)
-        self._shared = _Shared(fspath(path), lease_clock)
+        if fspath(path) in _NO_FILE:
+            message = "SqliteStore keeps a file, and notes beside it; use MemoryStore for what ends with the process"
+            raise ConfigurationError(message)
+        # Notes are found by the path that a claim names, whatever folder another process works in.
+        self._shared = _Shared(str(Path(path).absolute()), lease_clock)
         with translated(joined=False):
             connection = sqlite3.connect(
                 self._shared.path, timeout=timeout.total_seconds(), isolation_level=None, check_same_thread=False
             )
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute(f"PRAGMA synchronous = {synchronous}")
-            connection.execute("PRAGMA cache_size = -4000")
-        self._session = Session(connection, joined=False)
         try:
+            with translated(joined=False):
+                connection.execute("PRAGMA journal_mode = WAL")
+                connection.execute(f"PRAGMA synchronous = {synchronous}")
+                connection.execute("PRAGMA cache_size = -4000")
+            self._session = Session(connection, joined=False)
             self._prepare()
         except BaseException:
             connection.close()
@@ -320,11 +326,7 @@ class SqliteStore:
         return Claim(token, runs, stamp, taken.settled, taken.doubtful, taken.deaths, taken.fresh)
 
     def _new_notes(self) -> NoteFile:
-        shared = self._shared
-        shared.files += 1
-        if shared.path == _MEMORY:
-            return NoteFile("")
-        return NoteFile(f"{shared.path}-notes-{token_hex(8)}")
+        return NoteFile(f"{self._shared.path}-notes-{token_hex(8)}")
 
     def extend(self, claim: Claim, lease: timedelta) -> bool:
         """Hold a claim longer; see ``Store.extend``."""
