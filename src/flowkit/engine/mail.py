@@ -25,7 +25,7 @@ __all__ = ["Mailer"]
 _WINDOW: Final = 100
 _ADDRESS: Final = "email"
 _NOTHING: Final[Mapping[str, Any]] = {}
-_encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=str).encode
+_encode: Final = json.JSONEncoder(separators=(",", ":"), default=str).encode
 
 _Ready: TypeAlias = tuple[OutgoingMessage, Job, int]
 """A message, and where its outcome goes."""

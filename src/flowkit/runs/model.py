@@ -205,7 +205,7 @@ def origin_text(event: Event, now: int) -> str:
 
     Raises:
         TypeError: A property is nothing that JSON can hold.
-        ValueError: A property holds itself, or a number that JSON has no word for.
+        ValueError: A property holds itself, a lone surrogate, or a number that JSON has no word for.
         RecursionError: A property is nested too deeply.
     """
     occurred = now if event.occurred_at is None else to_micros(event.occurred_at)
@@ -217,6 +217,8 @@ def origin_text(event: Event, now: int) -> str:
         text += f',"properties":{_encode(event.properties)}'
     if event.value is not None:
         text += f',"value":{_encode(event.value)}'
+    if not text.isascii():
+        text.encode()  # refuses lone surrogates, which no database takes
     return text + "}"
 
 

@@ -58,6 +58,7 @@ MAX_STEPS: Final = 64
 MAX_ATTEMPTS: Final = 10
 _FIRST_RETRY: Final = timedelta(minutes=1)
 _LONGEST_RETRY: Final = timedelta(hours=6)
+_LONGEST_ASKED: Final = timedelta(days=36_525)
 _MICROSECOND: Final = timedelta(microseconds=1)
 
 
@@ -368,10 +369,13 @@ def _onward(walk: _Walk, path: str | None, by: str, label: str) -> None:
 
 
 def _pause(run_id: str, effect: Effect, outcome: Outcome) -> int:
-    """Back off exponentially with full jitter from the run's own seed; never sooner than the receiver asked for."""
+    """Back off exponentially with full jitter from the run's own seed; never sooner than the receiver asked for.
+
+    A receiver is a stranger: what it asks for beyond a hundred years is not heard.
+    """
     ceiling = min(_LONGEST_RETRY, _FIRST_RETRY * (1 << (effect.attempt - 1))) // _MICROSECOND
     share = digest64("retry", run_id, effect.suffix, str(effect.attempt))
-    asked = (outcome.retry_after or timedelta()) // _MICROSECOND
+    asked = min(outcome.retry_after or timedelta(), _LONGEST_ASKED) // _MICROSECOND
     return max(1 + (ceiling * share >> 64), asked)
 
 

@@ -20,6 +20,7 @@ __all__ = [
 ]
 
 _encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=str).encode
+_encode_ascii: Final = json.JSONEncoder(separators=(",", ":"), default=str).encode
 _MICROSECOND: Final = timedelta(microseconds=1)
 
 STATUS_CODES: Final = {
@@ -32,6 +33,16 @@ STATUS_CODES: Final = {
 """A status as a number, in which the living ones come first: a store's index holds those below 2."""
 
 _STATUSES: Final = {code: status for status, code in STATUS_CODES.items()}
+
+
+def _text(row: list[Any]) -> str:
+    text = _encode(row)
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError:  # A lone surrogate, which a database takes only as an escape.
+            return _encode_ascii(row)
+    return text
 
 
 def write_state(state: State) -> str:
@@ -49,7 +60,7 @@ def write_state(state: State) -> str:
     ]
     while len(row) > 1 and not row[-1]:
         row.pop()
-    return _encode(row)
+    return _text(row)
 
 
 def read_state(text: str) -> State:
@@ -81,7 +92,7 @@ def write_entries(entries: tuple[Entry, ...]) -> str:
         while not row[-1]:
             row.pop()
         rows.append(row)
-    return _encode(rows)
+    return _text(rows)
 
 
 def read_entries(text: str) -> tuple[Entry, ...]:

@@ -15,7 +15,7 @@ from flowkit.stores.sqlite.notes import NoteFile, read_notes
 
 __all__ = ["Taken", "take_due", "take_lapsed"]
 
-_encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_encode: Final = json.JSONEncoder(separators=(",", ":")).encode
 
 
 class Taken(NamedTuple):

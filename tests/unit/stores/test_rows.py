@@ -1,0 +1,158 @@
+"""How rows are written: what is read back is what was written, and the texts never change."""
+
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flowkit.runs.effects import Effect, Outcome, Result
+from flowkit.runs.model import Entry, Kind, State, Status, Waiting
+from flowkit.stores.rows import (
+    STATUS_CODES,
+    read_entries,
+    read_outcome,
+    read_state,
+    write_entries,
+    write_outcome,
+    write_state,
+)
+from tests.support.strategies import ids, json_values, texts
+
+counters = st.integers(0, 2**63 - 1)
+numbered = st.dictionaries(ids, st.integers(1, 2**31), max_size=3)
+effects = st.builds(Effect, ids, st.integers(1, 2**31), st.integers(0, 999), ids, st.integers(0, 9))
+states = st.builds(
+    State,
+    st.sampled_from(Status),
+    st.none() | ids,
+    st.integers(0, 1_000),
+    pending=st.none() | effects,
+    waiting=st.none() | st.sampled_from(Waiting),
+    visits=numbered.map(lambda counted: tuple(counted.items())),
+    counts=numbered.map(lambda counted: tuple(sorted(counted.items()))),
+    reason=texts,
+)
+entries = st.builds(
+    Entry, st.sampled_from(Kind), st.none() | ids, st.none() | ids, st.dictionaries(texts, json_values, max_size=3)
+)
+outcomes = st.builds(
+    Outcome,
+    st.sampled_from(Result),
+    texts,
+    retry_after=st.none() | st.timedeltas(),
+    reference=st.none() | texts,
+)
+
+
+@given(states)
+def test_a_state_is_read_as_it_was_written(state):
+    again = read_state(write_state(state))
+    assert again == state
+    assert write_state(again) == write_state(state)
+
+
+@given(st.lists(entries, max_size=4).map(tuple))
+def test_entries_are_read_as_they_were_written(some):
+    again = read_entries(write_entries(some))
+    assert repr(again) == repr(some), "to the type: True is not 1"
+    assert write_entries(again) == write_entries(some)
+
+
+@given(outcomes)
+def test_an_outcome_is_read_as_it_was_written(outcome):
+    assert read_outcome(write_outcome(outcome)) == outcome
+
+
+@pytest.mark.parametrize("text", ["\ud800", "a\udfffb\U0001f600", "\x00", "\u2028"])
+def test_whatever_a_host_says_can_be_stored(text):
+    """A lone surrogate fits no database; what only an engine's host can say must not stop a batch."""
+    state = State(Status.FAILED, reason=text)
+    line = (Entry(Kind.DECIDED, "n", "a", {"operands": {"subscriber.name": text}}),)
+    assert read_state(write_state(state).encode().decode()) == state
+    assert read_entries(write_entries(line).encode().decode()) == line
+
+
+def test_a_value_that_is_no_json_is_written_as_its_text():
+    [entry] = read_entries(write_entries((Entry(Kind.DECIDED, data={"at": timedelta(1)}),)))
+    assert entry.data == {"at": "1 day, 0:00:00"}
+
+
+# ------------------------------------------------------------------------------------------------------------
+# Frozen: rows outlive the code that wrote them. A text here is never changed; a new form is read beside the old.
+
+EFFECT = Effect("welcome", 2, 1, "send", 3)
+FROZEN_STATES = {
+    "[0]": State(),
+    '[0,"n"]': State(node="n"),
+    '[0,"n",1]': State(node="n", action=1),
+    '[0,"n",0,null,"duration"]': State(node="n", waiting=Waiting.DURATION),
+    '[0,"n",2,null,"delay"]': State(node="n", action=2, waiting=Waiting.DELAY),
+    '[0,"n",0,null,"turn"]': State(node="n", waiting=Waiting.TURN),
+    '[0,"welcome",1,["welcome",2,1,"send",3]]': State(node="welcome", action=1, pending=EFFECT),
+    '[0,"n",0,null,"duration",{"n":2,"a":1},{"email_open":3}]': State(
+        node="n", waiting=Waiting.DURATION, visits=(("n", 2), ("a", 1)), counts=(("email_open", 3),)
+    ),
+    '[0,"n",0,null,"duration",null,{"email_click":1,"email_open":3}]': State(
+        node="n", waiting=Waiting.DURATION, counts=(("email_click", 1), ("email_open", 3))
+    ),
+    '[1,"n"]': State(Status.PAUSED, "n"),
+    "[2]": State(Status.COMPLETED),
+    '[3,null,0,null,null,null,null,"unsubscribed"]': State(Status.EXITED, reason="unsubscribed"),
+    '[4,null,0,null,null,null,null,"Überlauf 😀"]': State(Status.FAILED, reason="Überlauf 😀"),
+}
+FROZEN_ENTRIES = {
+    "[]": (),
+    '[["completed"]]': (Entry(Kind.COMPLETED),),
+    '[["entered","start",null,{"trigger":"t"}],["waiting","start","wait",{"seconds":0.5}]]': (
+        Entry(Kind.ENTERED, "start", None, {"trigger": "t"}),
+        Entry(Kind.WAITING, "start", "wait", {"seconds": 0.5}),
+    ),
+    '[["woken","n","a"],["left","n",null,{"by":"default","to":"end"}]]': (
+        Entry(Kind.WOKEN, "n", "a"),
+        Entry(Kind.LEFT, "n", None, {"by": "default", "to": "end"}),
+    ),
+    '[["decided","n","a",{"label":"engaged","operands":{"count.opens":1,"subscriber.plan":null}}]]': (
+        Entry(Kind.DECIDED, "n", "a", {"label": "engaged", "operands": {"count.opens": 1, "subscriber.plan": None}}),
+    ),
+    '[["done"],["skipped"],["retrying"],["observed"],["exited"],["failed"],["late"],["refused"]]': tuple(
+        Entry(Kind(kind))
+        for kind in ("done", "skipped", "retrying", "observed", "exited", "failed", "late", "refused")
+    ),
+}
+FROZEN_OUTCOMES = [
+    (["done", "", None, None], Outcome(Result.DONE)),
+    (["skipped", "no_address", None, None], Outcome(Result.SKIPPED, "no_address")),
+    (["retry", "busy", 1_500_000, None], Outcome(Result.RETRY, "busy", retry_after=timedelta(seconds=1.5))),
+    (["failed", "gone", None, "id-1"], Outcome(Result.FAILED, "gone", reference="id-1")),
+    (["unknown", "", None, None], Outcome(Result.UNKNOWN)),
+]
+
+
+@pytest.mark.parametrize("text", FROZEN_STATES)
+def test_the_text_of_a_state_is_frozen(text):
+    assert read_state(text) == FROZEN_STATES[text]
+    assert write_state(FROZEN_STATES[text]) == text
+
+
+@pytest.mark.parametrize("text", FROZEN_ENTRIES)
+def test_the_text_of_entries_is_frozen(text):
+    assert read_entries(text) == FROZEN_ENTRIES[text]
+    assert write_entries(FROZEN_ENTRIES[text]) == text
+
+
+@pytest.mark.parametrize(("row", "outcome"), FROZEN_OUTCOMES)
+def test_the_row_of_an_outcome_is_frozen(row, outcome):
+    assert read_outcome(row) == outcome
+    assert write_outcome(outcome) == row
+
+
+def test_living_states_have_the_codes_below_two():
+    assert {status: code for status, code in STATUS_CODES.items() if code < 2} == {Status.ACTIVE: 0, Status.PAUSED: 1}
+    assert {State(status).alive for status, code in STATUS_CODES.items() if code < 2} == {True}
+    assert {State(status).alive for status, code in STATUS_CODES.items() if code >= 2} == {False}
+
+
+def test_every_kind_of_entry_has_a_frozen_text():
+    frozen = {entry.kind for some in FROZEN_ENTRIES.values() for entry in some}
+    assert frozen == set(Kind)
