@@ -54,14 +54,18 @@ def faults_of_ledger(
 
     last_of = {delivery.worker: number for number, delivery in enumerate(ledger)}
     last_for = {delivery.key: number for number, delivery in enumerate(ledger)}
+    callers: dict[str, list[str]] = {}
+    for delivery in ledger:
+        callers.setdefault(delivery.key, []).append(delivery.worker)
     excused = Counter(lost)
     for number, delivery in enumerate(ledger):
         if number == last_for[delivery.key] or (delivery.worker in killed and last_of[delivery.worker] == number):
             continue
-        if excused[delivery.worker]:
-            excused[delivery.worker] -= 1
-        else:
+        late = next((worker for worker in callers[delivery.key] if excused[worker]), None)
+        if late is None:
             yield f"repeated without doubt: {delivery.template_id} for {delivery.subscriber_id} by {delivery.worker}"
+        else:
+            excused[late] -= 1
 
 
 def faults_of_store(engine: Engine, count: int) -> Iterator[str]:

@@ -71,13 +71,12 @@ class Child:
         if self.process.stdin is not None:
             self.process.stdin.close()
 
-    def kill(self) -> list[Words]:
-        """Kill it with SIGKILL, and give its last words."""
-        self.process.send_signal(signal.SIGKILL)
+    def last_words(self, *codes: int) -> list[Words]:
+        """Hear it to its end, which must be one of these."""
         last: list[Words] = []
         while (told := self.hear()) is not None:
             last += told
-        self.ended(-signal.SIGKILL, 0)
+        self.ended(*codes)
         return last
 
     def ended(self, *codes: int) -> None:
@@ -122,9 +121,15 @@ class Fleet:
                     break
                 yield child, words
 
-    def kill(self, child: Child) -> list[Words]:
+    def follow(self, child: Child, *codes: int) -> list[Words]:
+        """Hear one child to its end, which must be one of these, and give all that it told."""
         self._forget(child)
-        return child.kill()
+        return child.last_words(*codes)
+
+    def kill(self, child: Child) -> list[Words]:
+        """Kill a child with SIGKILL, unless it just left, and give its last words."""
+        child.process.send_signal(signal.SIGKILL)
+        return self.follow(child, -signal.SIGKILL, 0)
 
     def let_all_go(self) -> list[tuple[Child, Words]]:
         """Hold nobody back, wait until all have left in good order, and give what they told."""
