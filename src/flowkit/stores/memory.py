@@ -174,13 +174,11 @@ class MemoryStore:
         if token is None:
             return None
         held = self._claims.pop(token)
-        if held.released:
-            held.released = False
-            return held
-        for key in held.begun:
+        released, held.released = held.released, False
+        begun, held.begun = held.begun, {}
+        for key in begun:
             held.doubtful[key] = held.doubtful.get(key, 0) + 1
-        if held.begun:
-            held.begun = {}
+        if begun or released:
             return held
         if len(held.handles) == 1 or not held.deaths:
             held.deaths += 1
