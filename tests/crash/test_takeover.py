@@ -280,3 +280,20 @@ def test_a_claim_that_others_change_without_end_is_given_back(store, monkeypatch
 
     assert mail.sent == [("hello", "s0"), ("hello", "s1")]
     assert all(run.due_at == START + THREE_DAYS for run in engine.runs())
+
+
+def test_a_clock_that_went_back_repeats_nothing(store, ticks, monkeypatch):
+    mail = Mail()
+    engine = engine_on(store, mail)
+    engine.ingest(signups(10), now=START)
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "release", lambda _: None)  # as after a death that leaves no time for anything
+        dying(engine, mail, at=8)
+    mail.then = lambda _: None
+    ticks.now += LEASE.total_seconds()
+
+    engine.advance(now=START - timedelta(hours=1))
+    assert mail.sent == [("hello", f"s{number}") for number in (*range(8), 7)], "a call in doubt is made again"
+    engine.advance(now=START)
+    assert mail.sent[9:] == [("hello", "s8"), ("hello", "s9")]
+    assert {run.due_at for run in engine.runs()} == {START + THREE_DAYS}

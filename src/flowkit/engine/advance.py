@@ -20,7 +20,7 @@ from flowkit.engine.jobs import Job
 from flowkit.engine.parts import Parts
 from flowkit.events import NO_FACTS, Facts, to_micros
 from flowkit.ports import Changes, Claim, Move
-from flowkit.runs.effects import WOKEN, Asks, Effect, Outcome, Result, Settled
+from flowkit.runs.effects import WOKEN, Asks, Effect, Outcome, Result, Settled, effect_key
 from flowkit.runs.model import Entry, Kind, Run, State, Status
 from flowkit.runs.program import Program
 from flowkit.runs.step import Transition
@@ -127,12 +127,11 @@ class _Shift:
             raise
 
     async def _worked(self) -> Advanced:
+        runs = self._claim.runs if self._claim.fresh else self._still_due()
         if self._claim.deaths >= _DEATHS:
-            cohorts = [self._buried(run) for run in self._claim.runs]
+            cohorts = [self._buried(run) for run in runs]
         else:
-            # A dead worker may have moved some of what it held: those are no longer due, and stay as they are.
-            due = [run for run in self._claim.runs if run.due is not None and run.due <= self._now]
-            cohorts = await self._until_parked(self._gathered(due))
+            cohorts = await self._until_parked(self._gathered(runs))
         self.leaves_due = any(cohort.due is not None and cohort.due <= self._now for cohort in cohorts)
         await self._commit(cohorts)
         results = self._results
@@ -143,6 +142,23 @@ class _Shift:
             results[Result.RETRY],
             results[Result.FAILED] + results[Result.UNKNOWN],
         )
+
+    def _still_due(self) -> list[Run]:
+        """Give what is due of a dead worker's claim. It may have moved some of its runs, which stay as they are then.
+
+        Where the clock went back since, what it called is settled all the same, at an instant of its clock.
+        """
+        claim, now = self._claim, self._now
+        called = {key for key, outcome in claim.settled.items() if outcome.result is not Result.RETRY}
+        called |= claim.doubtful.keys()
+        due: list[Run] = []
+        for run in claim.runs:
+            pending = run.state.pending
+            was_called = pending is not None and effect_key(run.id, pending) in called
+            if run.due is not None and (run.due <= now or was_called):
+                due.append(run)
+                self._now = max(self._now, run.due)
+        return due
 
     def _gathered(self, runs: Iterable[Run]) -> list[_Cohort]:
         together: dict[tuple[int, State], list[Run]] = {}
