@@ -72,6 +72,7 @@ class _Held:
 
     def settle(self, key: str, outcome: Outcome) -> None:
         self.begun.pop(key, None)
+        self.doubtful.pop(key, None)
         self.settled[key] = outcome
 
     def flush(self) -> None:
@@ -185,7 +186,7 @@ class MemoryStore:
             return held
         alone = _Held(held.handles[:1], held.until, held.settled, held.doubtful)
         held.handles = held.handles[1:]
-        self._claims[token] = held
+        self._claims[secrets.token_hex(8)] = held  # Who held all of it holds nothing any more.
         return alone
 
     def _due(self, now: int, limit: int) -> _Held | None:

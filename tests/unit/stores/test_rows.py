@@ -116,8 +116,7 @@ FROZEN_ENTRIES = {
         Entry(Kind.DECIDED, "n", "a", {"label": "engaged", "operands": {"count.opens": 1, "subscriber.plan": None}}),
     ),
     '[["done"],["skipped"],["retrying"],["observed"],["exited"],["failed"],["late"],["refused"]]': tuple(
-        Entry(Kind(kind))
-        for kind in ("done", "skipped", "retrying", "observed", "exited", "failed", "late", "refused")
+        Entry(Kind(kind)) for kind in ("done", "skipped", "retrying", "observed", "exited", "failed", "late", "refused")
     ),
 }
 FROZEN_OUTCOMES = [

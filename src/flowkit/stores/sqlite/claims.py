@@ -69,7 +69,11 @@ def take_lapsed(cursor: sqlite3.Cursor, clock: float, until: float, notes: NoteF
             deaths += 1
     kept = _encode(known)
     if rest:
-        cursor.execute("UPDATE flowkit_claim SET runs = ?, inherited = ? WHERE token = ?", (_encode(rest), kept, old))
+        # The rest gets a new token too: the worker that held all of it holds nothing any more.
+        cursor.execute(
+            "UPDATE flowkit_claim SET token = ?, runs = ?, inherited = ? WHERE token = ?",
+            (randbits(62), _encode(rest), kept, old),
+        )
     else:
         cursor.execute("DELETE FROM flowkit_claim WHERE token = ?", (old,))
     cursor.execute(sql.CLAIM, (token, until, _encode(runs), notes.path, kept, deaths))

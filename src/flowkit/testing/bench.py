@@ -1,0 +1,308 @@
+# ruff: noqa: S101 - this is a part of tests
+"""A store on the bench: each call has returned when it returns, and the usual values are made for it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from datetime import timedelta
+from typing import Final, TypeVar, cast
+
+from flowkit.hashing import content_hash, run_id
+from flowkit.ports import (
+    Attempts,
+    Change,
+    Changes,
+    Claim,
+    Edition,
+    Ledger,
+    Maybe,
+    Move,
+    Recall,
+    Recalled,
+    Refused,
+    Started,
+    Store,
+)
+from flowkit.runs.effects import Effect, Outcome
+from flowkit.runs.model import Entry, Kind, Line, Run, State, Status, Waiting
+
+__all__ = ["DONE_STATE", "LEASE", "NOW", "SENDING", "WAITING", "Bench", "Notes", "Ticks", "key_of"]
+
+T = TypeVar("T")
+NOW: Final = 1_767_225_600_000_000
+"""An instant of the engine's clock, in microseconds: 2026-01-01T00:00Z."""
+LEASE: Final = timedelta(minutes=5)
+WAITING: Final = State(node="pause", waiting=Waiting.DURATION)
+"""The state of a run that waits for a time."""
+SENDING: Final = State(node="mail", pending=Effect("mail", 1, 0, "send"))
+"""The state of a run whose message is to be sent."""
+DONE_STATE: Final = State(Status.COMPLETED)
+"""The state of a run that has reached its end."""
+_MANY: Final = 1000
+
+
+class Ticks:
+    """The clock that leases run on in a test, in seconds: it stands still until it is moved."""
+
+    def __init__(self) -> None:
+        self.seconds = 1_000_000.0
+
+    def __call__(self) -> float:
+        """Give the present second."""
+        return self.seconds
+
+    def advance(self, by: timedelta) -> None:
+        """Move on."""
+        self.seconds += by.total_seconds()
+
+
+def key_of(run: Run) -> str:
+    """Give the key of the effect that a run waits for."""
+    assert run.state.pending is not None
+    return run.id + run.state.pending.suffix
+
+
+class Notes:
+    """The notes of a claim, each kept when it is made."""
+
+    def __init__(self, attempts: Attempts, done: Callable[[Maybe[None]], None]) -> None:
+        self._attempts = attempts
+        self._done = done
+
+    def begin(self, run: Run) -> None:
+        """Note that the call for what a run waits for begins."""
+        self._done(self._attempts.begin(key_of(run)))
+
+    def settle(self, run: Run, outcome: Outcome) -> None:
+        """Note how the call that was begun last ended."""
+        self._done(self._attempts.settle(key_of(run), outcome))
+
+    def flush(self) -> None:
+        """See to it that all notes are kept."""
+        self._done(self._attempts.flush())
+
+
+class Bench:
+    """A store under test.
+
+    Args:
+        store: The store.
+        ticks: The clock that its leases run on.
+        again: Opens the store anew, where it can be.
+    """
+
+    def __init__(self, store: Store, ticks: Ticks, again: Callable[[Store], Store]) -> None:
+        self.store = store
+        self.ticks = ticks
+        self._again = again
+        self._runner: asyncio.Runner | None = None
+        self._versions: dict[str, int] = {}
+
+    def close(self) -> None:
+        """End the event loop, where the store needed one."""
+        if self._runner is not None:
+            self._runner.close()
+
+    def done(self, value: Maybe[T]) -> T:
+        """Wait for what the store returned, where it is an awaitable."""
+        if not hasattr(value, "__await__"):
+            return cast("T", value)  # type: ignore[redundant-cast] # the two checkers disagree on what is left of Maybe
+        if self._runner is None:
+            self._runner = asyncio.Runner()
+        return self._runner.run(_awaited(cast("Awaitable[T]", value)))
+
+    def reopen(self) -> None:
+        """Go on as another process would, with nothing remembered but what the store keeps."""
+        self.store = self._again(self.store)
+
+    def on(self, store: Store) -> Bench:
+        """Put another store, or this one within a transaction, on the bench beside this one."""
+        beside = Bench(store, self.ticks, self._again)
+        beside._versions = self._versions
+        return beside
+
+    # -- workflows ----------------------------------------------------------------------------------------------------
+
+    def publish(
+        self,
+        workflow_id: str = "w",
+        content: str = "first",
+        *,
+        sources: Mapping[str, str] | None = None,
+        templates: Mapping[str, str] | None = None,
+    ) -> Edition:
+        """Publish a version that is known by its content."""
+        edition = Edition(workflow_id, 0, content_hash(content), content, templates or {})
+        stored = self.done(self.store.publish(edition, sources or {}))
+        self._versions[workflow_id] = stored.number
+        return stored
+
+    def editions(self) -> Sequence[Edition]:
+        """Read the versions."""
+        return self.done(self.store.editions())[1]
+
+    def live(self) -> Mapping[str, int]:
+        """Read which version of each workflow is live."""
+        live = [edition for edition in self.editions() if edition.live]
+        assert len({edition.workflow_id for edition in live}) == len(live), "one version of a workflow is live"
+        return {edition.workflow_id: edition.number for edition in live}
+
+    def stamp(self) -> int:
+        """Read the stamp."""
+        return self.done(self.store.editions())[0]
+
+    def source(self, digest: str) -> str:
+        """Read a template source."""
+        return self.done(self.store.source(digest))
+
+    # -- events -------------------------------------------------------------------------------------------------------
+
+    def recall(self, events: Mapping[str, Sequence[str]], *, runs: bool = True) -> Recall:
+        """Read what is remembered about subscribers."""
+        return self.done(self.store.recall(events, runs=runs))
+
+    def recalled(self, subscriber_id: str, *events: str) -> Recalled:
+        """Read all that is remembered about one subscriber."""
+        return self.recall({subscriber_id: events}).subscribers.get(subscriber_id, Recalled())
+
+    def change(
+        self,
+        subscriber_id: str,
+        *seen: str,
+        recalled: Recalled | None = None,
+        ledgers: Iterable[str] = (),
+        started: Sequence[Started] = (),
+        moves: Sequence[Move] = (),
+        lines: Sequence[tuple[str, Entry]] = (),
+    ) -> Change:
+        """Make a change of a subscriber, decided on what is remembered now or was recalled before.
+
+        Args:
+            subscriber_id: Whose.
+            seen: The event ids.
+            recalled: What it is decided on; None recalls it now.
+            ledgers: The workflows that the subscriber enters.
+            started: The runs that begin.
+            moves: Living runs that go on.
+            lines: Entries that belong to no run.
+        """
+        known = self.recalled(subscriber_id) if recalled is None else recalled
+        entered: list[Ledger] = []
+        for workflow_id in ledgers:
+            ledger = known.ledgers.get(workflow_id, Ledger(workflow_id))
+            entered.append(ledger._replace(entries=ledger.entries + 1, last_entry=NOW))
+        return Change(subscriber_id, known.handle, seen, entered, started, moves, lines)
+
+    def begun(
+        self,
+        subscriber_id: str,
+        cause: str,
+        *,
+        workflow_id: str = "w",
+        due: int | None = NOW,
+        state: State = WAITING,
+    ) -> Started:
+        """Make a run that begins."""
+        if workflow_id not in self._versions:
+            self.publish(workflow_id)
+        run = Run(
+            run_id(workflow_id, subscriber_id, cause),
+            subscriber_id,
+            workflow_id,
+            self._versions[workflow_id],
+            NOW,
+            f'{{"type":"signup","at":{NOW},"id":"{cause}"}}',
+            state,
+            due,
+        )
+        return Started(run, (Entry(Kind.ENTERED, state.node, None, {"trigger": cause}),))
+
+    def enter(
+        self,
+        subscriber_id: str,
+        cause: str = "1",
+        *,
+        workflow_id: str = "w",
+        due: int | None = NOW,
+        state: State = WAITING,
+    ) -> Run:
+        """Let a subscriber enter a workflow, and give the run as it is stored."""
+        started = self.begun(subscriber_id, cause, workflow_id=workflow_id, due=due, state=state)
+        assert not self.commit(self.change(subscriber_id, cause, ledgers=[workflow_id], started=[started]))
+        return self.run(started.run.id)
+
+    # -- claims -------------------------------------------------------------------------------------------------------
+
+    def claim(self, now: int = NOW, *, limit: int = 100, lease: timedelta = LEASE) -> Claim | None:
+        """Take what is due."""
+        return self.done(self.store.claim(now, limit=limit, lease=lease))
+
+    def held(self, now: int = NOW, *, limit: int = 100, lease: timedelta = LEASE) -> Claim:
+        """Take what is due, where there must be something."""
+        claim = self.claim(now, limit=limit, lease=lease)
+        assert claim is not None, "something is due, and nobody holds it"
+        return claim
+
+    def lapse(self, lease: timedelta = LEASE) -> None:
+        """Let the leases of that length end."""
+        self.ticks.advance(lease)
+
+    def extend(self, claim: Claim, lease: timedelta = LEASE) -> bool:
+        """Hold a claim longer."""
+        return self.done(self.store.extend(claim, lease))
+
+    def release(self, claim: Claim) -> None:
+        """Give a claim back."""
+        self.done(self.store.release(claim))
+
+    def notes(self, claim: Claim) -> Notes:
+        """Open the notes of a claim."""
+        return Notes(self.done(self.store.attempts(claim)), self.done)
+
+    def freeze(self, claim: Claim, inputs: Mapping[str, str]) -> Mapping[str, str]:
+        """Keep the inputs of effects."""
+        return dict(self.done(self.store.freeze(claim, inputs)))
+
+    # -- writing and reading ------------------------------------------------------------------------------------------
+
+    def commit(
+        self,
+        *changes: Change,
+        moves: Sequence[Move] = (),
+        claim: Claim | None = None,
+        ends: bool = False,
+        at: int = NOW,
+    ) -> Refused:
+        """Write a batch."""
+        return self.done(self.store.commit(Changes(at, changes, moves, claim, ends)))
+
+    def read(self, *runs: Run) -> Sequence[Run]:
+        """Read runs again."""
+        return self.done(self.store.read(runs))
+
+    def run(self, identity: str) -> Run:
+        """Read a run by its id."""
+        [found] = [run for run in self.runs() if run.id == identity]
+        return found
+
+    def runs(
+        self, *, subscriber_id: str | None = None, workflow_id: str | None = None, after: int = 0, limit: int = _MANY
+    ) -> Sequence[Run]:
+        """Read a page of runs."""
+        page = self.store.runs(subscriber_id=subscriber_id, workflow_id=workflow_id, after=after, limit=limit)
+        return list(self.done(page))
+
+    def lines(
+        self, *, subscriber_id: str | None = None, run: Run | None = None, after: int = 0, limit: int = _MANY
+    ) -> Sequence[Line]:
+        """Read a page of the journal."""
+        return list(self.done(self.store.lines(subscriber_id=subscriber_id, run=run, after=after, limit=limit)))
+
+    def next_due(self) -> int | None:
+        """Tell when the next run wants to go on."""
+        return self.done(self.store.next_due())
+
+
+async def _awaited(value: Awaitable[T]) -> T:
+    return await value
