@@ -23,7 +23,7 @@ class TestSqlite(StoreConformance):
 
     @pytest.fixture
     def store(self, path, ticks, opened):
-        self.open = lambda: opened.append(SqliteStore(path, lease_clock=ticks)) or opened[-1]
+        self.open = lambda: opened.append(SqliteStore(path, synchronous="NORMAL", lease_clock=ticks)) or opened[-1]
         return self.open()
 
     @pytest.fixture

@@ -52,7 +52,7 @@ class Claims:
         """Claims are disjoint, and together take all that is due."""
         for number in range(10):
             bench.enter(f"s{number}", due=number)
-        claims = []
+        claims: list[Claim] = []
         while (claim := bench.claim(8, limit=4)) is not None:
             claims.append(claim)
             bench.reopen()

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from flowkit.ports import Ledger, Move, Started
+from flowkit.ports import Change, Ledger, Move, Started
 from flowkit.runs.effects import Effect
 from flowkit.runs.model import Entry, Kind, Run, State, Status, Waiting
 from flowkit.testing.bench import DONE_STATE, NOW, SENDING, WAITING, Bench
@@ -122,7 +122,7 @@ class Events:
     def test_many_subscribers_are_written_in_one_batch(self, bench: Bench) -> None:
         """New ones and known ones, with several runs and with none."""
         bench.enter("s0")
-        changes = []
+        changes: list[Change] = []
         for number in range(120):
             causes = [f"c{number}-{index}" for index in range(number % 3)]
             started = [bench.begun(f"s{number}", cause, due=number) for cause in causes]

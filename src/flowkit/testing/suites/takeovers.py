@@ -146,7 +146,7 @@ class Takeovers:
         for claim in alone:
             if _subscribers(claim) != ["killer"]:
                 assert not bench.commit(moves=[Move(claim.runs, DONE_STATE, None, ())], claim=claim, ends=True)
-        deaths = []
+        deaths: list[int] = []
         for _ in range(3):
             bench.lapse()
             bench.reopen()

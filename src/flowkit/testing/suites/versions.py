@@ -51,7 +51,7 @@ class Versions:
 
     def test_versions_with_living_runs_are_listed_by_number(self, bench: Bench) -> None:
         """A run finishes on the version that it entered."""
-        numbers = []
+        numbers: list[int] = []
         for content in ("first", "second", "third"):
             numbers.append(bench.publish(content=content).number)
             bench.enter(content)
