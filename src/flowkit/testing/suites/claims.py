@@ -173,6 +173,16 @@ class Claims:
         assert _subscribers(bench.claim(7)) == ["sooner"]
         assert _subscribers(bench.claim(9)) == ["later"]
 
+    def test_a_run_that_was_put_off_and_called_back_is_taken_once(self, bench: Bench) -> None:
+        """However often its instant was the same before."""
+        run = bench.enter("s", due=5)
+        for cause, due in enumerate((8, 5, 8, 5)):
+            bench.commit(bench.change("s", f"c{cause}", moves=[Move((run,), WAITING, due, ())]))
+            [run] = bench.read(run)
+        bench.reopen()
+        assert _subscribers(bench.claim(9)) == ["s"]
+        assert bench.claim(9) is None
+
     # -- leases -------------------------------------------------------------------------------------------------------
 
     def test_a_claim_is_held_for_its_lease(self, bench: Bench) -> None:
