@@ -1,7 +1,9 @@
 """A host's transaction that flowkit joins: both commit or both roll back, and nothing else learns of it before."""
 
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
+from threading import Event
 
 import pytest
 
@@ -204,3 +206,15 @@ def test_a_batch_that_cannot_be_written_leaves_the_rest_of_the_transaction(engin
     assert shop.execute("SELECT id FROM orders").fetchall() == [("o1",)]
     assert engine.runs() == []
     assert engine.ingest([signup()]).accepted == 1
+
+
+def test_a_worker_that_waits_for_the_transaction_does_not_hold_it_up(store, engine, shop):
+    waits = Event()
+    store._session.connection.set_trace_callback(lambda statement: statement.startswith("BEGIN") and waits.set())
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        worker = pool.submit(engine.ingest, [signup("other")])
+        assert waits.wait(timeout=30)
+        assert engine.ingest([signup("ada")], connection=shop).started == 1
+        shop.execute("COMMIT")
+        assert worker.result(timeout=30).started == 1
+    assert {run.subscriber_id for run in engine.runs()} == {"ada", "other"}

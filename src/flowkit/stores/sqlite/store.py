@@ -46,7 +46,6 @@ class _Shared:
     def __init__(self, path: str, clock: Callable[[], float]) -> None:
         self.path = path
         self.clock = clock
-        self.lock = RLock()
         self.phrases = Phrases()
         self.texts = Texts()
         self.states: dict[int | str, State] = {}
@@ -87,6 +86,7 @@ class SqliteStore:
             message = "SqliteStore keeps a file, and notes beside it; use MemoryStore for what ends with the process"
             raise ConfigurationError(message)
         # Notes are found by the path that a claim names, whatever folder another process works in.
+        self._lock = RLock()
         self._shared = _Shared(str(Path(path).absolute()), lease_clock)
         with translated(joined=False):
             connection = sqlite3.connect(
@@ -126,7 +126,7 @@ class SqliteStore:
 
     def close(self) -> None:
         """Close the file; the store cannot be used any more."""
-        with self._shared.lock:
+        with self._lock:
             for notes in self._shared.idle:
                 notes.remove()
             # Those of a claim that did not end are for whoever takes it over.
@@ -147,6 +147,8 @@ class SqliteStore:
         session = Session(connection, joined=True)
         session.lock()
         joined = copy(self)
+        # A lock of its own: one that a worker holds while it waits for this very transaction would hold up both.
+        joined._lock = RLock()  # noqa: SLF001 - its own class
         joined._session = session  # noqa: SLF001 - its own class
         return joined
 
@@ -154,7 +156,7 @@ class SqliteStore:
 
     def publish(self, edition: Edition, sources: Mapping[str, str]) -> Edition:
         """Store a version; see ``Store.publish``."""
-        with self._shared.lock, self._session.transaction() as cursor:
+        with self._lock, self._session.transaction() as cursor:
             cursor.executemany("INSERT OR IGNORE INTO flowkit_source(hash, content) VALUES(?, ?)", sources.items())
             cursor.execute("INSERT OR IGNORE INTO flowkit_workflow(name) VALUES(?)", (edition.workflow_id,))
             [workflow] = cursor.execute(
@@ -174,7 +176,7 @@ class SqliteStore:
 
     def editions(self) -> tuple[int, Sequence[Edition]]:
         """Read the stamp and the versions; see ``Store.editions``."""
-        with self._shared.lock, translated(joined=self._session.joined):
+        with self._lock, translated(joined=self._session.joined):
             stamp = self._stamp()
             rows = self._session.cursor.execute(
                 "SELECT e.number, w.name, e.hash, e.document, e.templates, e.live"
@@ -187,7 +189,7 @@ class SqliteStore:
 
     def source(self, content_hash: str) -> str:
         """Read a template source; see ``Store.source``."""
-        with self._shared.lock, translated(joined=self._session.joined):
+        with self._lock, translated(joined=self._session.joined):
             row = self._session.cursor.execute(
                 "SELECT content FROM flowkit_source WHERE hash = ?", (content_hash,)
             ).fetchone()
@@ -227,7 +229,7 @@ class SqliteStore:
 
     def recall(self, events: Mapping[str, Sequence[str]], *, runs: bool) -> Recall:
         """Read what is remembered about subscribers; see ``Store.recall``."""
-        with self._shared.lock, translated(joined=self._session.joined):
+        with self._lock, translated(joined=self._session.joined):
             cursor = self._session.cursor
             known = cursor.execute(sql.KNOWN, (_encode(list(events)),)).fetchall()
             stamp: int = known[0][0]
@@ -298,7 +300,7 @@ class SqliteStore:
     def claim(self, now: int, *, limit: int, lease: timedelta) -> Claim | None:
         """Take due runs; see ``Store.claim``."""
         shared = self._shared
-        with shared.lock, translated(joined=self._session.joined):
+        with self._lock, translated(joined=self._session.joined):
             cursor = self._session.cursor
             clock = shared.clock()
             # To look first keeps a worker that has nothing to do from taking the write lock.
@@ -330,14 +332,14 @@ class SqliteStore:
 
     def extend(self, claim: Claim, lease: timedelta) -> bool:
         """Hold a claim longer; see ``Store.extend``."""
-        with self._shared.lock, self._session.transaction() as cursor:
+        with self._lock, self._session.transaction() as cursor:
             until = self._shared.clock() + lease.total_seconds()
             cursor.execute("UPDATE flowkit_claim SET until = ? WHERE token = ?", (until, int(claim.token)))
             return cursor.rowcount == 1
 
     def release(self, claim: Claim) -> None:
         """Give a claim back; see ``Store.release``."""
-        with self._shared.lock, self._session.transaction() as cursor:
+        with self._lock, self._session.transaction() as cursor:
             cursor.execute("UPDATE flowkit_claim SET until = 0, released = 1 WHERE token = ?", (int(claim.token),))
             notes = self._shared.notes.pop(claim.token, None)
             if notes is not None:
@@ -345,14 +347,14 @@ class SqliteStore:
 
     def attempts(self, claim: Claim) -> NoteFile:
         """Open the notes of a claim; see ``Store.attempts``."""
-        with self._shared.lock:
+        with self._lock:
             return self._shared.notes[claim.token]
 
     def freeze(self, claim: Claim, inputs: Mapping[str, str]) -> Mapping[str, str]:
         """Keep the inputs of effects; see ``Store.freeze``."""
         handles = {run.id: run.handle for run in claim.runs}
         rows = [(handles[key[:RUN_ID_LENGTH]], key, text) for key, text in inputs.items()]
-        with self._shared.lock, self._session.transaction() as cursor:
+        with self._lock, self._session.transaction() as cursor:
             cursor.executemany("INSERT OR IGNORE INTO flowkit_frozen(run, key, inputs) VALUES(?, ?, ?)", rows)
             self._shared.freezing.add(claim.token)
             kept = cursor.execute(
@@ -366,7 +368,7 @@ class SqliteStore:
     def commit(self, changes: Changes) -> Refused:
         """Write a batch; see ``Store.commit``."""
         phrases = self._phrases_here()
-        with self._shared.lock:
+        with self._lock:
             try:
                 try:
                     refused = self._write(changes, phrases)
@@ -454,7 +456,7 @@ class SqliteStore:
 
     def read(self, runs: Sequence[Run]) -> Sequence[Run]:
         """Read runs again; see ``Store.read``."""
-        with self._shared.lock, translated(joined=self._session.joined):
+        with self._lock, translated(joined=self._session.joined):
             rows = self._session.cursor.execute(sql.THESE, (_encode([run.handle for run in runs]),)).fetchall()
             found = {run.handle: run for run in self._runs_of(rows)}
         missing = [run.id for run in runs if run.handle not in found]
@@ -479,7 +481,7 @@ class SqliteStore:
             )
             values.append(workflow_id)
         query = f"{sql.RUN} WHERE {' AND '.join(where)} ORDER BY r.id LIMIT ?"
-        with self._shared.lock, translated(joined=self._session.joined):
+        with self._lock, translated(joined=self._session.joined):
             return self._runs_of(self._session.cursor.execute(query, (*values, limit)).fetchall())
 
     def lines(
@@ -497,7 +499,7 @@ class SqliteStore:
             where.append("j.run = ?")
             values.append(run.handle)
         query = f"{sql.LINES} WHERE {' AND '.join(where)} ORDER BY j.id LIMIT ?"
-        with self._shared.lock, translated(joined=self._session.joined):
+        with self._lock, translated(joined=self._session.joined):
             rows = self._session.cursor.execute(query, (*values, limit)).fetchall()
             return [
                 Line(number, from_micros(at), subscriber, workflow, None if key is None else key.hex(), entry)
@@ -507,6 +509,6 @@ class SqliteStore:
 
     def next_due(self) -> int | None:
         """Tell when the next run wants to go on; see ``Store.next_due``."""
-        with self._shared.lock, translated(joined=self._session.joined):
+        with self._lock, translated(joined=self._session.joined):
             row = self._session.cursor.execute("SELECT min(due) FROM flowkit_run WHERE due IS NOT NULL").fetchone()
         return None if row[0] is None else int(row[0])
