@@ -53,7 +53,9 @@ class Effect:
     def suffix(self) -> str:
         """The effect's key without its run: ASCII without blanks, and at most 224 characters."""
         text = f":{self.node}:{self.visit}:{self.action_id}"
-        if text.isascii() and " " not in text and len(text) <= _KEY_LENGTH - RUN_ID_LENGTH:
+        # Without a colon in the action's id it is read back from the right in one way only.
+        plain = text.isascii() and " " not in text and ":" not in self.action_id
+        if plain and len(text) <= _KEY_LENGTH - RUN_ID_LENGTH:
             return text
         return f":~{content_hash(f'{len(self.node)}:{text}')}"
 

@@ -1,0 +1,142 @@
+"""Derived keys: frozen, since stored data and receivers depend on them, and never the same for two things."""
+
+import uuid
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flowkit.events import Event
+from flowkit.hashing import content_hash, digest64, pack, run_id
+from flowkit.runs.effects import Effect, effect_key
+from tests.support.journeys import START
+from tests.support.strategies import ids, texts
+
+RUN = "0123456789abcdef" * 2
+
+
+# ------------------------------------------------------------------------------------------------------------
+# Frozen: a change of any of these loses what is stored
+
+
+@pytest.mark.parametrize(
+    ("parts", "frozen"),
+    [
+        (("w", "s", "e"), "20fe40d5eee65ca7b7a92c5a992d9497"),
+        (("welcome_series_v2", "subscriber_123", "evt-1"), "dadfd23adc1a5ec9b90567e33d7eb241"),
+        (("wörk", "größe 😀", "~1"), "887aa827a29951f2b0253d8df6389c6b"),
+    ],
+)
+def test_run_ids_are_frozen(parts, frozen):
+    assert run_id(*parts) == frozen
+
+
+@pytest.mark.parametrize(
+    ("parts", "frozen"),
+    [
+        (("salt",), 12180874692373775359),
+        (("salt", "unit"), 18306467033586831128),
+        (("", "a", "b"), 11758132132724862302),
+        (("größe", "😀"), 18193684065192425665),
+    ],
+)
+def test_digests_are_frozen(parts, frozen):
+    assert digest64(*parts) == frozen
+
+
+@pytest.mark.parametrize(
+    ("text", "frozen"),
+    [
+        ("", "cae66941d9efbd404e4d88758ea67670"),
+        ("hello", "46fb7408d4f285228f4af516ea25851b"),
+        ("größe 😀", "5cb63392a5ea769002e04512bffeda98"),
+    ],
+)
+def test_content_hashes_are_frozen(text, frozen):
+    assert content_hash(text) == frozen
+
+
+@pytest.mark.parametrize(
+    ("effect", "frozen"),
+    [
+        (Effect("start", 1, 0, "send_welcome"), f"{RUN}:start:1:send_welcome"),
+        (Effect("start", 12, 3, "send_welcome", 4), f"{RUN}:start:12:send_welcome"),
+        (Effect("größe", 1, 0, "send"), f"{RUN}:~f5b362e5ef998c2349c5627551e90fd3"),
+        (Effect("a node", 1, 0, "send"), f"{RUN}:~05f45d2c123e5a3c147eeb4f7f5101b7"),
+        (Effect("n" * 255, 1, 0, "a" * 255), f"{RUN}:~015ae2d7cb3131e67750404d1b94306e"),
+        (Effect("n", 1, 0, "a:b"), f"{RUN}:~5e2176b18b6cc5f9568d30da47076d00"),
+    ],
+)
+def test_keys_are_frozen(effect, frozen):
+    assert effect_key(RUN, effect) == frozen
+
+
+def test_the_id_of_an_event_without_one_is_frozen():
+    event = Event("purchase", "s", occurred_at=START, properties={"b": [1, "ü"], "a": None}, value=9.5)
+    assert event.identity(START) == "~4d3c94df493177849a4ad84b8fe7dba2"
+
+
+# ------------------------------------------------------------------------------------------------------------
+# Never the same for two things
+
+parts = st.lists(st.text("ab:1,\x00ü", max_size=4), max_size=4)
+
+
+@given(parts, parts)
+def test_different_lists_are_packed_differently(some, others):
+    assert (pack(*some) == pack(*others)) == (some == others)
+
+
+short_ids = st.text("w1:,", min_size=1, max_size=4)
+
+
+@given(st.tuples(short_ids, short_ids, short_ids), st.tuples(short_ids, short_ids, short_ids))
+def test_different_causes_give_different_runs(one, other):
+    assert (run_id(*one) == run_id(*other)) == (one == other)
+
+
+@given(ids, ids, texts)
+def test_a_run_id_is_a_uuid_of_version_5(workflow_id, subscriber_id, cause):
+    identity = run_id(workflow_id, subscriber_id, cause)
+    parsed = uuid.UUID(hex=identity)
+    assert (parsed.hex, parsed.version, parsed.variant) == (identity, 5, uuid.RFC_4122)
+
+
+# Few parts, so that the same ones often meet in another order.
+names = st.lists(st.sampled_from(["1", "a"]), min_size=1, max_size=3).map(":".join) | st.sampled_from(["ü", "ü:1", " "])
+effects = st.builds(Effect, names, st.just(1), st.just(0), names, st.integers(0, 3))
+
+
+@given(effects, effects)
+def test_different_effects_have_different_keys(one, other):
+    """Node, visit and action make the key; the attempt does not, nor the place of the action within its node."""
+    same = (one.node, one.visit, one.action_id) == (other.node, other.visit, other.action_id)
+    assert (effect_key(RUN, one) == effect_key(RUN, other)) == same
+
+
+@given(st.builds(Effect, ids | st.text("n:", min_size=200, max_size=255), st.integers(1), st.just(0), ids))
+def test_a_key_is_fit_for_a_header(effect):
+    key = effect_key(RUN, effect)
+    assert key.startswith(RUN)
+    assert 1 <= len(key) <= 256
+    assert key.isascii()
+    assert key.isprintable()
+    assert " " not in key
+
+
+# ------------------------------------------------------------------------------------------------------------
+# Uniform and independent
+
+
+def test_digests_are_uniform_and_independent_between_salts():
+    """Sequential ids land evenly, and two salts agree as often as chance has it: within five standard deviations."""
+    units = 20_000
+    halves = [[digest64(salt, f"subscriber_{unit}") >> 63 for unit in range(units)] for salt in ("first", "second")]
+    for half in halves:
+        assert abs(sum(half) - units / 2) < 5 * (units / 4) ** 0.5
+    agreeing = sum(one == other for one, other in zip(*halves, strict=True))
+    assert abs(agreeing - units / 2) < 5 * (units / 4) ** 0.5
+
+
+def test_the_whole_salt_counts_up_to_64_bytes():
+    assert digest64("s" * 63 + "a", "unit") != digest64("s" * 63 + "b", "unit")
