@@ -206,11 +206,13 @@ def test_parse_and_dump_are_inverse(condition):
         (AllOf((A,)), {"all": [{"event_type": "a"}]}),
         (AllOf((A, AllOf((B,)))), {"event_type": "a", "all": [{"event_type": "b"}]}),
         (EventIs(("a", "b")), {"event_type": ["a", "b"]}),
+        (AllOf((A, ALWAYS)), {"all": [{"event_type": "a"}, {}]}),
         (ALWAYS, {}),
     ],
 )
 def test_dump_gives_the_short_form(condition, document):
     assert dump(condition) == document
+    assert parse(document) == condition
 
 
 # ------------------------------------------------------------------------------------------------------------

@@ -291,8 +291,8 @@ def test_what_is_shared_without_holding_itself_is_copied():
     assert check([shared, shared, {"b": shared}]) == [shared, shared, {"b": shared}]
 
 
-def test_parts_shared_many_times_over_cannot_blow_up():
-    laughs: object = "ha"
+@pytest.mark.parametrize("laughs", ["ha", None, [], {}, {"ha": ""}], ids=str)
+def test_parts_shared_many_times_over_cannot_blow_up(laughs):
     for _ in range(60):
         laughs = [laughs, laughs]
     assert refusals(lambda: check(laughs, max_bytes=10_000)) == [("too_large", "")]

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flowkit.documents import Limits
+from flowkit.errors import DocumentError
 from flowkit.event_documents import dump_event, load_event, load_events
 from flowkit.events import Event
 from tests.support.refusals import refusals
@@ -127,6 +128,12 @@ def test_what_is_wrong_is_told_with_its_code_and_place(path, value, code):
     document = without(SIGNUP, path) if value is ... else put(SIGNUP, path, value)
     assert refusals(lambda: load_event(document)) == [(code, path)]
     assert refusals(lambda: load_event(json.dumps(document))) == [(code, path)]
+
+
+def test_a_slip_beside_the_event_is_answered_with_a_guess():
+    for slip, guess in (("idd", "id"), ("recieved_at", "received_at"), ("subscriberid", "subscriber_id")):
+        with pytest.raises(DocumentError, match=f'did you mean "{guess}"'):
+            load_event(SIGNUP | {slip: "x"})
 
 
 def test_everything_wrong_is_told_at_once():

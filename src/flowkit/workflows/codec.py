@@ -223,7 +223,7 @@ def _condition(fields: Fields) -> Condition:
 def _lint(workflow: Workflow, problems: Problems) -> None:
     """Add the errors of the graph, but none that only follows from what could not be read."""
     noted = {problem.path for problem in problems.found}
-    unread = not workflow.nodes or any(path.startswith("/nodes/") for path in noted)
+    unread = any(path.startswith("/nodes/") for path in noted)
     for finding in errors(workflow) if workflow.nodes else ():
         if finding.path not in noted and not (unread and finding.rule == "endless_loop"):
             problems.add(finding.rule, finding.path, finding.message)

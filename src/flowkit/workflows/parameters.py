@@ -168,9 +168,9 @@ def _url_problem(url: str) -> str | None:
         parts = urlsplit(plain)
         host, _ = parts.hostname, parts.port
     except ValueError:
-        return f"{short(url)} is no URL"
+        return "is no URL"
     if parts.scheme not in {"http", "https"} or not host:
-        return f"must be an http or https URL, not {short(url)}"
+        return "must be an http or https URL with a host"
     if "@" in parts.netloc:
         return "must hold no user name or password; use a header"
     if "{" in re.split("[/?#]", url.partition("://")[2], maxsplit=1)[0]:

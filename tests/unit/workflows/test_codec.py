@@ -450,6 +450,13 @@ def test_a_node_may_be_called_end():
     assert refusals(lambda: load(looping)) == [("endless_loop", f"{START}/next_nodes/default")]
 
 
+def test_actions_without_an_id_are_not_taken_for_one():
+    nameless = [without(action(), "/action_id"), without(action(), "/action_id")]
+    assert refusals(lambda: load(workflow(node("start", *nameless)))) == [
+        ("missing_field", f"{START}/actions/{index}/action_id") for index in range(2)
+    ]
+
+
 def test_two_nodes_may_have_actions_of_one_id():
     load(workflow(node("start", action()), node("other", action())))
 
@@ -493,6 +500,15 @@ def test_the_default_numbers_are_those_that_are_promised():
     load(workflow(node("start", *actions)))
     more = workflow(node("start", *actions, action()))
     assert refusals(lambda: load(more)) == [("too_long", f"{START}/actions")]
+
+
+def test_what_is_stored_as_an_integer_has_64_bits_whatever_is_read():
+    limits = Limits(integer_bits=100)
+    for value in (2**63 - 1, -(2**63)):
+        load(put(workflow(), "/trigger/priority", value), limits=limits)
+    for value in (2**63, -(2**63) - 1):
+        wide = put(workflow(), "/trigger/priority", value)
+        assert refusals(lambda wide=wide: load(wide, limits=limits)) == [("out_of_range", "/trigger/priority")]
 
 
 def test_ids_and_durations_are_bounded_by_choice_too():
