@@ -272,12 +272,12 @@ class _Walk:
         """Leave a node by its label, ``success`` or ``failure``, or ``default``; with no edge the run is complete."""
         outcome = {"engaged": "success", "not_engaged": "failure"}.get(label, label)
         by = next((name for name in (label, outcome, "default") if name in node.next_nodes), "default")
-        self.go(node.next_nodes.get(by, END), by)
+        self.go(node.next_nodes.get(by), by)
 
-    def go(self, target: str, by: str) -> None:
-        """Leave the node for a target."""
-        self.note(Kind.LEFT, by=by, to=target)
-        if target == END and END not in self.program.workflow.nodes:
+    def go(self, target: str | None, by: str) -> None:
+        """Leave the node for a target; None completes the run, even where a node is called ``end``."""
+        self.note(Kind.LEFT, by=by, to=target or END)
+        if target is None or (target == END and END not in self.program.workflow.nodes):
             self.entries.append(Entry(Kind.COMPLETED))
             self.end(Status.COMPLETED)
         else:
