@@ -271,6 +271,12 @@ def test_what_an_earlier_action_decided_chooses_no_way():
     assert ride.state.node == "yes"
 
 
+def test_a_last_action_that_decides_nothing_leaves_by_default():
+    """What the send before it decided is forgotten, although the wait takes no time."""
+    ride = Ride(node("start", send(), wait(timedelta()), success="no"), node("no")).start().settle()
+    assert ride.way == [("start", "default", "end")]
+
+
 @pytest.mark.parametrize("ways", [{}, {"success": "x"}, {"default": "end"}])
 def test_end_and_a_missing_edge_complete_the_run(ways):
     ride = Ride(node("start", wait(), **ways), node("x", wait())).start().wake()
@@ -559,11 +565,22 @@ def test_pauses_grow_with_full_jitter_up_to_six_hours():
         assert all(timedelta() < pause <= ceiling for pause in column)
         assert 60 < sum(pause < ceiling / 2 for pause in column) < 140
     assert len({tuple(each) for each in pauses}) == len(pauses), "each run has pauses of its own"
+    shares = [[pause / ceiling for pause, ceiling in zip(each, ceilings, strict=True)] for each in pauses]
+    assert all(max(each) - min(each) > 0.1 for each in shares), "and each attempt draws anew"
 
 
 def test_pauses_come_from_the_run_and_not_from_chance():
     nodes = node("start", send())
     assert retried(Ride(nodes).start()) == retried(Ride(nodes).start())
+
+
+def test_a_pause_is_the_runs_own_and_an_end_is_everybodys():
+    """What is decided for one run is decided for all in its state, but for when it is tried again."""
+    ride = Ride(node("start", send())).start()
+    for outcome in (DONE, SKIPPED, RETRY, FAILED):
+        settled = Settled(ride.state.pending, outcome)
+        decided = decide(ride.program, ride.state, settled, None, NOW, run_id=RUN_ID, due=NOW)
+        assert decided.own == (outcome is RETRY)
 
 
 def test_two_actions_of_a_run_have_pauses_of_their_own():
@@ -721,9 +738,10 @@ def test_only_nodes_on_a_loop_are_counted():
         node("c", wait(), default="b", success="d"),
         node("d", wait(success_path="d"), default="end"),
         node("e", send(failure_path="a"), default="f"),
-        node("f"),
+        node("f", wait(), send(failure_path="g"), default="a"),
+        node("g", default="f"),
     ).program
-    assert program.loops == {"b", "c", "d"}
+    assert program.loops == {"b", "c", "d", "f", "g"}
 
 
 def test_a_chain_of_1300_nodes_runs_to_its_end():
