@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from itertools import chain
 from typing import Any, Final
 
 from flowkit.ports import Change, Changes, Ledger, Move, Refused
-from flowkit.runs.model import Entry, Run, State, Status
+from flowkit.runs.model import Entry, Run, Status
 from flowkit.stores.phrases import Phrases, Texts
 from flowkit.stores.rows import STATUS_CODES, write_entries
 from flowkit.stores.sqlite import schema as sql
@@ -109,26 +110,41 @@ class Writer:
             raise Stale
 
     def _begin(self, changes: Iterable[tuple[int, Change]]) -> None:
-        """Write runs that begin, those that stand alike together."""
-        alike: dict[tuple[State, int], list[tuple[int, Run]]] = {}
-        entries_of: dict[int, tuple[Entry, ...]] = {}
-        for handle, change in changes:
-            for run, entries in change.started:
-                key = (run.state, id(entries))
-                if key not in alike:
-                    alike[key] = []
-                    entries_of[id(entries)] = entries
-                alike[key].append((handle, run))
-        for (state, identity), begun_runs in alike.items():
-            code, place = STATUS_CODES[state.status], self._place(self._texts.state(state), len(begun_runs))
-            numbers = self._numbered(
-                sql.NEW_RUN,
-                [
-                    (code, place, run.due, handle, run.version, run.entered, bytes.fromhex(run.id), run.origin)
-                    for handle, run in begun_runs
-                ],
-            )
-            self._journal(numbers, entries_of[identity])
+        """Write runs that begin, in their order; those that stand alike share their texts."""
+        begun = [(handle, run, entries) for handle, change in changes for run, entries in change.started]
+        if not begun:
+            return
+        states = Counter(run.state for _, run, _ in begun)
+        places = {state: self._place(self._texts.state(state), rows) for state, rows in states.items()}
+        numbers = self._numbered(
+            sql.NEW_RUN,
+            [
+                (
+                    STATUS_CODES[run.state.status],
+                    places[run.state],
+                    run.due,
+                    handle,
+                    run.version,
+                    run.entered,
+                    bytes.fromhex(run.id),
+                    run.origin,
+                )
+                for handle, run, _ in begun
+            ],
+        )
+        shared = Counter(id(entries) for _, _, entries in begun)
+        bodies = {
+            id(entries): self._place(self._texts.entries(entries), shared[id(entries)])
+            for entries in {id(entries): entries for _, _, entries in begun}.values()
+        }
+        self._insert(
+            sql.WRITE,
+            [
+                (handle, number, self._at, bodies[id(entries)], None)
+                for number, (handle, _, entries) in zip(numbers, begun, strict=True)
+                if entries
+            ],
+        )
 
     def _move(self, move: Move) -> None:
         state = move.state

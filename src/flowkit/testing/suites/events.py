@@ -135,6 +135,17 @@ class Events:
         assert runs == [1] + [number % 3 for number in range(1, 120)]
         assert len(bench.lines()) == sum(runs)
 
+    def test_runs_are_as_old_as_the_batch_says(self, bench: Bench) -> None:
+        """The first that begins is the oldest, however they stand; each one's journal follows in the same order."""
+        states = [WAITING, SENDING, WAITING, DONE_STATE, SENDING, WAITING, DONE_STATE]
+        begun = {name: [bench.begun(name, f"{i}", state=state) for i, state in enumerate(states)] for name in "abc"}
+        assert not bench.commit(*(bench.change(name, "1", started=started) for name, started in begun.items()))
+        bench.reopen()
+        ids = [started.run.id for name in "abc" for started in begun[name]]
+        assert [run.id for run in bench.runs()] == ids
+        assert [line.run_id for line in bench.lines()] == ids
+        assert [run.id for run in bench.held().runs] == ids
+
     def test_an_event_that_leads_nowhere_is_accepted(self, bench: Bench) -> None:
         """It is seen from then on, and makes its subscriber known."""
         assert not bench.commit(bench.change("s", "1"))
