@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, TypeAlias
 
@@ -18,7 +18,9 @@ __all__ = [
     "NO_NEEDS",
     "Event",
     "Facts",
+    "HistoryNeed",
     "Needs",
+    "Occurrence",
     "Properties",
     "from_micros",
     "id_problem",
@@ -150,21 +152,71 @@ def _plain(value: object) -> bool:
 
 
 @frozen(slots=True)
+class Occurrence:
+    """An event of the past, as far as a store keeps it.
+
+    Attributes:
+        occurred_at: When it happened, in microseconds since 1970-01-01T00:00Z.
+        value: Its value, where it is needed.
+        properties: Those of its properties that are needed.
+    """
+
+    occurred_at: int
+    value: Any = field(default=None, kw_only=True)
+    properties: Properties = field(factory=dict[str, Any], kw_only=True)
+
+
+@frozen(slots=True)
 class Facts:
-    """What the host knows about one subscriber at one moment.
+    """What the host, and the store, know about one subscriber at one moment.
 
     Attributes:
         attributes: Profile values by name; ``email`` is the address that mail goes to.
         engagement: Metrics by name, such as ``open_rate`` or ``days_since_last_open``.
         segments: The names of the segments that hold the subscriber.
+        history: The events of the past by type, in any order, without the event at hand.
+        zone: The IANA name of the time zone in which naive dates are read; None, or a name that is none, means UTC.
+        subscriber_id: Whose facts they are; None where only an event at hand can tell.
     """
 
     attributes: Properties = field(factory=dict[str, Any])
     engagement: Properties = field(factory=dict[str, Any])
     segments: frozenset[str] = field(default=frozenset(), kw_only=True)
+    history: Mapping[str, Sequence[Occurrence]] = field(factory=dict[str, Sequence[Occurrence]], kw_only=True)
+    zone: str | None = field(default=None, kw_only=True)
+    subscriber_id: str | None = field(default=None, kw_only=True)
 
 
-@frozen(slots=True)
+@frozen(slots=True, kw_only=True)
+class HistoryNeed:
+    """How much is read of a subscriber's events of one type: what is neither old enough nor late enough is not.
+
+    Attributes:
+        window: How far back from any instant, in microseconds; None for ever.
+        latest: How many of the latest events; None for all.
+        value: Whether the event's value is read.
+        properties: Which of its properties, by their names at the top.
+    """
+
+    window: int | None = None
+    latest: int | None = None
+    value: bool = False
+    properties: frozenset[str] = frozenset()
+
+    def __or__(self, other: HistoryNeed) -> HistoryNeed:
+        return HistoryNeed(
+            window=_larger(self.window, other.window),
+            latest=_larger(self.latest, other.latest),
+            value=self.value or other.value,
+            properties=self.properties | other.properties,
+        )
+
+
+def _larger(one: int | None, other: int | None) -> int | None:
+    return None if one is None or other is None else max(one, other)
+
+
+@frozen(slots=True, kw_only=True)
 class Needs:
     """Which facts are read: computed from conditions and templates, so that nothing else is fetched.
 
@@ -172,21 +224,30 @@ class Needs:
         attributes: First parts of the profile paths that are read.
         engagement: Names of the metrics that are read.
         segments: Names of the segments that are read.
+        history: Which events of the past are read, by type; the store has them, and no profile is asked for them.
+        zone: Whether the subscriber's time zone is read.
     """
 
-    attributes: frozenset[str] = field(default=frozenset(), kw_only=True)
-    engagement: frozenset[str] = field(default=frozenset(), kw_only=True)
-    segments: frozenset[str] = field(default=frozenset(), kw_only=True)
+    attributes: frozenset[str] = frozenset()
+    engagement: frozenset[str] = frozenset()
+    segments: frozenset[str] = frozenset()
+    history: Mapping[str, HistoryNeed] = field(factory=dict[str, HistoryNeed], hash=False)
+    zone: bool = False
 
     def __or__(self, other: Needs) -> Needs:
+        history = dict(self.history)
+        for kind, need in other.history.items():
+            history[kind] = history[kind] | need if kind in history else need
         return Needs(
             attributes=self.attributes | other.attributes,
             engagement=self.engagement | other.engagement,
             segments=self.segments | other.segments,
+            history=history,
+            zone=self.zone or other.zone,
         )
 
     def __bool__(self) -> bool:
-        return bool(self.attributes or self.engagement or self.segments)
+        return bool(self.attributes or self.engagement or self.segments or self.history or self.zone)
 
 
 def together(all_needs: Iterable[Needs]) -> Needs:

@@ -8,6 +8,7 @@ from typing import Final, NamedTuple, TypeAlias
 
 from attrs import frozen
 
+from flowkit.conditions import Moment
 from flowkit.engine.catalogue import Catalogue, Entrance
 from flowkit.engine.drive import resolve
 from flowkit.engine.parts import Parts
@@ -164,6 +165,7 @@ class _Desk:
         "_decisions",
         "_facts",
         "_ledgers",
+        "_moment",
         "_now",
         "_observed",
         "_recalled",
@@ -178,6 +180,7 @@ class _Desk:
         self._catalogue = parts.catalogue
         self._decisions = parts.decisions
         self._now = now
+        self._moment = Moment(now)
         self._facts = facts
         self._recalled = recalled
         self._ledgers: dict[str, Ledger] = {}
@@ -198,7 +201,7 @@ class _Desk:
         if entrance.observed:
             self._observe(event)
         for gate in entrance.gates:
-            if gate.matches(event, self._facts):
+            if gate.matches(event, self._facts, self._moment):
                 self._admit(gate, taken)
 
     def change(self) -> Change:

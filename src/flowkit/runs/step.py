@@ -258,6 +258,7 @@ class _Walk:
             verdict = evaluate(node.condition, self.facts, None, from_micros(self.now))
             operands += verdict.operands
             self.reads += verdict.operands
+            self.own = self.own or verdict.timed or not all(_is_shared(one) for one in verdict.operands)
             holds = verdict.holds
         label = "engaged" if holds else "not_engaged"
         self.note(Kind.DECIDED, action, label=label, operands={one.path: one.value for one in operands})
@@ -282,6 +283,11 @@ class _Walk:
             self.end(Status.COMPLETED)
         else:
             self.enter(target)
+
+
+def _is_shared(operand: Operand) -> bool:
+    """Whether runs whose facts agree on what was read agree on this: history, samples and predicates are one's own."""
+    return operand.path.startswith(("subscriber.", "engagement."))
 
 
 def _seconds(micros: int) -> float:

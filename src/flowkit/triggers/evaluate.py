@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import Final
 
 from attrs import frozen
 
-from flowkit.conditions import event_types, needs, predicate
+from flowkit.conditions import Asked, Moment, event_types, needs, predicate
 from flowkit.events import Event, Facts, Needs
 from flowkit.triggers.model import Trigger, TriggerType
 
@@ -27,7 +27,7 @@ class Gate:
         trigger: Its definition.
         types: The event types that it can match; None for any.
         needs: The facts that it reads.
-        test: Whether its condition holds for an event and facts.
+        test: Whether its condition holds for an event and facts at a moment.
         cooldown: The trigger's cooldown in microseconds.
     """
 
@@ -36,7 +36,7 @@ class Gate:
     trigger: Trigger
     types: frozenset[str] | None
     needs: Needs
-    test: Callable[[Event | None, Facts], bool]
+    test: Asked
     cooldown: int
 
     @classmethod
@@ -58,18 +58,19 @@ class Gate:
         """Whether facts have to be fetched before it can be asked."""
         return bool(self.needs) or self.trigger.trigger_type is TriggerType.CONDITION_BASED
 
-    def matches(self, event: Event, facts: Facts | None) -> bool:
+    def matches(self, event: Event, facts: Facts | None, moment: Moment) -> bool:
         """Whether the trigger matches.
 
         Args:
             event: The event at hand.
             facts: The subscriber's facts; None where the host does not know the subscriber, or where none were asked.
+            moment: When it is asked.
         """
         if facts is None:
             if self.trigger.trigger_type is TriggerType.CONDITION_BASED:
                 return False
             facts = _NOTHING_KNOWN
-        return self.test(event, facts)
+        return self.test(event, facts, moment)
 
 
 _NOTHING_KNOWN: Final = Facts()

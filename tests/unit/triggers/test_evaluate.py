@@ -6,15 +6,27 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowkit.conditions import ALWAYS, AllOf, AnyOf, EventHas, EventIs, Not, SubscriberHas, ValueAtLeast, evaluate
+from flowkit.conditions import (
+    ALWAYS,
+    AllOf,
+    AnyOf,
+    EventHas,
+    EventIs,
+    Moment,
+    Not,
+    SubscriberHas,
+    ValueAtLeast,
+    evaluate,
+)
 from flowkit.conditions import Equals as Is
-from flowkit.events import NO_FACTS, Event, Facts, Needs
+from flowkit.events import NO_FACTS, Event, Facts, Needs, to_micros
 from flowkit.triggers.evaluate import Gate, Gates, Refusal, refusal
 from flowkit.triggers.model import Trigger, TriggerType
 from tests.support.journeys import DAY, NOW, START, signup
 from tests.support.strategies import conditions, events, facts
 
 MICROSECOND = timedelta(microseconds=1)
+MOMENT = Moment(to_micros(START))
 WEEK = 7 * DAY // MICROSECOND
 
 
@@ -95,7 +107,7 @@ def test_the_order_is_none_of_a_dictionary(named):
 @given(st.lists(conditions, max_size=6), events)
 def test_no_trigger_that_matches_is_left_out(some, event):
     gates = [gate(str(index), condition) for index, condition in enumerate(some)]
-    matching = {one.workflow_id for one in gates if one.matches(event, NO_FACTS)}
+    matching = {one.workflow_id for one in gates if one.matches(event, NO_FACTS, MOMENT)}
     assert matching <= {one.workflow_id for one in Gates(gates).candidates(event.type)}
 
 
@@ -107,15 +119,15 @@ def test_all_that_is_asked_must_hold():
     asked = AllOf((EventIs(("purchase",)), EventHas({"plan": Is("pro")}), ValueAtLeast(50)))
     match = gate(condition=asked).matches
     event = Event("purchase", "s", properties={"plan": "pro"}, value=50)
-    assert match(event, None)
-    assert not match(Event("purchase", "s", properties={"plan": "pro"}, value=49.9), None)
-    assert not match(Event("purchase", "s", properties={"plan": "free"}, value=50), None)
-    assert not match(Event("visit", "s", properties={"plan": "pro"}, value=50), None)
+    assert match(event, None, MOMENT)
+    assert not match(Event("purchase", "s", properties={"plan": "pro"}, value=49.9), None, MOMENT)
+    assert not match(Event("purchase", "s", properties={"plan": "free"}, value=50), None, MOMENT)
+    assert not match(Event("visit", "s", properties={"plan": "pro"}, value=50), None, MOMENT)
 
 
 @given(conditions, facts, events)
 def test_a_trigger_matches_what_its_condition_says(condition, known, event):
-    assert gate(condition=condition).matches(event, known) == evaluate(condition, known, event, START).holds
+    assert gate(condition=condition).matches(event, known, MOMENT) == evaluate(condition, known, event, START).holds
 
 
 @pytest.mark.parametrize("kind", TriggerType)
@@ -124,10 +136,10 @@ def test_who_is_unknown_fires_no_trigger_on_a_condition(kind):
     asks_nothing = gate(condition=EventIs(("signup",)), trigger_type=kind)
     denies = gate(condition=Not(SubscriberHas({"plan": Is("pro")})), trigger_type=kind)
     expected = kind is not TriggerType.CONDITION_BASED
-    assert asks_nothing.matches(signup(), None) == expected
-    assert denies.matches(signup(), None) == expected
-    assert denies.matches(signup(), Facts())
-    assert asks_nothing.matches(signup(), Facts())
+    assert asks_nothing.matches(signup(), None, MOMENT) == expected
+    assert denies.matches(signup(), None, MOMENT) == expected
+    assert denies.matches(signup(), Facts(), MOMENT)
+    assert asks_nothing.matches(signup(), Facts(), MOMENT)
 
 
 @pytest.mark.parametrize(

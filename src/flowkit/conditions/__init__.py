@@ -1,0 +1,130 @@
+"""The one condition language: typed, frozen conditions that hold or do not, and never raise on data.
+
+The same language decides triggers, filters and branches. A condition is parsed from an object whose keys are
+all ANDed, such as ``{"event_type": "purchase", "min_value": 50}``; ``dump`` gives the shortest object that
+parses to the same condition.
+"""
+
+from __future__ import annotations
+
+from flowkit.conditions.compiled import Asked, predicate
+from flowkit.conditions.dump import dump
+from flowkit.conditions.evaluate import Operand, Verdict, evaluate
+from flowkit.conditions.keys import KEYS
+from flowkit.conditions.matchers import (
+    After,
+    Anniversary,
+    Before,
+    Between,
+    Compares,
+    Contains,
+    Differs,
+    Empty,
+    Ends,
+    Equals,
+    Exists,
+    Fails,
+    HasAll,
+    HasAny,
+    HasNone,
+    Lacks,
+    Matcher,
+    Matches,
+    NoneOf,
+    OneOf,
+    Ops,
+    Order,
+    Size,
+    Starts,
+    Within,
+)
+from flowkit.conditions.matching import look_up
+from flowkit.conditions.model import (
+    ALWAYS,
+    AllOf,
+    AnyOf,
+    Condition,
+    Custom,
+    EngagementAtLeast,
+    EventHas,
+    EventIs,
+    Leaf,
+    Measure,
+    Not,
+    Performed,
+    Sample,
+    Segments,
+    Sequence,
+    SequenceStep,
+    Since,
+    SubscriberHas,
+    ValueAtLeast,
+)
+from flowkit.conditions.moment import Moment, Predicate, Question
+from flowkit.conditions.needs import event_types, needs
+from flowkit.conditions.parse import parse
+from flowkit.conditions.spans import Duration, Offset, Unit
+
+__all__ = [
+    "ALWAYS",
+    "KEYS",
+    "After",
+    "AllOf",
+    "Anniversary",
+    "AnyOf",
+    "Asked",
+    "Before",
+    "Between",
+    "Compares",
+    "Condition",
+    "Contains",
+    "Custom",
+    "Differs",
+    "Duration",
+    "Empty",
+    "Ends",
+    "EngagementAtLeast",
+    "Equals",
+    "EventHas",
+    "EventIs",
+    "Exists",
+    "Fails",
+    "HasAll",
+    "HasAny",
+    "HasNone",
+    "Lacks",
+    "Leaf",
+    "Matcher",
+    "Matches",
+    "Measure",
+    "Moment",
+    "NoneOf",
+    "Not",
+    "Offset",
+    "OneOf",
+    "Operand",
+    "Ops",
+    "Order",
+    "Performed",
+    "Predicate",
+    "Question",
+    "Sample",
+    "Segments",
+    "Sequence",
+    "SequenceStep",
+    "Since",
+    "Size",
+    "Starts",
+    "SubscriberHas",
+    "Unit",
+    "ValueAtLeast",
+    "Verdict",
+    "Within",
+    "dump",
+    "evaluate",
+    "event_types",
+    "look_up",
+    "needs",
+    "parse",
+    "predicate",
+]
