@@ -53,9 +53,10 @@ class Claims:
         for number in range(10):
             bench.enter(f"s{number}", due=number)
         claims: list[Claim] = []
-        while (claim := bench.claim(8, limit=4)) is not None:
-            claims.append(claim)
+        for _ in range(3):
+            claims.append(bench.held(8, limit=4))
             bench.reopen()
+        assert bench.claim(8) is None
         assert [_subscribers(claim) for claim in claims] == [
             ["s0", "s1", "s2", "s3"],
             ["s4", "s5", "s6", "s7"],

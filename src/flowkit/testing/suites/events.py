@@ -138,7 +138,10 @@ class Events:
     def test_runs_are_as_old_as_the_batch_says(self, bench: Bench) -> None:
         """The first that begins is the oldest, however they stand; each one's journal follows in the same order."""
         states = [WAITING, SENDING, WAITING, DONE_STATE, SENDING, WAITING, DONE_STATE]
-        begun = {name: [bench.begun(name, f"{i}", state=state) for i, state in enumerate(states)] for name in "abc"}
+        begun = {
+            name: [bench.begun(name, f"{i}", state=state)._replace(entries=_OBSERVED) for i, state in enumerate(states)]
+            for name in "abc"
+        }
         assert not bench.commit(*(bench.change(name, "1", started=started) for name, started in begun.items()))
         bench.reopen()
         ids = [started.run.id for name in "abc" for started in begun[name]]
