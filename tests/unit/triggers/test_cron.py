@@ -62,6 +62,12 @@ def test_instants_ascend_where_a_gap_lets_wall_times_overtake():
     assert keys("20 2-3/2 * * *", NEW_YORK, "2026-03-08T05:00", "2026-03-08T09:00") == [("2026-03-08T02:20", "07:20Z")]
 
 
+def test_a_time_that_the_day_skips_is_still_ahead_when_the_clock_has_passed_it():
+    ten_past_three = datetime(2026, 3, 8, 7, 10, tzinfo=UTC)
+    firing = next_firing(Cron("30 2 * * *"), NEW_YORK, ten_past_three)
+    assert (firing.key, firing.instant - ten_past_three) == ("2026-03-08T02:30", timedelta(minutes=20))
+
+
 def test_an_hour_that_the_day_has_twice_counts_once():
     assert keys("30 * * * *", NEW_YORK, "2026-11-01T04:00", "2026-11-01T08:00") == [
         ("2026-11-01T00:30", "04:30Z"),
