@@ -149,6 +149,13 @@ def _agrees(facts: Facts, reads: tuple[Operand, ...]) -> bool:
     for operand in reads:
         root, _, path = operand.path.partition(".")
         found = look_up(facts.attributes, path) if root == "subscriber" else facts.engagement.get(path)
-        if found is not operand.value and (type(found) is not type(operand.value) or found != operand.value):
+        if found is not operand.value and not _alike(found, operand.value):
             return False
     return True
+
+
+def _alike(one: object, other: object) -> bool:
+    """Whether two values are written alike: equal to the type and the sign; lists and objects may differ within."""
+    if type(one) is not type(other) or not isinstance(one, (str, int, float)):
+        return False
+    return one == other and (one != 0 or repr(one) == repr(other))

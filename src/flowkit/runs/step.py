@@ -33,8 +33,8 @@ from typing import Final, NamedTuple, assert_never
 
 from attrs import define, evolve, field, frozen
 
-from flowkit.conditions import Operand, evaluate, needs
-from flowkit.events import Event, Facts, from_micros, to_micros
+from flowkit.conditions import ALWAYS, Operand, evaluate, needs
+from flowkit.events import NO_FACTS, Event, Facts, from_micros, to_micros
 from flowkit.hashing import digest64
 from flowkit.runs.effects import Asks, Effect, Observed, Outcome, Result, Settled, Signal, Started, Woken
 from flowkit.runs.model import Entry, Kind, Run, State, Status, Waiting
@@ -254,8 +254,8 @@ class _Walk:
             for name, minimum in node.engagement_threshold.items()
         ]
         holds = all(operand.holds for operand in operands)
-        if self.facts is not None and holds and wanted:
-            verdict = evaluate(node.condition, self.facts, None, from_micros(self.now))
+        if holds and node.condition != ALWAYS:
+            verdict = evaluate(node.condition, self.facts or NO_FACTS, None, from_micros(self.now))
             operands += verdict.operands
             self.reads += verdict.operands
             self.own = self.own or verdict.timed or not all(_is_shared(one) for one in verdict.operands)

@@ -5,7 +5,17 @@ from datetime import timedelta
 import pytest
 
 from flowkit.adapters.clock import VirtualClock
-from flowkit.conditions import AllOf, EngagementAtLeast, Equals, SubscriberHas
+from flowkit.conditions import (
+    ALWAYS,
+    AllOf,
+    AnyOf,
+    EngagementAtLeast,
+    Equals,
+    EventIs,
+    Not,
+    SubscriberHas,
+    ValueAtLeast,
+)
 from flowkit.engine.sync import Engine
 from flowkit.events import NO_FACTS, Event, Facts, Needs
 from flowkit.hashing import run_id
@@ -454,6 +464,22 @@ def test_a_check_asks_its_condition_and_tells_what_it_read(facts, target, operan
     assert ride.state.node == target
     [decided] = [entry for entry in ride.entries if entry.kind is Kind.DECIDED]
     assert decided.data["operands"] == operands
+
+
+@pytest.mark.parametrize(
+    ("condition", "target"),
+    [
+        (ALWAYS, "yes"),
+        (Not(ALWAYS), "no"),
+        (AnyOf(()), "no"),
+        (EventIs(("signup",)), "no"),
+        (Not(EventIs(("signup",))), "yes"),
+        (ValueAtLeast(1), "no"),
+    ],
+)
+def test_a_condition_that_reads_no_facts_is_asked_too(condition, target):
+    """There is no event at a node, so nothing about one holds."""
+    assert checking(condition=condition).state.node == target
 
 
 def test_threshold_and_condition_must_both_hold():
