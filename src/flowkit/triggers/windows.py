@@ -93,9 +93,9 @@ def calendar_days(moment: datetime, days: int, tz: tzinfo, *, at: time | None = 
         The instant, in UTC; with 0 days and a time that has passed it is not after `moment`. None where it lies outside
         the years 1 to 9999.
     """
+    shown = wall(moment, tz)
     if days == 0 and at is None:
         return moment.astimezone(UTC)
-    shown = wall(moment, tz)
     ordinal = shown.toordinal() + days
     if not 1 <= ordinal <= _LAST_DAY:
         return None

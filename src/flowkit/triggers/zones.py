@@ -14,6 +14,8 @@ from zoneinfo import ZoneInfo
 
 from attrs import frozen
 
+from flowkit.errors import DocumentError, Problem
+
 __all__ = ["FIRST_WALL", "LAST_WALL", "Zone", "ZoneSource", "find_zone", "instant", "wall", "wall_text", "zone"]
 
 _NAME_LENGTH: Final = 64
@@ -100,7 +102,14 @@ def instant(day: date, at: time, tz: tzinfo) -> datetime | None:
 
 
 def wall(moment: datetime, tz: tzinfo) -> datetime:
-    """Give what a clock shows at an instant; where that lies outside the years 1 to 9999, their first or last."""
+    """Give what a clock shows at an instant; where that lies outside the years 1 to 9999, their first or last.
+
+    Raises:
+        DocumentError: The instant has no offset, and would be taken for one of this machine's clock.
+    """
+    if moment.tzinfo is None:
+        message = "an instant needs an offset, such as datetime.now(UTC)"
+        raise DocumentError([Problem("naive_datetime", "", message=message)])
     try:
         return moment.astimezone(tz).replace(tzinfo=None, fold=0)
     except OverflowError:

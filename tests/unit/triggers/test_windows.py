@@ -6,12 +6,15 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from flowkit.errors import DocumentError
-from flowkit.triggers.calendar import Weekday
+from flowkit.triggers.calendar import Unit, Weekday
+from flowkit.triggers.rules import Every
+from flowkit.triggers.schedule import next_firing
 from flowkit.triggers.windows import Window, calendar_days, contains, next_open
 
 NEW_YORK = ZoneInfo("America/New_York")
 NIGHT = Window(opens_at=time(22), closes_at=time(6))
 MONDAY_NIGHT = Window(opens_at=time(22), closes_at=time(6), on=(Weekday.MON,))
+MONDAYS = Window(opens_at=time(9), closes_at=time(17), on=(Weekday.MON,))
 OFFICE = Window(opens_at=time(9), closes_at=time(17), on=(Weekday.MON, Weekday.FRI))
 APIA = ZoneInfo("Pacific/Apia")
 
@@ -34,6 +37,7 @@ def local(text, tz=NEW_YORK):
         (NIGHT, "2026-01-06T06:00", "2026-01-06T22:00"),
         (OFFICE, "2026-01-05T09:00", "2026-01-05T09:00"),
         (OFFICE, "2026-01-05T17:00", "2026-01-09T09:00"),
+        (MONDAYS, "2026-01-05T17:00", "2026-01-12T09:00"),
         (OFFICE, "2026-01-06T12:00", "2026-01-09T09:00"),
         (OFFICE, "2026-01-09T08:59", "2026-01-09T09:00"),
     ],
@@ -123,6 +127,21 @@ def test_no_days_leave_the_second_of_two_where_it_is():
     second = local("2026-11-01T01:30") + timedelta(hours=1)
     assert calendar_days(second, 0, NEW_YORK) == second
     assert calendar_days(second, 1, NEW_YORK) == local("2026-11-02T01:30")
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda moment: contains(NIGHT, moment, NEW_YORK),
+        lambda moment: next_open(NIGHT, moment, NEW_YORK),
+        lambda moment: calendar_days(moment, 0, NEW_YORK),
+        lambda moment: next_firing(Every(Unit.DAY, time(9)), NEW_YORK, moment),
+    ],
+    ids=["contains", "next_open", "calendar_days", "next_firing"],
+)
+def test_a_moment_without_an_offset_is_refused_and_not_taken_for_this_machines(ask):
+    with pytest.raises(DocumentError):
+        ask(datetime(2026, 1, 6, 12))  # noqa: DTZ001 - that is the test
 
 
 def test_days_in_a_window_are_put_in_order():
