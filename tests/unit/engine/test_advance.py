@@ -1,19 +1,30 @@
 """What a worker does with what is due: cohorts, windows, and senders of every kind."""
 
+from datetime import timedelta
+
 import pytest
 
 from flowkit.adapters.clock import VirtualClock
 from flowkit.adapters.profiles import MemoryProfiles
+from flowkit.adapters.templates import DictTemplates
 from flowkit.conditions import AnyOf, Equals, SubscriberHas
+from flowkit.engine.advance import Advanced
 from flowkit.engine.sync import Engine
-from flowkit.events import NO_NEEDS
+from flowkit.errors import ConfigurationError
+from flowkit.events import NO_NEEDS, Facts, Needs
 from flowkit.hashing import run_id
 from flowkit.ports import InDoubt
+from flowkit.rendering.model import Template
 from flowkit.runs.effects import DONE, Outcome, Result
+from flowkit.runs.model import Kind
+from flowkit.runs.step import MAX_ATTEMPTS
 from flowkit.stores.memory import MemoryStore
-from flowkit.testing.recording import RecordingSender
+from flowkit.stores.sqlite import SqliteStore
+from flowkit.testing.recording import RecordingSender, RecordingWebhooks, TookEffect
+from flowkit.workflows.model import Action, CallWebhook, UpdateProfile
 from tests.support.journeys import (
     DAY,
+    HOUR,
     START,
     check,
     node,
@@ -22,11 +33,14 @@ from tests.support.journeys import (
     signup,
     signups,
     stand,
+    tag,
     told,
     wait,
     workflow,
 )
 
+MINUTE = timedelta(minutes=1)
+MICROSECOND = timedelta(microseconds=1)
 RETRY = Outcome(Result.RETRY, "busy")
 
 
@@ -159,3 +173,389 @@ def test_cohorts_come_to_the_same_as_single_runs():
         together, stood = lived(limit)
         assert stood == states
         assert [identity for identity in journals if together[identity] != journals[identity]] == []
+
+
+# ------------------------------------------------------------------------------------------------------------
+# Senders that honour no keys
+
+
+def test_without_keys_each_message_gets_a_call_of_its_own():
+    sender = RecordingSender(needs=NO_NEEDS)
+    engine = engine_of(sender)
+    engine.ingest(signups(5))
+    assert engine.advance() == Advanced(runs=5, done=5)
+    assert [len(call) for call in sender.calls] == [1] * 5
+    assert [message.subscriber_id for message in sender.messages] == [f"s{number}" for number in range(5)]
+    run = engine.runs()[0]
+    assert sender.messages[0].key == f"{run.id}:start:1:send"
+
+
+def test_a_sender_that_raises_is_in_doubt_about_that_message_alone():
+    sender = RecordingSender({key_of("s1"): ConnectionError("secret@example.com")}, needs=NO_NEEDS)
+    engine = engine_of(sender)
+    engine.ingest(signups(3))
+    assert engine.advance() == Advanced(runs=3, done=2, retrying=1)
+    [retrying] = [line for line in engine.journal() if line.entry.kind is Kind.RETRYING]
+    assert retrying.subscriber_id == "s1"
+    assert retrying.entry.data["reason"] == "in doubt after ConnectionError", "the error's own text may hold an address"
+
+
+def key_of(subscriber_id, where="start"):
+    return run_id("w", subscriber_id, "1") + f":{where}:1:send"
+
+
+@pytest.mark.parametrize(("policy", "results"), [(InDoubt.RESEND, {"retrying": 1}), (InDoubt.ASSUME_SENT, {"done": 1})])
+def test_a_message_that_may_have_left_follows_the_policy(policy, results):
+    sender = RecordingSender({"hello": [TookEffect(TimeoutError())]}, needs=NO_NEEDS, in_doubt=policy)
+    engine = engine_of(sender)
+    engine.ingest([signup()])
+    assert engine.advance() == Advanced(runs=1, **results)
+    engine.advance(now=START + DAY)
+    assert len(sender.delivered) == (2 if policy is InDoubt.RESEND else 1)
+    assert [run.status for run in engine.runs()] == ["completed"]
+
+
+# ------------------------------------------------------------------------------------------------------------
+# Senders that honour keys
+
+
+def test_with_keys_messages_go_in_windows_of_up_to_a_hundred():
+    sender = RecordingSender(needs=NO_NEEDS, key_window=DAY)
+    engine = engine_of(sender)
+    engine.ingest(signups(250))
+    assert engine.advance() == Advanced(runs=250, done=250)
+    assert [len(call) for call in sender.calls] == [100, 100, 50]
+    assert [message.subscriber_id for message in sender.messages] == [f"s{number}" for number in range(250)]
+
+
+def test_a_window_that_raises_is_tried_again_under_the_same_keys_and_the_others_stand():
+    sender = RecordingSender({key_of("s120"): [ConnectionError()]}, needs=NO_NEEDS, key_window=DAY)
+    engine = engine_of(sender)
+    engine.ingest(signups(250))
+    assert engine.advance() == Advanced(runs=250, done=150, retrying=100)
+    engine.advance(now=START + DAY)
+    assert sender.repeats.total() == 20, "those before the one at which it broke had left"
+    assert len({message.key for message in sender.delivered}) == len(sender.delivered) == 250
+
+
+TEMPLATE = Template("hello", subject="Hi {{ user.name }}", text="{{ user.name }} likes {{ user.likes }}")
+
+
+@pytest.mark.parametrize("templates", [DictTemplates({"hello": TEMPLATE}), None])
+@pytest.mark.parametrize("on_disk", [False, True])
+def test_a_retry_is_the_same_message_although_the_profile_changed_meanwhile(templates, on_disk, tmp_path):
+    profiles = MemoryProfiles({"s": {"email": "a@example.com", "name": "Ann", "likes": "ünïcode 😀"}})
+    sender = RecordingSender(
+        {"hello": [TookEffect(ConnectionError()), RETRY]},
+        key_window=DAY,
+        needs=Needs(attributes=frozenset({"email", "name", "likes"})),
+    )
+    store = SqliteStore(tmp_path / "flowkit.db") if on_disk else MemoryStore()
+    engine = engine_of(sender, store=store, profiles=profiles, templates=templates)
+    engine.ingest([signup()])
+    for attempt in range(3):
+        engine.advance(now=START + attempt * HOUR)
+        profiles.put("s", email=f"b{attempt}@example.com", name=f"Bob {attempt}")
+    assert len(sender.calls) > 1
+    assert not sender.drifted
+    assert {message.to for message in sender.messages} == {"a@example.com"}
+    engine.ingest([signup(event_id="2")])
+    engine.advance(now=START + DAY)
+    assert sender.messages[-1].to == "b2@example.com", "another run's message is made from what is known then"
+    if on_disk:
+        store.close()
+
+
+def test_without_keys_a_retry_is_made_from_what_is_known_then():
+    profiles = MemoryProfiles({"s": {"email": "a@example.com"}})
+    sender = RecordingSender({"hello": [RETRY]})
+    engine = engine_of(sender, profiles=profiles)
+    engine.ingest([signup()])
+    engine.advance()
+    profiles.put("s", email="b@example.com")
+    engine.advance(now=START + HOUR)
+    assert [message.to for message in sender.messages] == ["a@example.com", "b@example.com"]
+    assert len({message.key for message in sender.messages}) == 1
+
+
+# ------------------------------------------------------------------------------------------------------------
+# What a message is made from
+
+
+def mailed(profiles, templates=None, action=None, **options):
+    """Send one message to each, and give the sender and the words of the journal by subscriber."""
+    sender = RecordingSender(**options)
+    engine = engine_of(sender, node("start", action or send()), profiles=MemoryProfiles(profiles), templates=templates)
+    engine.ingest([signup(name, properties={"source": "web"}) for name in ("a", "b", "c")])
+    engine.advance()
+    told = {
+        line.subscriber_id: (line.entry.kind, line.entry.data.get("reason"))
+        for line in engine.journal()
+        if line.entry.kind in {Kind.DONE, Kind.SKIPPED, Kind.FAILED} and line.entry.node
+    }
+    return sender, told
+
+
+ANN = {"email": "ann@example.com", "name": "Ann"}
+
+
+@pytest.mark.parametrize("key_window", [None, DAY])
+def test_who_is_unknown_or_has_no_address_is_skipped_with_a_reason(key_window):
+    sender, told = mailed({"a": ANN, "b": {"name": "Bob"}}, key_window=key_window)
+    assert told == {
+        "a": (Kind.DONE, None),
+        "b": (Kind.SKIPPED, "no_address"),
+        "c": (Kind.SKIPPED, "unknown_subscriber"),
+    }
+    assert [message.to for message in sender.messages] == ["ann@example.com"]
+
+
+@pytest.mark.parametrize("address", [None, "", 5, ["a@example.com"]])
+def test_what_is_no_text_is_no_address(address):
+    _, told = mailed({"a": {"email": address}})
+    assert told["a"] == (Kind.SKIPPED, "no_address")
+
+
+def test_a_message_is_rendered_from_the_templates_that_were_published():
+    templates = DictTemplates(
+        {"hello": Template("hello", subject="x", html="<p>{{ user.name }}</p>", text="{{ event.source }}")}
+    )
+    sender, _ = mailed({"a": ANN | {"name": "<b>"}}, templates, send(subject="Hi {{ user.name }}"))
+    [message] = sender.messages
+    assert (message.subject, message.html, message.text) == ("Hi <b>", "<p>&lt;b&gt;</p>", "web")
+    assert (message.template_id, message.to, message.subscriber_id) == ("hello", "ann@example.com", "a")
+    assert message.metadata == {
+        "workflow_id": "w",
+        "version": 1,
+        "node": "start",
+        "action": "send",
+        "campaign_type": "automation",
+    }
+
+
+def test_a_service_that_renders_for_itself_gets_the_id_and_the_facts_that_it_asked_for():
+    sender, _ = mailed(
+        {"a": ANN | {"secret": 1}}, action=send(subject="{{ as written }}"), needs=Needs(attributes=frozenset(ANN))
+    )
+    [message] = sender.messages
+    assert (message.subject, message.html, message.text, message.data) == ("{{ as written }}", None, None, ANN)
+
+
+def test_an_unknown_template_fails_for_good():
+    _, told = mailed({"a": ANN}, DictTemplates({}))
+    assert set(told.values()) == {(Kind.FAILED, "unknown template hello")}
+
+
+def test_a_broken_template_fails_for_good_and_says_where():
+    _, told = mailed({"a": ANN}, DictTemplates({"hello": Template("hello", text="ok\n{% if %}")}))
+    assert {kind for kind, _ in told.values()} == {Kind.FAILED}
+    assert "line 2" in told["a"][1]
+
+
+def test_a_message_that_cannot_be_rendered_for_one_is_skipped_for_that_one():
+    templates = DictTemplates({"hello": Template("hello", text="{{ user.name.first.last }}")})
+    sender, told = mailed({"a": ANN | {"name": {"first": {"last": "x"}}}, "b": {"email": "b@example.com"}}, templates)
+    assert told["a"] == (Kind.DONE, None)
+    assert told["b"][0] is Kind.SKIPPED
+    assert "missing_value" in told["b"][1]
+    assert [message.text for message in sender.messages] == ["x"]
+
+
+def test_runs_keep_the_templates_of_their_version():
+    store, profiles = MemoryStore(), MemoryProfiles({"s": ANN})
+    sender = RecordingSender()
+    old, new = (
+        engine_of(
+            sender, store=store, profiles=profiles, templates=DictTemplates({"hello": Template("hello", text=text)})
+        )
+        for text in ("old", "new")
+    )
+    old.ingest([signup()])
+    new.publish(workflow(node("start", send())))
+    new.ingest([signup(event_id="2")])
+    new.advance()
+    assert [message.text for message in sender.messages] == ["new", "new"], "both were entered after both publications"
+    old.publish(workflow(node("start", send())))
+    old.ingest([signup(event_id="3")])
+    new.publish(workflow(node("start", send())))
+    new.ingest([signup(event_id="4")])
+    new.advance()
+    assert [message.text for message in sender.messages[2:]] == ["old", "new"]
+
+
+# ------------------------------------------------------------------------------------------------------------
+# Profile changes and webhooks
+
+
+def test_a_change_is_applied_under_its_key_and_seen_by_the_next_node():
+    profiles = MemoryProfiles({"s": {"visits": 1}})
+    engine = engine_of(
+        None,
+        node("start", tag("vip"), default="count"),
+        node("count", Action("send", UpdateProfile(set={"plan": "pro"}, increment={"visits": 2})), default="ask"),
+        node("ask", check(), condition=SubscriberHas({"plan": Equals("pro"), "visits": Equals(3)}), engaged="yes"),
+        node("yes", wait()),
+        profiles=profiles,
+    )
+    engine.ingest([signup()])
+    assert engine.advance() == Advanced(runs=1, done=2)
+    assert engine.runs()[0].state.node == "yes"
+    assert profiles.profile("s") == Facts({"visits": 3, "plan": "pro"}, segments=frozenset({"vip"}))
+
+
+class Flaky(MemoryProfiles):
+    """Profiles that apply changes and then lose the connection, once."""
+
+    failing = True
+
+    def change(self, changes):
+        outcomes = super().change(changes)
+        if self.failing:
+            self.failing = False
+            raise ConnectionError
+        return outcomes
+
+
+def test_a_change_that_is_tried_again_is_applied_once():
+    profiles = Flaky({"s": {"visits": 1}})
+    engine = engine_of(None, node("start", Action("add", UpdateProfile(increment={"visits": 1}))), profiles=profiles)
+    engine.ingest([signup()])
+    assert engine.advance().retrying == 1
+    assert engine.advance(now=START + HOUR).done == 1
+    assert profiles.profile("s").attributes == {"visits": 2}
+
+
+HOOK = CallWebhook("https://example.com/hook", method="PUT", headers={"X-A": "b"}, body={"a": 1})
+
+
+def test_a_webhook_is_called_with_the_runs_own_data_under_its_key():
+    webhooks = RecordingWebhooks()
+    engine = engine_of(None, node("start", Action("call", HOOK)), webhooks=webhooks)
+    engine.ingest(signups(150))
+    assert engine.advance() == Advanced(runs=150, done=150)
+    assert [len(call) for call in webhooks.calls] == [100, 50]
+    request, run = webhooks.requests[0], engine.runs()[0]
+    assert (request.key, request.url, request.method) == (f"{run.id}:start:1:call", HOOK.url, "PUT")
+    assert request.headers == {"X-A": "b"}
+    assert request.body == {
+        "a": 1,
+        "subscriber_id": "s0",
+        "workflow_id": "w",
+        "run_id": run.id,
+        "node": "start",
+        "action": "call",
+    }
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "reason"),
+    [
+        (Outcome(Result.FAILED, "http 404"), "failed", "http 404"),
+        (Outcome(Result.RETRY, "http 503", retry_after=DAY), "active", ""),
+        (ConnectionError("no"), "active", ""),
+        (TookEffect(TimeoutError()), "active", ""),
+    ],
+)
+def test_a_webhook_that_fails_is_dealt_with_as_a_send_is(answer, status, reason):
+    engine = engine_of(None, node("start", Action("call", HOOK)), webhooks=RecordingWebhooks({HOOK.url: answer}))
+    engine.ingest([signup()])
+    engine.advance()
+    [run] = engine.runs()
+    assert (run.status, run.state.reason) == (status, reason)
+    if isinstance(answer, Outcome) and answer.retry_after:
+        assert run.due_at == START + DAY
+
+
+def test_what_needs_a_port_that_is_not_there_is_refused_when_it_is_published():
+    for action, port in ((send(), "sender"), (tag("a"), "profiles"), (Action("call", HOOK), "webhooks")):
+        with pytest.raises(ConfigurationError, match=port):
+            Engine(MemoryStore()).publish(workflow(node("start", action)))
+
+
+def test_what_another_engine_published_fails_where_a_port_is_missing():
+    store = MemoryStore()
+    ports = {"profiles": MemoryProfiles(), "webhooks": RecordingWebhooks(), "sender": RecordingSender()}
+    full = Engine(store, clock=VirtualClock(START), **ports)
+    for name, action in (("a", send()), ("b", tag("x")), ("c", Action("call", HOOK))):
+        full.publish(workflow(node("start", action), workflow_id=name))
+    full.ingest([signup()])
+    assert Engine(store, clock=VirtualClock(START)).advance() == Advanced(runs=3, failed=3)
+    assert [run.state.reason for run in full.runs()] == ["no sender", "no profiles", "no webhooks"]
+
+
+# ------------------------------------------------------------------------------------------------------------
+# Retries, and the healthy beside them
+
+
+def test_a_transient_failure_is_tried_until_it_is_dead():
+    sender = RecordingSender({"hello": RETRY}, needs=NO_NEEDS)
+    engine = engine_of(sender)
+    engine.ingest([signup()])
+    while (due := engine.next_due()) is not None:
+        engine.advance(now=due)
+    assert len(sender.calls) == MAX_ATTEMPTS
+    [run] = engine.runs()
+    assert (run.status, run.state.reason) == ("failed", "busy")
+    assert len({message.key for message in sender.messages}) == 1
+
+
+def test_the_healthy_are_not_delayed():
+    """Whoever fails, for now or for good, fails alone, and everybody else goes on at the same instant."""
+    failing = {key_of("s3"): RETRY, key_of("s5"): ValueError(), key_of("s7"): Outcome(Result.FAILED, "gone")}
+    for key_window in (None, DAY):
+        sender = RecordingSender(failing if key_window is None else {}, needs=NO_NEEDS, key_window=key_window)
+        engine = engine_of(sender, node("start", send(), wait()))
+        engine.ingest(signups(20))
+        engine.advance()
+        waiting = [run for run in engine.runs() if run.state.waiting]
+        assert len(waiting) == (17 if key_window is None else 20)
+        assert {run.due_at for run in waiting} == {START + HOUR}
+
+
+def test_no_more_than_the_limit_is_taken():
+    engine = engine_of(RecordingSender(needs=NO_NEEDS), batch=4)
+    engine.ingest(signups(10))
+    assert engine.advance(limit=3).runs == 3
+    assert engine.advance(limit=0).runs == 0
+    assert engine.advance(limit=5).runs == 5
+    assert engine.advance().runs == 2
+    assert engine.advance().runs == 0
+
+
+def test_all_that_is_due_is_done_in_batches_by_their_instant():
+    sender = RecordingSender(needs=NO_NEEDS)
+    engine = engine_of(sender, node("start", wait(), send()), batch=3)
+    for number in (3, 1, 2, 0, 4):
+        engine.ingest([signup(f"s{number}")], now=START + number * MINUTE)
+    assert engine.advance(now=START + HOUR + 3 * MINUTE).runs == 4
+    assert [message.subscriber_id for message in sender.messages] == ["s0", "s1", "s2", "s3"]
+
+
+def test_nothing_is_done_before_its_time():
+    sender = RecordingSender(needs=NO_NEEDS)
+    engine = engine_of(sender, node("start", wait(), send(delay=MINUTE)))
+    engine.ingest([signup()])
+    assert engine.advance(now=START + HOUR - MICROSECOND) == Advanced()
+    assert engine.advance(now=START + HOUR) == Advanced(runs=1)
+    assert engine.advance(now=START + HOUR + MINUTE - MICROSECOND) == Advanced()
+    assert sender.calls == []
+    assert engine.advance(now=START + HOUR + MINUTE) == Advanced(runs=1, done=1)
+
+
+def test_an_unknown_error_of_the_profiles_leaves_all_as_it_was():
+    """What cannot be read cannot be decided; it is due again at once, and nobody has died."""
+
+    class Gone(MemoryProfiles):
+        def facts(self, ids, needs):
+            raise ConnectionError
+
+    store = MemoryStore()
+    engine = engine_of(RecordingSender(), store=store, profiles=Gone())
+    engine.ingest(signups(3))
+    before = engine.runs()
+    for _ in range(10):
+        with pytest.raises(ConnectionError):
+            engine.advance()
+    assert engine.runs() == before
+    healthy = Engine(store, clock=VirtualClock(START), sender=RecordingSender(), profiles=MemoryProfiles())
+    assert healthy.advance() == Advanced(runs=3, skipped=3)
