@@ -1,5 +1,8 @@
 """What becomes of a dead worker's claim and notes, moment by moment; the deaths are exceptions here, not signals."""
 
+import fcntl
+import os
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -297,3 +300,19 @@ def test_a_clock_that_went_back_repeats_nothing(store, ticks, monkeypatch):
     engine.advance(now=START)
     assert mail.sent[9:] == [("hello", "s8"), ("hello", "s9")]
     assert {run.due_at for run in engine.runs()} == {START + THREE_DAYS}
+
+
+def test_files_of_notes_that_no_claim_names_are_swept_when_the_store_is_opened(tmp_path):
+    path = tmp_path / "flowkit.db"
+    with closing(SqliteStore(path)):
+        old, young, held = (tmp_path / f"flowkit.db-notes-{name}" for name in ("old", "young", "held"))
+        for file in (old, young, held):
+            file.touch()
+        for file in (old, held):
+            os.utime(file, (0, 0))
+        with held.open() as holder:
+            fcntl.flock(holder, fcntl.LOCK_EX)
+            SqliteStore(path).close()
+            assert [file.exists() for file in (old, young, held)] == [False, True, True]
+        SqliteStore(path).close()
+        assert not held.exists()

@@ -15,7 +15,6 @@ import sys
 from collections.abc import Sequence
 from contextlib import closing
 from datetime import datetime, timedelta
-from time import time
 from typing import Any
 
 from attrs import field, frozen
@@ -40,7 +39,6 @@ class Orders:
         batch: The most runs to claim at once.
         lease: For how long, in seconds.
         timeout: The longest that a delivery takes, in seconds.
-        ahead: By how much its lease clock is ahead, in seconds: what is held by nobody alive lapses without a wait.
         assume_sent: The policy where nobody knows.
         fault: What strikes it.
         mutant: What is wrong with its store, on purpose.
@@ -53,7 +51,6 @@ class Orders:
     batch: int = 20
     lease: float = 4.0
     timeout: float = 1.9
-    ahead: float = 0.0
     assume_sent: bool = False
     fault: Sequence[Any] | None = None
     mutant: str = "none"
@@ -118,7 +115,7 @@ def told(kind: type[SqliteStore], moments: Moments) -> type[SqliteStore]:
 
 def work(orders: Orders, moments: Moments, pace: Pace) -> None:
     kind = told(MUTANTS[orders.mutant], moments)
-    with closing(kind(orders.path, lease_clock=lambda: time() + orders.ahead)) as store:
+    with closing(kind(orders.path)) as store:
         sender = Ledger(orders, moments, pace)
         engine = Engine(store, sender=sender, lease=timedelta(seconds=orders.lease), batch=orders.batch)
         moments.tell("ready")

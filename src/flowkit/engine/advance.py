@@ -264,6 +264,7 @@ class _Shift:
             fresh = await resolve("store.read", self._parts.store.read(refused.runs))
             again = [await self._reapplied(run, trails[run.id]) for run in fresh]
             cohorts = await self._until_parked(cohort for some in again for cohort in some)
+        self.leaves_due = True
         # The notes, with the outcomes in hand, go to whoever takes the claim over, or has done so.
         await resolve("store.release", self._parts.store.release(self._claim))
 

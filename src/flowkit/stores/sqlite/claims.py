@@ -11,9 +11,9 @@ from typing import Any, Final, NamedTuple
 from flowkit.runs.effects import Outcome
 from flowkit.stores.rows import read_outcome, write_outcome
 from flowkit.stores.sqlite import schema as sql
-from flowkit.stores.sqlite.notes import NoteFile, read_notes
+from flowkit.stores.sqlite.notes import NoteFile, is_abandoned, read_notes
 
-__all__ = ["Taken", "take_due", "take_lapsed"]
+__all__ = ["Taken", "find_lapsed", "take_due", "take_lapsed"]
 
 _encode: Final = json.JSONEncoder(separators=(",", ":")).encode
 
@@ -43,16 +43,24 @@ def take_due(cursor: sqlite3.Cursor, now: int, limit: int, until: float, notes: 
     return Taken(token, rows, {}, {}, 0, fresh=True)
 
 
+def find_lapsed(cursor: sqlite3.Cursor, clock: float) -> tuple[Any, ...] | None:
+    """Find a claim that can be taken over: a row of ``schema.CLAIMS``."""
+    for row in cursor.execute(sql.CLAIMS, (clock,)).fetchall():
+        if row[-1] or is_abandoned(row[2]):
+            return tuple(row)
+    return None
+
+
 def take_lapsed(cursor: sqlite3.Cursor, clock: float, until: float, notes: NoteFile) -> Taken | None:
-    """Take over a claim whose lease is over, together with the notes of the worker that held it.
+    """Take over a claim whose lease is over or whose worker is dead, together with the notes of that worker.
 
     A call that was begun and not ended counts as a death against its key. Where none was begun, the first death takes
     the claim over whole; from the second on its runs are taken one at a time, until the one that kills is alone.
     """
-    row = cursor.execute(sql.ANY_LAPSED, (clock,)).fetchone()
+    row = find_lapsed(cursor, clock)
     if row is None:
         return None
-    old, handles, path, inherited, deaths, released = row
+    old, handles, path, inherited, deaths, released, _ = row
     runs: list[int] = json.loads(handles)
     settled, begun = read_notes(path, str(old))
     known: dict[str, Any] = json.loads(inherited)

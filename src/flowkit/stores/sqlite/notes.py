@@ -2,19 +2,34 @@
 
 Two notes a message, one write for both: that the call before has ended and that the next begins. Nothing is synced to
 the disk: the notes are for the death of a process, not of a machine, and are gone once what they say is committed.
+
+The worker holds a lock on its file, which the system lets go when the process dies: so others need not wait for the
+lease of a claim to end to know that nobody holds it. Where the system has no such locks, they wait.
 """
 
 from __future__ import annotations
 
 import json
 import os
+from collections.abc import Container
+from time import time
 from typing import Final
 
+from flowkit.errors import StoreError
 from flowkit.runs.effects import DONE, Outcome
 from flowkit.stores.rows import read_outcome, write_outcome
 
-__all__ = ["NoteFile", "read_notes", "remove_notes"]
+try:
+    import fcntl
+except ImportError:  # No such locks on this system.
+    fcntl = None  # type: ignore[assignment] # a module or nothing
 
+__all__ = ["SUFFIX", "NoteFile", "is_abandoned", "read_notes", "remove_notes", "sweep_notes"]
+
+SUFFIX: Final = "-notes-"
+"""What stands between the database's name and a file's own part of its name."""
+
+_YOUNG: Final = 60.0
 _DONE: Final = b"!\n"
 _encode: Final = json.JSONEncoder(ensure_ascii=True, separators=(",", ":")).encode
 
@@ -23,7 +38,7 @@ class NoteFile:
     """The notes of one claim at a time.
 
     Args:
-        path: Where the file is, or will be made at the first note.
+        path: Where the file is, or will be made.
     """
 
     def __init__(self, path: str) -> None:
@@ -31,6 +46,13 @@ class NoteFile:
         self._file: int | None = None
         self._token = ""
         self._tail = b""
+
+    def open(self) -> None:
+        """Make the file and hold its lock; before any claim names it, so that none is taken for abandoned."""
+        if self._file is None:
+            self._file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+            if fcntl is not None:
+                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
     def begin_claim(self, token: str) -> None:
         """Begin the notes of a claim; a reader takes only those that follow its token."""
@@ -40,7 +62,8 @@ class NoteFile:
     def begin(self, key: str) -> None:
         """Note that the call for this key begins."""
         if self._file is None:
-            self._file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+            message = f"the notes {self.path} are closed: the claim has ended, or was given back"
+            raise StoreError(message)
         os.write(self._file, self._tail + b"? " + key.encode() + b"\n")
         self._tail = b""
 
@@ -73,6 +96,42 @@ class NoteFile:
         if self._file is not None:
             self.close()
             remove_notes(self.path)
+
+
+def is_abandoned(path: str) -> bool:
+    """Whether the worker that made this file of notes is dead: the file is there, and nobody holds its lock."""
+    if fcntl is None:
+        return False
+    try:
+        file = os.open(path, os.O_RDONLY)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    finally:
+        os.close(file)
+    return True
+
+
+def sweep_notes(database: str, named: Container[str]) -> None:
+    """Take away the files of dead workers that no claim names.
+
+    Args:
+        database: The path of the database beside which they are.
+        named: The files that claims name.
+    """
+    folder, name = os.path.split(database)
+    for entry in os.scandir(folder):
+        # Not the youngest: one that was made this moment may not be locked yet.
+        if (
+            entry.name.startswith(f"{name}{SUFFIX}")
+            and entry.path not in named
+            and time() - entry.stat().st_mtime > _YOUNG
+            and is_abandoned(entry.path)
+        ):
+            remove_notes(entry.path)
 
 
 def remove_notes(path: str) -> None:

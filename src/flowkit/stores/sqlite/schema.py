@@ -68,7 +68,9 @@ RUN: Final = (
     " FROM flowkit_run r JOIN flowkit_subscriber s ON s.id = r.subscriber"
 )
 ANY_DUE: Final = "SELECT 1 FROM flowkit_run WHERE due <= ? LIMIT 1"
-ANY_LAPSED: Final = "SELECT token, runs, notes, inherited, deaths, released FROM flowkit_claim WHERE until <= ? LIMIT 1"
+CLAIMS: Final = (
+    "SELECT token, runs, notes, inherited, deaths, released, until <= ? FROM flowkit_claim ORDER BY until, token"
+)
 DUE: Final = (
     f"{RUN} WHERE r.due <= ?"  # noqa: S608 - constants of this file
     " AND r.id NOT IN (SELECT held.value FROM flowkit_claim, json_each(flowkit_claim.runs) held)"

@@ -28,8 +28,8 @@ from flowkit.runs.model import Line, Run, State
 from flowkit.stores.phrases import Phrases, Texts
 from flowkit.stores.rows import read_entries, read_state
 from flowkit.stores.sqlite import schema as sql
-from flowkit.stores.sqlite.claims import take_due, take_lapsed
-from flowkit.stores.sqlite.notes import NoteFile, remove_notes
+from flowkit.stores.sqlite.claims import find_lapsed, take_due, take_lapsed
+from flowkit.stores.sqlite.notes import SUFFIX, NoteFile, remove_notes, sweep_notes
 from flowkit.stores.sqlite.session import Session, translated
 from flowkit.stores.sqlite.write import Stale, Writer, stale
 
@@ -122,6 +122,9 @@ class SqliteStore:
             raise StoreVersionError(message)
         self._shared.phrases.learn(
             cursor.execute("SELECT id, text FROM flowkit_phrase ORDER BY id DESC LIMIT 5000").fetchall()
+        )
+        sweep_notes(
+            self._shared.path, {path for (path,) in cursor.execute("SELECT notes FROM flowkit_claim").fetchall()}
         )
 
     def close(self) -> None:
@@ -304,14 +307,12 @@ class SqliteStore:
             cursor = self._session.cursor
             clock = shared.clock()
             # To look first keeps a worker that has nothing to do from taking the write lock.
-            if (
-                cursor.execute(sql.ANY_DUE, (now,)).fetchone() is None
-                and cursor.execute(sql.ANY_LAPSED, (clock,)).fetchone() is None
-            ):
+            if cursor.execute(sql.ANY_DUE, (now,)).fetchone() is None and find_lapsed(cursor, clock) is None:
                 return None
             if not shared.idle:
                 shared.idle.append(self._new_notes())
             notes = shared.idle[-1]
+            notes.open()
             until = clock + lease.total_seconds()
             with self._session.transaction():
                 taken = take_lapsed(cursor, clock, until, notes) or take_due(cursor, now, limit, until, notes)
@@ -328,7 +329,7 @@ class SqliteStore:
         return Claim(token, runs, stamp, taken.settled, taken.doubtful, taken.deaths, taken.fresh)
 
     def _new_notes(self) -> NoteFile:
-        return NoteFile(f"{self._shared.path}-notes-{token_hex(8)}")
+        return NoteFile(f"{self._shared.path}{SUFFIX}{token_hex(8)}")
 
     def extend(self, claim: Claim, lease: timedelta) -> bool:
         """Hold a claim longer; see ``Store.extend``."""
