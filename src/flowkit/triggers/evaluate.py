@@ -15,6 +15,7 @@ from flowkit.triggers.model import Trigger, TriggerType
 __all__ = ["Gate", "Gates", "Refusal", "refusal"]
 
 _MICROSECOND: Final = timedelta(microseconds=1)
+_NO_TYPES: Final[frozenset[str]] = frozenset()
 
 
 @frozen(eq=False)
@@ -77,20 +78,24 @@ _NOTHING_KNOWN: Final = Facts()
 
 
 class Gates:
-    """All triggers by the event types that they can match, each list in the order in which they go first."""
+    """Triggers by the event types that they can match, each list in the order in which they go first."""
 
     def __init__(self, gates: Iterable[Gate]) -> None:
         # Priority descending, then workflow id: never the order of a dictionary.
-        ordered = sorted(gates, key=lambda gate: (-gate.trigger.priority, gate.workflow_id))
-        self._any = [gate for gate in ordered if gate.types is None]
-        named = {name for gate in ordered if gate.types is not None for name in gate.types}
-        self._by_type = {
-            name: [gate for gate in ordered if gate.types is None or name in gate.types] for name in sorted(named)
-        }
+        self._ordered = sorted(gates, key=lambda gate: (-gate.trigger.priority, gate.workflow_id))
+        self._any = [gate for gate in self._ordered if gate.types is None]
+        self._named = _NO_TYPES.union(*(gate.types for gate in self._ordered if gate.types is not None))
+        self._by_type: dict[str, Sequence[Gate]] = {}
 
     def candidates(self, event_type: str) -> Sequence[Gate]:
         """Give the triggers that may match an event of a type, those that go first in front."""
-        return self._by_type.get(event_type, self._any)
+        if event_type not in self._named:
+            return self._any
+        if event_type not in self._by_type:
+            self._by_type[event_type] = [
+                gate for gate in self._ordered if gate.types is None or event_type in gate.types
+            ]
+        return self._by_type[event_type]
 
 
 @frozen

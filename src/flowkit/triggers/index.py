@@ -1,0 +1,245 @@
+"""An index of triggers: what an event costs grows with what it matches, not with how many triggers there are.
+
+A trigger's condition is written as alternatives (`guards`), and these hang in trees (`tree`), one for each event type
+and one for any. An event walks the tree of its type and the tree for any, as far as its own values lead.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right, insort
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final, TypeAlias, TypeVar
+
+from attrs import define, field
+
+from flowkit.conditions import Moment, look_up
+from flowkit.events import NO_FACTS, Event, Facts
+from flowkit.triggers.evaluate import Gate, Gates
+from flowkit.triggers.guards import Alternative, AtLeast, Has, alternatives
+from flowkit.triggers.model import TriggerType
+from flowkit.triggers.tree import Node, Posting, hang, take
+from flowkit.triggers.verify import Numbers, Read
+
+__all__ = ["FEW", "TriggerIndex"]
+
+FEW: Final = 12
+"""Up to so many triggers are asked one after the other: that is faster than looking them up."""
+
+_ENOUGH_TO_TELL: Final = 5
+# None of the plain values equals one of these.
+_UNHASHABLE: Final = (list, dict, set, bytearray)
+
+_K = TypeVar("_K")
+_Type: TypeAlias = str | None
+
+
+@define(eq=False)
+class _Entered:
+    """What stands in the index for one trigger: its gate, its rank, and its postings with the types of their trees."""
+
+    gate: Gate
+    rank: str
+    postings: list[tuple[_Type, Posting]] = field(factory=list[tuple[_Type, Posting]])
+
+
+class TriggerIndex:
+    """All triggers, one for each workflow, found by what they ask for."""
+
+    def __init__(self, gates: Iterable[Gate] = ()) -> None:
+        self._entered: dict[str, _Entered] = {}
+        self._gates: dict[str, Gate] = {}
+        self._trees: dict[_Type, Node] = {}
+        self._lists: Gates | None = None
+        # How often each property, each of its values, and each dotted path is asked for; all minimums, ascending.
+        self._asked: Counter[tuple[_Type, bool, str] | tuple[_Type, Has]] = Counter()
+        self._event_paths: Counter[str] = Counter()
+        self._subscriber_paths: Counter[str] = Counter()
+        self._minimums: dict[str | None, list[float]] = {}
+        for gate in gates:
+            self.add(gate)
+
+    def __len__(self) -> int:
+        return len(self._gates)
+
+    def add(self, gate: Gate) -> None:
+        """Put a trigger in, in the place of the one that its workflow had."""
+        if gate.workflow_id in self._entered:
+            self.remove(gate.workflow_id)
+        entered = self._entered[gate.workflow_id] = _Entered(gate, _rank(gate))
+        self._gates[entered.rank] = gate
+        for one in alternatives(gate.trigger.condition):
+            types = one.types if one.types is not None else gate.types
+            for kind in (None,) if types is None else types:
+                posting = self._posting(entered, one, kind)
+                entered.postings.append((kind, posting))
+                if kind not in self._trees:
+                    self._trees[kind] = Node(split=True)
+                hang(self._trees[kind], posting)
+        self._change()
+
+    def remove(self, workflow_id: str) -> None:
+        """Take a workflow's trigger out.
+
+        Raises:
+            KeyError: It has none here.
+        """
+        entered = self._entered.pop(workflow_id)
+        del self._gates[entered.rank]
+        for kind, posting in entered.postings:
+            take(self._trees[kind], posting)
+            if self._trees[kind].empty:
+                del self._trees[kind]
+            self._note(kind, posting, -1)
+        self._change()
+
+    def candidates(self, event_type: str) -> Sequence[Gate]:
+        """Give the triggers that may match an event of a type, those that go first in front."""
+        if self._lists is None:
+            self._lists = Gates(self._gates.values())
+        return self._lists.candidates(event_type)
+
+    def matching(self, event: Event, facts: Facts | None, moment: Moment) -> Sequence[Gate]:
+        """Find the triggers that match an event: those of which ``Gate.matches`` says so.
+
+        Args:
+            event: The event at hand.
+            facts: The subscriber's facts; None where the host does not know the subscriber, or where none were asked.
+            moment: When it is asked.
+
+        Returns:
+            Priority descending, then by workflow id.
+        """
+        if len(self._gates) > FEW:
+            found = self._look_up(event, facts, moment)
+            if found is not None:
+                return found
+        return [gate for gate in self.candidates(event.type) if gate.matches(event, facts, moment)]
+
+    def _look_up(self, event: Event, facts: Facts | None, moment: Moment) -> Sequence[Gate] | None:
+        """Find the triggers that match; None where values have to be handled with more care than an index can."""
+        try:
+            found = self._walk(event, NO_FACTS if facts is None else facts, moment)
+        except Exception:  # noqa: BLE001 - a host's value may raise anything when it is hashed or compared
+            return None
+        if facts is None:
+            return [gate for gate in found if gate.trigger.trigger_type is not TriggerType.CONDITION_BASED]
+        return found
+
+    def _change(self) -> None:
+        """Forget the lists; where there are few triggers, make them anew."""
+        self._lists = Gates(self._gates.values()) if len(self._gates) <= FEW else None
+
+    def _posting(self, entered: _Entered, one: Alternative, kind: _Type) -> Posting:
+        has = [test for test in one.tests if isinstance(test, Has)]
+        floors = [test for test in one.tests if isinstance(test, AtLeast)]
+        posting = Posting(entered.rank, has, floors, one.rest, None if one.exact else entered.gate.test)
+        self._note(kind, posting, 1)
+        has.sort(key=lambda test: self._share(kind, test))
+        floors.sort(key=self._reach)
+        return posting
+
+    def _note(self, kind: _Type, posting: Posting, by: int) -> None:
+        """Count what a posting asks for, or count it off."""
+        for test in posting.has:
+            _count(self._asked, (kind, test.event, test.path), by)
+            _count(self._asked, (kind, test), by)
+            if "." in test.path:
+                _count(self._event_paths if test.event else self._subscriber_paths, test.path, by)
+        for floor in posting.floors:
+            minimums = self._minimums.setdefault(floor.metric, [])
+            if by > 0:
+                insort(minimums, floor.minimum)
+            else:
+                del minimums[bisect_left(minimums, floor.minimum)]
+                if not minimums:
+                    del self._minimums[floor.metric]
+
+    def _share(self, kind: _Type, test: Has) -> float:
+        """Guess how often a property has a value: as often as it is asked for it."""
+        asked = self._asked[kind, test.event, test.path]
+        return self._asked[kind, test] / asked if asked >= _ENOUGH_TO_TELL else 1.0
+
+    def _reach(self, floor: AtLeast) -> float:
+        """Guess how often a minimum is reached: as often as others ask for more."""
+        minimums = self._minimums[floor.metric]
+        return 1 - bisect_left(minimums, floor.minimum) / len(minimums)
+
+    def _walk(self, event: Event, facts: Facts, moment: Moment) -> list[Gate]:  # noqa: C901, PLR0912 - see below
+        # This is the innermost loop of matching: a call for each node would cost more than what most nodes hold.
+        kind = event.type
+        read_event = _reader(event.properties, self._event_paths)
+        read_subscriber = _reader(facts.attributes, self._subscriber_paths)
+        numbers = Numbers()
+        numbers.event, numbers.facts = event, facts
+        found: list[str] = []
+        nodes = [tree for name in (kind, None) if (tree := self._trees.get(name)) is not None]
+        for node in nodes:  # grows while it is walked
+            if node.split:
+                for read, tables in ((read_event, node.events), (read_subscriber, node.subscribers)):
+                    for path, table in tables.items():
+                        value = read(path)
+                        try:
+                            further = table.get(value)
+                        except TypeError:
+                            if type(value) in _UNHASHABLE:
+                                continue
+                            raise
+                        if further is not None:
+                            nodes.append(further)
+            if node.done:
+                found += node.done
+            for path, wanted, holds, rank in node.on_event:
+                if read_event(path) == wanted and (holds is None or holds(kind, read_event, read_subscriber, numbers)):
+                    found.append(rank)
+            for path, wanted, holds, rank in node.on_subscriber:
+                if read_subscriber(path) == wanted and (
+                    holds is None or holds(kind, read_event, read_subscriber, numbers)
+                ):
+                    found.append(rank)
+            for metric, ladder in node.ladders.items():
+                number = numbers[metric]
+                if ladder.minimums:
+                    found += ladder.ranks[: bisect_right(ladder.minimums, number)]
+                for minimum, second, least, holds, rank in ladder.more:
+                    if number < minimum:
+                        break
+                    if numbers[second] >= least and (
+                        holds is None or holds(kind, read_event, read_subscriber, numbers)
+                    ):
+                        found.append(rank)
+            for holds, rank in node.on_rest:
+                if holds is None or holds(kind, read_event, read_subscriber, numbers):
+                    found.append(rank)
+            for check, rank in node.checks:
+                if check(event, facts, moment):
+                    found.append(rank)
+        # A trigger may be found by several of its alternatives.
+        return [self._gates[rank] for rank in sorted(set(found))]
+
+
+def _reader(values: Mapping[str, object], dotted: Mapping[str, int]) -> Read:
+    """Give the reading of properties; what is asked for by dotted paths is read in advance."""
+    if not dotted:
+        return values.get
+    return {**values, **{path: look_up(values, path) for path in dotted}}.get
+
+
+def _count(counter: Counter[_K], key: _K, by: int) -> None:
+    counter[key] += by
+    if not counter[key]:
+        del counter[key]
+
+
+def _rank(gate: Gate) -> str:
+    """Give a key by which triggers sort: priority descending, then workflow id; so that adding one moves no other."""
+    return f"{_descending(gate.trigger.priority)}{gate.workflow_id}"
+
+
+def _descending(number: int) -> str:
+    """Write an integer so that the texts sort as the integers do, downwards."""
+    size = f"{abs(number):x}"
+    if number <= 0:
+        return f"1{len(size):08x}{size}"
+    complement = (1 << 4 * len(size)) - 1 - number
+    return f"0{(1 << 32) - 1 - len(size):08x}{complement:0{len(size)}x}"

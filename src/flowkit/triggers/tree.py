@@ -1,0 +1,215 @@
+"""The tree in which alternatives of triggers hang, each under the property values that it asks for.
+
+A node where few hang has them tested one by one. When more come they are hung deeper, each under one more of its
+property values, so that an event walks only where its own values lead.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from collections.abc import Sequence
+from operator import itemgetter
+from typing import Any, Final, TypeAlias, TypeVar
+
+from attrs import define, field
+
+from flowkit.conditions import Asked
+from flowkit.triggers.guards import AtLeast, Formula, Has
+from flowkit.triggers.verify import Holds, together
+
+__all__ = ["Ladder", "Node", "Posting", "hang", "take"]
+
+_CROWD: Final = 8
+
+_Table: TypeAlias = "dict[object, Node]"
+_OnProperty: TypeAlias = tuple[str, object, Holds | None, str]
+_OnNumber: TypeAlias = tuple[float, str | None, float, Holds | None, str]
+_minimum: Final = itemgetter(0)
+_T = TypeVar("_T")
+
+
+@define(eq=False)
+class Posting:
+    """One alternative of a trigger, under one event type.
+
+    Attributes:
+        rank: The trigger's.
+        has: The properties that it asks for, in the order in which it hangs under them.
+        floors: The numbers that it asks for, the one that is reached least often in front.
+        rest: What else has to hold.
+        check: The trigger's own condition, where all these do not suffice.
+        entry: What stands for it in a list of the node where it hangs.
+    """
+
+    rank: str
+    has: Sequence[Has]
+    floors: Sequence[AtLeast]
+    rest: Sequence[Formula]
+    check: Asked | None
+    entry: object = None
+
+
+@define(eq=False)
+class Ladder:
+    """What begins with one number, by how much it asks for.
+
+    Attributes:
+        minimums: Of those that ask for nothing else, ascending.
+        ranks: Of the same, in the same order.
+        more: Those that ask for more, ascending: minimum, second number, its minimum, what else, rank.
+    """
+
+    minimums: list[float] = field(factory=list[float])
+    ranks: list[str] = field(factory=list[str])
+    more: list[_OnNumber] = field(factory=list[_OnNumber])
+
+
+@define(eq=False)
+class Node:
+    """A place in the tree.
+
+    Attributes:
+        depth: Under how many properties it stands.
+        split: Whether what asks for more properties hangs further down.
+        events: Nodes further down, by a property of the event, then by its value.
+        subscribers: Likewise, by a property of the subscriber.
+        done: The ranks of what asks for nothing more, ascending.
+        on_event: What asks for more, beginning with a property of the event: path, value, what else, rank.
+        on_subscriber: Likewise, beginning with a property of the subscriber.
+        ladders: What asks for numbers, but for no property, by the first number.
+        on_rest: What asks for neither of them, but for something.
+        checks: What has to be asked itself.
+        held: The postings here that ask for more properties.
+    """
+
+    depth: int = 0
+    split: bool = False
+    events: dict[str, _Table] = field(factory=dict[str, _Table])
+    subscribers: dict[str, _Table] = field(factory=dict[str, _Table])
+    done: list[str] = field(factory=list[str])
+    on_event: list[_OnProperty] = field(factory=list[_OnProperty])
+    on_subscriber: list[_OnProperty] = field(factory=list[_OnProperty])
+    ladders: dict[str | None, Ladder] = field(factory=dict[str | None, Ladder])
+    on_rest: list[tuple[Holds | None, str]] = field(factory=list[tuple[Holds | None, str]])
+    checks: list[tuple[Asked, str]] = field(factory=list[tuple[Asked, str]])
+    held: list[Posting] = field(factory=list[Posting])
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing hangs here or further down."""
+        further = self.events or self.subscribers
+        return not (
+            further or self.done or self.on_event or self.on_subscriber or self.ladders or self.on_rest or self.checks
+        )
+
+    def tables(self, test: Has) -> dict[str, _Table]:
+        """Give the tables in which a property is looked up."""
+        return self.events if test.event else self.subscribers
+
+    def properties(self, test: Has) -> list[_OnProperty]:
+        """Give the list in which a property is tested."""
+        return self.on_event if test.event else self.on_subscriber
+
+
+def hang(node: Node, posting: Posting) -> None:
+    """Hang a posting into the tree below a node."""
+    while node.split and node.depth < len(posting.has):
+        test = posting.has[node.depth]
+        table = node.tables(test).setdefault(test.path, {})
+        if test.value not in table:
+            table[test.value] = Node(node.depth + 1)
+        node = table[test.value]
+    _enter(node, posting)
+    if len(node.held) > _CROWD:
+        crowd = tuple(node.held)
+        for each in crowd:
+            _leave(node, each)
+        node.split = True
+        for each in crowd:
+            hang(node, each)
+
+
+def take(node: Node, posting: Posting) -> None:
+    """Take a posting out of the tree below a node, and what is empty then."""
+    way: list[tuple[Node, Has]] = []
+    while node.split and node.depth < len(posting.has):
+        test = posting.has[node.depth]
+        way.append((node, test))
+        node = node.tables(test)[test.path][test.value]
+    _leave(node, posting)
+    for above, test in reversed(way):
+        if not node.empty:
+            return
+        tables = above.tables(test)
+        del tables[test.path][test.value]
+        if not tables[test.path]:
+            del tables[test.path]
+        node = above
+
+
+def _enter(node: Node, posting: Posting) -> None:
+    has, rank = posting.has[node.depth :], posting.rank
+    if has:
+        node.held.append(posting)
+    if posting.check is not None:
+        node.checks.append(_put(posting, (posting.check, rank)))
+    elif has:
+        rest = together([*has[1:], *posting.floors, *posting.rest])
+        node.properties(has[0]).append(_put(posting, (has[0].path, has[0].value, rest, rank)))
+    elif posting.floors:
+        _climb(node.ladders.setdefault(posting.floors[0].metric, Ladder()), posting)
+    elif posting.rest:
+        node.on_rest.append(_put(posting, (together(posting.rest), rank)))
+    else:
+        insort(node.done, rank)
+
+
+def _climb(ladder: Ladder, posting: Posting) -> None:
+    first = posting.floors[0]
+    if len(posting.floors) == 1 and not posting.rest:
+        at = bisect_left(ladder.minimums, first.minimum)
+        ladder.minimums.insert(at, first.minimum)
+        ladder.ranks.insert(at, posting.rank)
+        return
+    second = posting.floors[1] if len(posting.floors) > 1 else first
+    rest = together([*posting.floors[2:], *posting.rest])
+    entry = _put(posting, (first.minimum, second.metric, second.minimum, rest, posting.rank))
+    insort(ladder.more, entry, key=_minimum)
+
+
+def _put(posting: Posting, entry: _T) -> _T:
+    posting.entry = entry
+    return entry
+
+
+def _leave(node: Node, posting: Posting) -> None:
+    has = posting.has[node.depth :]
+    if has:
+        _drop(node.held, posting)
+    if posting.check is not None:
+        _drop(node.checks, posting.entry)
+    elif has:
+        _drop(node.properties(has[0]), posting.entry)
+    elif posting.floors:
+        _descend(node.ladders, posting)
+    elif posting.rest:
+        _drop(node.on_rest, posting.entry)
+    else:
+        del node.done[bisect_left(node.done, posting.rank)]
+
+
+def _descend(ladders: dict[str | None, Ladder], posting: Posting) -> None:
+    first = posting.floors[0]
+    ladder = ladders[first.metric]
+    if posting.entry is not None:
+        _drop(ladder.more, posting.entry)
+    else:
+        at = ladder.ranks.index(posting.rank, bisect_left(ladder.minimums, first.minimum))
+        del ladder.minimums[at], ladder.ranks[at]
+    if not ladder.ranks and not ladder.more:
+        del ladders[first.metric]
+
+
+def _drop(entries: list[Any], entry: object) -> None:
+    """Remove one object from a list: itself, not what equals it."""
+    del entries[next(at for at, each in enumerate(entries) if each is entry)]

@@ -1,0 +1,371 @@
+"""The index finds exactly what asking every trigger finds, and asks no more than it has to."""
+
+import math
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from random import Random
+
+import pytest
+
+from flowkit.conditions import (
+    ALWAYS,
+    AllOf,
+    AnyOf,
+    EngagementAtLeast,
+    Equals,
+    EventHas,
+    EventIs,
+    Exists,
+    Moment,
+    Not,
+    OneOf,
+    SubscriberHas,
+    ValueAtLeast,
+)
+from flowkit.events import Event, Facts
+from flowkit.triggers.evaluate import Gate
+from flowkit.triggers.index import FEW, TriggerIndex, _descending
+from flowkit.triggers.model import Trigger, TriggerType
+from tests.support.triggers import by_hand, event, facts, gate
+
+NOW = Moment(0)
+KNOWN = Facts(subscriber_id="s")
+
+
+def gate_of(workflow_id: str, condition=ALWAYS, **more) -> Gate:
+    return Gate.of(workflow_id, 1, Trigger("t", condition=condition, **more))
+
+
+def padded(*gates: Gate) -> TriggerIndex:
+    """An index with so many triggers that it looks them up, most of which never match."""
+    never = EventIs(("never",))
+    return TriggerIndex([*gates, *(gate_of(f"~{number}", never) for number in range(FEW + 1))])
+
+
+def names(found) -> list[str]:
+    return [gate.workflow_id for gate in found]
+
+
+# ------------------------------------------------------------------------------------------------------------
+# Against the naive evaluator
+
+
+def compare(seed: int, *, triggers: int, events: int) -> int:
+    random = Random(seed)
+    gates = [gate(random, f"w{number}") for number in range(triggers)]
+    index = TriggerIndex(gates)
+    hits = 0
+    for _ in range(events):
+        at_hand, known = event(random), facts(random)
+        wanted = by_hand(gates, at_hand, known, NOW)
+        # What JSON can hold is looked up, and never needs the slow way.
+        found = index._look_up(at_hand, known, NOW)
+        assert found == wanted, (at_hand, known)
+        hits += len(wanted)
+    return hits
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_it_finds_what_asking_all_finds(seed):
+    assert compare(seed, triggers=200, events=200) > 200
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(20))
+def test_it_finds_what_asking_all_finds_among_a_thousand(seed):
+    """20,000 events in all; the same thousand triggers are asked about a thousand of them."""
+    assert compare(1000 + seed, triggers=1000, events=1000) > 1000
+
+
+def test_adding_and_removing_comes_to_the_same_as_building_anew():
+    random = Random(7)
+    index, kept = TriggerIndex(), {}
+    for step in range(1000):
+        name = f"w{random.randrange(150)}"
+        if name in kept and random.random() < 0.6:
+            index.remove(name)
+            del kept[name]
+        else:
+            kept[name] = gate(random, name, version=step)
+            index.add(kept[name])
+        if step % 20 == 0:
+            at_hand, known = event(random), facts(random)
+            found = index.matching(at_hand, known, NOW)
+            assert found == by_hand([*kept.values()], at_hand, known, NOW)
+            assert found == TriggerIndex(kept.values()).matching(at_hand, known, NOW)
+    assert len(index) == len(kept) > FEW
+
+
+def test_an_emptied_index_keeps_nothing():
+    random = Random(8)
+    gates = [gate(random, f"w{number}") for number in range(500)]
+    index = TriggerIndex(gates)
+    random.shuffle(gates)
+    for each in gates:
+        index.remove(each.workflow_id)
+    assert len(index) == 0
+    for kept in (index._trees, index._asked, index._event_paths, index._subscriber_paths, index._minimums):
+        assert not kept
+    assert index.matching(Event("signup", "s"), KNOWN, NOW) == []
+
+
+def test_what_is_not_there_cannot_be_removed():
+    with pytest.raises(KeyError):
+        TriggerIndex().remove("w")
+
+
+def test_a_workflow_has_one_trigger():
+    index = padded(gate_of("w", EventIs(("a",))))
+    index.add(gate_of("w", EventIs(("b",))))
+    assert names(index.matching(Event("a", "s"), KNOWN, NOW)) == []
+    assert names(index.matching(Event("b", "s"), KNOWN, NOW)) == ["w"]
+
+
+# ------------------------------------------------------------------------------------------------------------
+# Order, doubles, profiles
+
+
+def test_the_highest_priority_goes_first_then_the_workflow_id():
+    index = padded(
+        *(gate_of(f"w{number}", EventIs(("a",)), priority=priority) for number, priority in enumerate([1, 10, 2, 10])),
+        gate_of("w", ALWAYS, priority=10),
+        gate_of("z", ValueAtLeast(0), priority=-3),
+    )
+    assert names(index.matching(Event("a", "s"), KNOWN, NOW)) == ["w", "w1", "w3", "w2", "w0", "z"]
+
+
+def test_ranks_sort_as_priorities_do():
+    edges = [0, 1, 9, 10, 15, 16, 17, 255, 256, 2**63 - 1, 2**63, 10**40]
+    numbers = sorted({*edges, *(-edge for edge in edges)})
+    texts = [_descending(number) for number in numbers]
+    assert texts == sorted(set(texts), reverse=True)
+
+
+def test_a_trigger_that_matches_twice_is_found_once():
+    both = AnyOf((EventHas({"a": Equals(1)}), EventHas({"b": Equals(1)}), EventHas({"a": OneOf((1, True, 1.0))})))
+    index = padded(gate_of("w", both))
+    assert names(index.matching(Event("x", "s", properties={"a": 1, "b": 1}), KNOWN, NOW)) == ["w"]
+
+
+def test_a_trigger_on_conditions_needs_a_profile():
+    index = padded(
+        gate_of("needs", EngagementAtLeast({"opens": 0}), trigger_type=TriggerType.CONDITION_BASED),
+        gate_of("does_not", EngagementAtLeast({"opens": 0})),
+    )
+    assert names(index.matching(Event("x", "s"), None, NOW)) == ["does_not"]
+    assert names(index.matching(Event("x", "s"), Facts(), NOW)) == ["does_not", "needs"]
+
+
+# ------------------------------------------------------------------------------------------------------------
+# Values
+
+
+class Equal:
+    """Equals everything, and has no hash."""
+
+    __hash__ = None
+
+    def __eq__(self, other):
+        return True
+
+
+class Raising:
+    def __eq__(self, other):
+        raise RuntimeError
+
+    def __hash__(self):
+        raise RuntimeError
+
+
+class Number(int):
+    def __ge__(self, other):
+        raise RuntimeError
+
+    __gt__ = __lt__ = __le__ = __ge__
+
+
+class Odd(Mapping):
+    """A host's own kind of object."""
+
+    def __init__(self, values):
+        self.values_ = values
+
+    def __getitem__(self, name):
+        return self.values_[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.values_)
+
+    def __len__(self):
+        return len(self.values_)
+
+
+HOSTS = [Equal(), Raising(), Number(5), Decimal(1), Decimal("nan"), (1,), b"x", object(), {1}, bytearray(b"x"), 1 + 0j]
+
+
+@pytest.mark.parametrize(
+    "value", HOSTS, ids=lambda value: f"{type(value).__name__}{value if isinstance(value, Decimal) else ''}"
+)
+def test_values_of_the_host_neither_raise_nor_mislead(value):
+    random = Random(9)
+    gates = [gate(random, f"w{number}") for number in range(300)]
+    index = TriggerIndex(gates)
+    for _ in range(20):
+        drawn, known = event(random), facts(random) or Facts()
+        at_hand = Event(drawn.type, "s", properties={**drawn.properties, "a": value, "c": value}, value=value)
+        known = Facts({**known.attributes, "b": value}, {**known.engagement, "opens": value}, subscriber_id="s")
+        assert index.matching(at_hand, known, NOW) == by_hand(gates, at_hand, known, NOW)
+
+
+def test_a_hosts_own_mapping_is_read():
+    index = padded(
+        gate_of("w", EventHas({"a": Equals(1), "b.c": Equals("x")})), gate_of("v", EventHas({"a": Equals(None)}))
+    )
+    found = index.matching(Event("x", "s", properties=Odd({"a": 1, "b": Odd({"c": "x"})})), KNOWN, NOW)
+    assert names(found) == ["w"]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "value", "equal"),
+    [
+        (1, True, True),
+        (1, 1.0, True),
+        (True, 1, True),
+        (0, False, True),
+        (0.0, -0.0, True),
+        ("1", 1, False),
+        ("", None, False),
+        (None, 0, False),
+        (2**53 + 1, float(2**53), False),
+        (10**400, 10**400, True),
+        (10**400, math.inf, False),
+        (math.nan, math.nan, False),
+        ([1], [True], True),
+        ({"b": 1}, {"b": 1.0}, True),
+        ([math.nan], [math.nan], True),  # the same object within a list: Python's equality
+    ],
+)
+@pytest.mark.parametrize("of", [EventHas, SubscriberHas])
+def test_equality_is_pythons(wanted, value, equal, of):
+    index = padded(gate_of("w", of({"a": Equals(wanted)})))
+    found = index.matching(Event("x", "s", properties={"a": value}), Facts({"a": value}), NOW)
+    assert names(found) == ["w"] * equal
+
+
+@pytest.mark.parametrize(
+    ("minimum", "value", "reached"),
+    [
+        (0, None, True),
+        (-1, None, True),
+        (1, None, False),
+        (1, True, False),
+        (1, "5", False),
+        (1, 1.0, True),
+        (1, math.nan, False),
+        (-1, math.nan, False),
+        (1, math.inf, True),
+        (-(10**400), -math.inf, False),
+        (10**400, math.inf, True),
+        (math.nan, 1, False),
+        (-math.inf, -math.inf, True),
+        (1, [5], False),
+    ],
+)
+def test_minimums_are_those_of_the_conditions(minimum, value, reached):
+    index = padded(
+        gate_of("event", ValueAtLeast(minimum)),
+        gate_of("metric", EngagementAtLeast({"opens": minimum})),
+        gate_of("both", EngagementAtLeast({"opens": minimum, "x": 0})),
+        gate_of("not", Not(EngagementAtLeast({"opens": minimum}))),
+    )
+    found = index.matching(Event("x", "s", value=value), Facts(engagement={"opens": value}), NOW)
+    assert names(found) == (["both", "event", "metric"] if reached else ["not"])
+
+
+def test_dotted_paths_are_read_as_keys_first():
+    index = padded(gate_of("w", EventHas({"a.b": Equals(1)})))
+    for properties, wanted in [
+        ({"a.b": 1}, ["w"]),
+        ({"a": {"b": True}}, ["w"]),
+        ({"a.b": 2, "a": {"b": 1}}, []),
+        ({"a": 1}, []),
+        ({}, []),
+    ]:
+        assert names(index.matching(Event("x", "s", properties=properties), KNOWN, NOW)) == wanted
+
+
+# ------------------------------------------------------------------------------------------------------------
+# How much is asked
+
+
+class Counting(dict):
+    """Properties that count how often they are read."""
+
+    reads = 0
+
+    def get(self, name, default=None):
+        self.reads += 1
+        return super().get(name, default)
+
+
+def reads_among(triggers: int) -> int:
+    index = TriggerIndex(
+        gate_of(
+            f"w{number}",
+            AllOf(
+                (
+                    EventIs(("purchase",)),
+                    EventHas({"sku": Equals(number % 997), "shop": Equals(number % 3), "day": Equals(number % 7)}),
+                )
+            ),
+        )
+        for number in range(triggers)
+    )
+    properties = Counting(sku=5, shop=-1, day=-1)
+    assert index.matching(Event("purchase", "s", properties=properties), KNOWN, NOW) == []
+    return properties.reads
+
+
+def test_what_is_read_grows_with_what_may_match_and_not_with_all():
+    assert reads_among(3_000) <= reads_among(100) + 10
+
+
+def test_only_what_cannot_be_looked_up_is_asked_itself():
+    def asked(*_) -> bool:
+        raise AssertionError
+
+    exact = [
+        EventIs(("a", "b")),
+        AllOf((EventIs(("a",)), Not(EventHas({"x": Equals(2)})), ValueAtLeast(1))),
+        AnyOf((EventHas({"x": Equals(1)}), EngagementAtLeast({"opens": 3}))),
+        Not(AllOf((EventIs(("b",)), SubscriberHas({"plan": Equals("pro")})))),
+        Not(Not(ALWAYS)),
+        EventHas({"x": OneOf((1, 2, 3))}),
+        AnyOf(tuple(EventHas({"x": Equals(number)}) for number in range(50))),
+    ]
+    gates = []
+    for number, condition in enumerate(exact):
+        made = gate_of(f"w{number}", condition)
+        gates.append(Gate(made.workflow_id, 1, made.trigger, made.types, made.needs, asked, made.cooldown))
+    index = padded(*gates)
+    found = index._look_up(Event("a", "s", properties={"x": 1}, value=1), KNOWN, NOW)
+    assert names(found) == [f"w{number}" for number in range(len(exact))]
+
+    inexact = padded(Gate("w", 1, Trigger("t", condition=EventHas({"x": Exists(True)})), None, made.needs, asked, 0))
+    assert inexact._look_up(Event("a", "s"), KNOWN, NOW) is None
+
+
+def test_what_never_holds_is_not_kept():
+    index = TriggerIndex(
+        [gate_of("w", AnyOf(())), gate_of("v", EventIs(())), gate_of("u", AllOf((EventIs(("a",)), EventIs(("b",)))))]
+    )
+    assert index._trees == {}
+
+
+def test_many_choices_are_not_multiplied_out():
+    either = [AnyOf(tuple(EventHas({f"{name}{side}": Equals(1)}) for side in "lr")) for name in range(20)]
+    index = padded(gate_of("w", AllOf((EventIs(("a",)), *either))))
+    assert len(index._entered["w"].postings) <= 8
+    left = Event("a", "s", properties={f"{name}l": 1 for name in range(20)})
+    assert names(index.matching(left, KNOWN, NOW)) == ["w"]
+    assert names(index.matching(Event("a", "s", properties={f"{name}l": 1 for name in range(19)}), KNOWN, NOW)) == []
