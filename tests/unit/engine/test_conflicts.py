@@ -1,0 +1,260 @@
+"""Two who change the same: what is decided on old news is refused, decided again, and nothing in hand is lost."""
+
+import pytest
+
+from flowkit.adapters.clock import VirtualClock
+from flowkit.engine.advance import Advanced
+from flowkit.engine.ingest import Ingested
+from flowkit.engine.sync import Engine
+from flowkit.errors import ConflictError
+from flowkit.events import NO_NEEDS
+from flowkit.ports import Change, Changes, Move
+from flowkit.runs.effects import Outcome, Result
+from flowkit.runs.model import State, Status
+from flowkit.stores.memory import MemoryStore
+from flowkit.stores.sqlite import SqliteStore
+from flowkit.testing.recording import RecordingSender
+from tests.support.journeys import (
+    DAY,
+    HOUR,
+    NOW,
+    START,
+    check,
+    kinds,
+    node,
+    opened,
+    send,
+    signup,
+    signups,
+    wait,
+    workflow,
+)
+
+JOURNEY = workflow(
+    node("start", send("first"), default="check"),
+    node("check", check(), engagement_threshold={"opens": 1}, engaged="engaged", not_engaged="other"),
+    node("engaged", send("second"), default="rest"),
+    node("other", send("third"), default="rest"),
+    node("rest", wait()),
+)
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def store(request, tmp_path):
+    if request.param == "memory":
+        yield MemoryStore()
+    else:
+        kept = SqliteStore(tmp_path / "flowkit.db", synchronous="NORMAL")
+        yield kept
+        kept.close()
+
+
+class Meanwhile(RecordingSender):
+    """A sender during whose calls other things happen, a function a call."""
+
+    def __init__(self, *happening, **options):
+        super().__init__(needs=NO_NEEDS, **options)
+        self.happening = list(happening)
+
+    def send(self, messages):
+        outcomes = super().send(messages)
+        if self.happening:
+            self.happening.pop(0)()
+        return outcomes
+
+
+def engine_on(store, sender=None, journey=JOURNEY):
+    engine = Engine(store, clock=VirtualClock(START), sender=sender or RecordingSender(needs=NO_NEEDS))
+    engine.publish(journey)
+    return engine
+
+
+# ------------------------------------------------------------------------------------------------------------
+# An event for a run that a worker holds
+
+
+@pytest.mark.parametrize("key_window", [None, DAY])
+def test_an_outcome_in_hand_is_applied_to_what_is_there(store, key_window):
+    """An event that comes during the call moves the sequence on; the message is not sent again."""
+    sender = Meanwhile(lambda: engine.ingest([opened("s1")]), key_window=key_window)
+    engine = engine_on(store, sender)
+    engine.ingest(signups(3))
+    assert engine.advance().runs == 3
+    assert len({message.key for message in sender.messages}) == len(sender.messages)
+    nodes = {run.subscriber_id: run.state.node for run in engine.runs()}
+    assert set(nodes.values()) == {"rest"}
+    [run] = engine.runs(subscriber_id="s1")
+    assert run.state.counts == (("email_open", 1),)
+
+
+def test_what_the_event_changed_is_decided_anew(store):
+    """It came before the check was committed, so the check sees it; what was sent on the other way is told as late."""
+    sender = Meanwhile(lambda: None, lambda: engine.ingest([opened()]))
+    engine = engine_on(store, sender)
+    engine.ingest([signup()])
+    engine.advance()
+    assert [message.template_id for message in sender.messages] == ["first", "third", "second"]
+    assert kinds(engine.journal())[1:] == [
+        "observed@start",
+        "done@start",
+        "left@start",
+        "decided@check",
+        "left@check",
+        "late@other",
+        "done@engaged",
+        "left@engaged",
+        "waiting@rest",
+    ]
+    late = next(line.entry for line in engine.journal() if line.entry.kind == "late")
+    assert (late.action, late.data) == ("send", {"result": "done"})
+
+
+def test_an_outcome_that_comes_after_the_end_is_told_as_late(store):
+    """Somebody ended the run while the message was on its way: it was sent, and the journal says so."""
+
+    def end():
+        [run] = store.runs(subscriber_id="s1")
+        gone = Move((run,), State(Status.EXITED, reason="unsubscribed"), None, ())
+        handle = store.recall({"s1": []}, runs=False).subscribers["s1"].handle
+        assert not store.commit(Changes(NOW, [Change("s1", handle, ("gone",), moves=[gone])]))
+
+    sender = Meanwhile(end)
+    engine = engine_on(store, sender)
+    engine.ingest(signups(3))
+    engine.advance()
+    [run] = engine.runs(subscriber_id="s1")
+    assert run.state == State(Status.EXITED, reason="unsubscribed")
+    entered, first, *more = kinds(engine.journal(run=run))
+    assert (entered, first) == ("entered@start", "late@start")
+    assert 1 + len(more) == sum(message.subscriber_id == "s1" for message in sender.messages), (
+        "all that was sent is told"
+    )
+    assert {run.state.node for run in engine.runs() if run.subscriber_id != "s1"} == {"rest"}
+
+
+def test_a_retry_in_hand_is_applied_too(store):
+    sender = Meanwhile(lambda: engine.ingest([opened()]), outcomes={"first": [Outcome(Result.RETRY, "busy")]})
+    engine = engine_on(store, sender)
+    engine.ingest([signup()])
+    assert engine.advance() == Advanced(runs=1, retrying=1)
+    [run] = engine.runs()
+    assert (run.state.pending.attempt, run.state.counts) == (1, (("email_open", 1),))
+    assert run.due_at > START
+    engine.advance(now=START + HOUR)
+    assert [message.template_id for message in sender.messages] == ["first", "first", "second"]
+
+
+def test_a_run_that_is_only_woken_is_woken_again(store):
+    """Nothing is in hand, so nothing is lost; the event counts, and the wait ends once."""
+    journey = workflow(
+        node("start", wait(), check(), engagement_threshold={"opens": 1}, engaged="yes"), node("yes", wait())
+    )
+    racing = Racing(store, lambda: engine.ingest([opened()]))
+    engine = engine_on(store, journey=journey)
+    worker = Engine(racing, clock=VirtualClock(START))
+    engine.ingest([signup()])
+    assert worker.advance(now=START + HOUR).runs == 1
+    [run] = engine.runs()
+    assert (run.state.node, run.due_at) == ("yes", START + HOUR + HOUR)
+    assert kinds(engine.journal()).count("woken@start") == 1
+
+
+# ------------------------------------------------------------------------------------------------------------
+# Events for the same subscriber from two sides
+
+
+class Racing:
+    """A store at which, right before a commit, somebody else is served."""
+
+    def __init__(self, store, *others, endless=False):
+        self.store = store
+        self.others = list(others)
+        self.endless = endless
+        self.commits = 0
+
+    def __getattr__(self, name):
+        return getattr(self.store, name)
+
+    def commit(self, changes):
+        self.commits += 1
+        if self.others:
+            other = self.others[0] if self.endless else self.others.pop(0)
+            other()
+        return self.store.commit(changes)
+
+
+ONCE = workflow(node("start", wait()), max_executions=1)
+
+
+def test_the_loser_reads_again_and_is_refused(store):
+    other = engine_on(store, journey=ONCE)
+    engine = Engine(Racing(store, lambda: other.ingest([signup(event_id="theirs")])), clock=VirtualClock(START))
+    assert engine.ingest([signup(event_id="ours")]) == Ingested(accepted=1, refused=1)
+    assert [run.event.id for run in engine.runs()] == ["theirs"]
+
+
+def test_of_two_who_accept_the_same_event_one_finds_a_duplicate(store):
+    other = engine_on(store, journey=ONCE)
+    engine = Engine(Racing(store, lambda: other.ingest([signup(), signup("t")])), clock=VirtualClock(START))
+    assert engine.ingest([signup(), signup("u")]) == Ingested(accepted=1, duplicates=1, started=1)
+    assert sorted(run.subscriber_id for run in engine.runs()) == ["s", "t", "u"]
+
+
+def test_an_event_goes_to_the_run_that_the_winner_started(store):
+    """The loser recalls again, and finds the run."""
+    other = engine_on(store)
+    engine = Engine(Racing(store, lambda: other.ingest([signup(event_id="theirs")])), clock=VirtualClock(START))
+    engine.ingest([signup(event_id="ours"), opened()])
+    assert [(run.event.id, dict(run.state.counts)) for run in engine.runs()] == [
+        ("theirs", {"email_open": 1}),
+        ("ours", {"email_open": 1}),
+    ]
+
+
+def test_who_loses_at_every_attempt_is_named_and_all_others_are_accepted(store):
+    counter = iter(range(100))
+    other = engine_on(store, journey=workflow(node("start", wait())))
+    racing = Racing(store, lambda: other.ingest([signup("s1", f"theirs{next(counter)}")]), endless=True)
+    engine = Engine(racing, clock=VirtualClock(START))
+    with pytest.raises(ConflictError, match="ingest their events again") as caught:
+        engine.ingest([*signups(3), signup("s1", "2")])
+    assert list(caught.value.subscriber_ids) == ["s1"]
+    assert racing.commits == 8, "in bounds"
+    ours = [run.subscriber_id for run in engine.runs() if not run.event.id.startswith("theirs")]
+    assert ours == ["s0", "s2"]
+    racing.others = []
+    assert engine.ingest([*signups(3), signup("s1", "2")]) == Ingested(accepted=2, duplicates=2, started=2)
+
+
+def test_a_worker_that_loses_at_every_attempt_gives_back_what_it_holds(store):
+    """With what it has sent noted, so that nothing is sent again; and others are not held up."""
+    counter = iter(range(100))
+    other = engine_on(store)
+
+    def theirs():
+        number = next(counter)
+        if number < 12:
+            other.ingest([opened("s1", f"open{number}")])
+
+    sender = RecordingSender(needs=NO_NEEDS)
+    worker = Engine(Racing(store, theirs, endless=True), clock=VirtualClock(START), sender=sender)
+    other.ingest(signups(3))
+    worker.advance()
+    worker.advance()
+    assert {run.state.node for run in other.runs()} == {"rest"}
+    assert not sender.repeats
+    assert [message.template_id for message in sender.messages].count("first") == 3
+
+
+def test_two_workers_take_nothing_twice(store):
+    """One is served in the middle of the other's batch."""
+    second = engine_on(store)
+    second.ingest(signups(9))
+    sent = RecordingSender(needs=NO_NEEDS)
+    third = Engine(store, clock=VirtualClock(START), sender=sent, batch=2)
+    interrupted = Meanwhile(third.advance, third.advance)
+    first = Engine(store, clock=VirtualClock(START), sender=interrupted, batch=3)
+    first.advance()
+    keys = [message.key for message in (*sent.messages, *interrupted.messages)]
+    assert len(keys) == len(set(keys)) == 18
+    assert {run.state.node for run in first.runs()} == {"rest"}
