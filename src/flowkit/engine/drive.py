@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Coroutine, Mapping
+from contextlib import suppress
 from typing import Any, Final, TypeVar, cast
 
 from flowkit.errors import ConfigurationError, PortSuspended
@@ -48,8 +49,15 @@ def run_sync(coroutine: Coroutine[Any, Any, T]) -> T:
     except StopIteration as stop:
         return cast("T", stop.value)
     port = _suspended_port(coroutine)
-    coroutine.close()
+    _close(coroutine)
     raise PortSuspended(port)
+
+
+def _close(coroutine: Coroutine[Any, Any, Any]) -> None:
+    """Close a coroutine, also where what it does at the end would wait again."""
+    while inspect.getcoroutinestate(coroutine) != inspect.CORO_CLOSED:
+        with suppress(RuntimeError):  # "coroutine ignored GeneratorExit": it waits for something else now.
+            coroutine.close()
 
 
 def _suspended_port(coroutine: Coroutine[Any, Any, Any]) -> str:
