@@ -44,8 +44,8 @@ class Index(RuleBasedStateMachine):
     def match(self, event, known) -> None:
         wanted = by_hand([*self.gates.values()], event, known, NOW)
         assert self.index.matching(event, known, NOW) == wanted
-        assert self.index._look_up(event, known, NOW) == wanted
-        assert TriggerIndex(reversed(self.gates.values()))._look_up(event, known, NOW) == wanted
+        assert self.index.look_up(event, known, NOW) == wanted
+        assert TriggerIndex(reversed(self.gates.values())).look_up(event, known, NOW) == wanted
 
     @invariant()
     def counts(self) -> None:

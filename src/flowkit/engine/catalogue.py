@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from threading import Lock
 from typing import Final, TypeVar
 
 from attrs import evolve, frozen
 
+from flowkit.conditions import Moment
 from flowkit.engine.drive import resolve
 from flowkit.errors import UnknownWorkflow
-from flowkit.events import Needs, together
+from flowkit.events import Event, Facts, Needs, together
 from flowkit.hashing import content_hash
 from flowkit.ports import Edition, Store, Templates
 from flowkit.rendering.engine import CompiledSubject, CompiledTemplate, compile_subject, compile_template
@@ -19,7 +21,8 @@ from flowkit.runs.effects import Asks, Started
 from flowkit.runs.model import State
 from flowkit.runs.program import Program, compile_workflow
 from flowkit.runs.step import decide
-from flowkit.triggers.evaluate import Gate, Gates
+from flowkit.triggers.evaluate import Gate
+from flowkit.triggers.index import FEW, TriggerIndex
 from flowkit.workflows.codec import dumps, load
 from flowkit.workflows.model import SendEmail, Workflow
 
@@ -41,12 +44,14 @@ class Entrance:
         asks_profile: Whether the subscriber's profile is read to tell.
         needs: What is read of it, by the triggers and by the first steps after them.
         observed: Whether living runs want to observe events of the type.
+        edition: Of which state of the index it is.
     """
 
     gates: Sequence[Gate]
     asks_profile: bool
     needs: Needs
     observed: bool
+    edition: object
 
 
 class Catalogue:
@@ -59,7 +64,11 @@ class Catalogue:
         self._editions: dict[int, Edition] = {}
         self._templates: dict[str, CompiledTemplate | TemplateError] = {}
         self._subjects: dict[str, CompiledSubject | TemplateError] = {}
-        self._gates = Gates(())
+        self._index = TriggerIndex()
+        self._indexed: dict[str, int] = {}
+        self._edition: object = None
+        self._changing = Lock()
+        self._asking: dict[int, bool] = {}
         self._entrances: dict[str, Entrance] = {}
         self.listens = _NOBODY
 
@@ -72,17 +81,30 @@ class Catalogue:
         for edition in editions:
             if edition.number not in self._programs:
                 self._programs[edition.number] = compile_workflow(load(edition.document), edition.number)
-        live = [self._programs[edition.number] for edition in editions if edition.live]
-        self._entrances = {}
-        self._gates = Gates(
-            Gate.of(program.workflow_id, program.version, program.workflow.trigger)
-            for program in live
-            if program.workflow.active and program.workflow.trigger.active
-        )
+        self._register(self._programs[edition.number] for edition in editions if edition.live)
         self.listens = _NOBODY.union(*(self._programs[edition.number].listens for edition in editions))
         changed = self._stamp != current
         self._stamp = current
         return changed
+
+    def _register(self, live: Iterable[Program]) -> None:
+        """Bring the index to the live versions, by what has changed."""
+        wanted = {
+            program.workflow_id: program
+            for program in live
+            if program.workflow.active and program.workflow.trigger.active
+        }
+        with self._changing:
+            self._edition = None
+            for workflow_id in self._indexed.keys() - wanted.keys():
+                self._index.remove(workflow_id)
+                del self._indexed[workflow_id]
+            for workflow_id, program in wanted.items():
+                if self._indexed.get(workflow_id) != program.version:
+                    self._index.add(Gate.of(workflow_id, program.version, program.workflow.trigger))
+                    self._indexed[workflow_id] = program.version
+            self._entrances = {}
+            self._edition = object()
 
     def program(self, version: int) -> Program:
         """Look up the version that a run is pinned to."""
@@ -96,18 +118,33 @@ class Catalogue:
         """Find the workflows that events of a type may lead into."""
         found = self._entrances.get(event_type)
         if found is None:
-            gates = self._gates.candidates(event_type)
-            asking = [gate for gate in gates if self._starts_on_facts(gate.version)]
-            needs = together([gate.needs for gate in gates] + [self._programs[gate.version].needs for gate in asking])
-            asks = bool(asking) or any(gate.asks_profile for gate in gates)
-            found = Entrance(gates, asks, needs, event_type in self.listens)
-            if len(self._entrances) < _ENTRANCES_KEPT:
-                self._entrances[event_type] = found
+            with self._changing:
+                found = self._open(event_type)
+                if len(self._entrances) < _ENTRANCES_KEPT:
+                    self._entrances[event_type] = found
         return found
 
+    def matching(self, entrance: Entrance, event: Event, facts: Facts | None, moment: Moment) -> Sequence[Gate]:
+        """Find the triggers of an entrance that match an event of its type, in the order in which they go."""
+        if len(entrance.gates) > FEW and entrance.edition is self._edition:
+            found = self._index.look_up(event, facts, moment)
+            # Facts were read for these triggers: one that another thread publishes meanwhile would lack its own.
+            if found is not None and entrance.edition is self._edition:
+                return found
+        return [gate for gate in entrance.gates if gate.matches(event, facts, moment)]
+
+    def _open(self, event_type: str) -> Entrance:
+        gates = self._index.candidates(event_type)
+        asking = [gate for gate in gates if self._starts_on_facts(gate.version)]
+        needs = together([gate.needs for gate in gates] + [self._programs[gate.version].needs for gate in asking])
+        asks = bool(asking) or any(gate.asks_profile for gate in gates)
+        return Entrance(gates, asks, needs, event_type in self.listens, self._edition)
+
     def _starts_on_facts(self, version: int) -> bool:
-        program = self._programs[version]
-        return isinstance(decide(program, State(), Started(), None, 0, run_id="", due=None), Asks)
+        if version not in self._asking:
+            begun = decide(self._programs[version], State(), Started(), None, 0, run_id="", due=None)
+            self._asking[version] = isinstance(begun, Asks)
+        return self._asking[version]
 
     def live(self, workflow_id: str) -> Edition:
         """Look up the version that new runs of a workflow enter.

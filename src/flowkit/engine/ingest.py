@@ -200,9 +200,8 @@ class _Desk:
         self.seen[event_id] = None
         if entrance.observed:
             self._observe(event)
-        for gate in entrance.gates:
-            if gate.matches(event, self._facts, self._moment):
-                self._admit(gate, taken)
+        for gate in self._catalogue.matching(entrance, event, self._facts, self._moment):
+            self._admit(gate, taken)
 
     def change(self) -> Change:
         """Give what the events came to."""

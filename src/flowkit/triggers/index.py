@@ -111,13 +111,13 @@ class TriggerIndex:
             Priority descending, then by workflow id.
         """
         if len(self._gates) > FEW:
-            found = self._look_up(event, facts, moment)
+            found = self.look_up(event, facts, moment)
             if found is not None:
                 return found
         return [gate for gate in self.candidates(event.type) if gate.matches(event, facts, moment)]
 
-    def _look_up(self, event: Event, facts: Facts | None, moment: Moment) -> Sequence[Gate] | None:
-        """Find the triggers that match; None where values have to be handled with more care than an index can."""
+    def look_up(self, event: Event, facts: Facts | None, moment: Moment) -> Sequence[Gate] | None:
+        """Find the same as ``matching``; None where values need more care, as JSON's never do."""
         try:
             found = self._walk(event, NO_FACTS if facts is None else facts, moment)
         except Exception:  # noqa: BLE001 - a host's value may raise anything when it is hashed or compared

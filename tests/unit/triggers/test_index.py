@@ -59,7 +59,7 @@ def compare(seed: int, *, triggers: int, events: int) -> int:
         at_hand, known = event(random), facts(random)
         wanted = by_hand(gates, at_hand, known, NOW)
         # What JSON can hold is looked up, and never needs the slow way.
-        found = index._look_up(at_hand, known, NOW)
+        found = index.look_up(at_hand, known, NOW)
         assert found == wanted, (at_hand, known)
         hits += len(wanted)
     return hits
@@ -348,11 +348,11 @@ def test_only_what_cannot_be_looked_up_is_asked_itself():
         made = gate_of(f"w{number}", condition)
         gates.append(Gate(made.workflow_id, 1, made.trigger, made.types, made.needs, asked, made.cooldown))
     index = padded(*gates)
-    found = index._look_up(Event("a", "s", properties={"x": 1}, value=1), KNOWN, NOW)
+    found = index.look_up(Event("a", "s", properties={"x": 1}, value=1), KNOWN, NOW)
     assert names(found) == [f"w{number}" for number in range(len(exact))]
 
     inexact = padded(Gate("w", 1, Trigger("t", condition=EventHas({"x": Exists(True)})), None, made.needs, asked, 0))
-    assert inexact._look_up(Event("a", "s"), KNOWN, NOW) is None
+    assert inexact.look_up(Event("a", "s"), KNOWN, NOW) is None
 
 
 def test_what_never_holds_is_not_kept():
