@@ -109,6 +109,25 @@ def test_an_emptied_index_keeps_nothing():
     assert index.matching(Event("signup", "s"), KNOWN, NOW) == []
 
 
+@pytest.mark.parametrize("rest", [(), (ValueAtLeast(1),), (EngagementAtLeast({"opens": 1, "rate": 2}),)])
+@pytest.mark.parametrize("more", [(), (Not(EventIs(("b",))),), (EventHas({"n": Exists(True)}),)])
+def test_a_crowd_hangs_deeper_and_is_taken_out_from_there(rest, more):
+    crowd = [
+        gate_of(
+            f"w{number:02d}", AllOf((EventHas({"x": Equals(1), "y": Equals(1), "n": Equals(number)}), *rest, *more))
+        )
+        for number in range(40)
+    ]
+    index = TriggerIndex(crowd)
+    known = Facts(engagement={"opens": 1, "rate": 2})
+    for number, each in enumerate(crowd):
+        at_hand = Event("a", "s", properties={"x": 1, "y": 1, "n": number}, value=1)
+        assert names(index.matching(at_hand, known, NOW)) == [each.workflow_id]
+        index.remove(each.workflow_id)
+        assert names(index.matching(at_hand, known, NOW)) == []
+    assert not index._trees
+
+
 def test_what_is_not_there_cannot_be_removed():
     with pytest.raises(KeyError):
         TriggerIndex().remove("w")
