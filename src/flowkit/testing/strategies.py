@@ -1,0 +1,240 @@
+"""What Hypothesis draws for journeys: workflows that run, people, schedules of events, and receivers' moods.
+
+The names are few, so that what is drawn meets: events lead into workflows and are counted, conditions find what they
+ask for, and runs stand in the same states. Needs Hypothesis.
+
+    @given(workflows(), schedules())
+    def test_nobody_is_sent_more_than_twice(workflow, schedule): ...
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any, Final
+
+from attrs import field, frozen
+from hypothesis import strategies as st
+
+from flowkit.conditions import (
+    ALWAYS,
+    AllOf,
+    AnyOf,
+    Condition,
+    EngagementAtLeast,
+    Equals,
+    EventHas,
+    EventIs,
+    Not,
+    SubscriberHas,
+    ValueAtLeast,
+)
+from flowkit.events import Event
+from flowkit.hashing import digest64
+from flowkit.runs.effects import DONE, Outcome, Result
+from flowkit.triggers.model import Trigger, TriggerType
+from flowkit.workflows.model import (
+    END,
+    Action,
+    CallWebhook,
+    CheckEngagement,
+    Node,
+    Operation,
+    SendEmail,
+    UpdateProfile,
+    UpdateSegments,
+    Wait,
+    Workflow,
+)
+
+__all__ = ["EVENT_TYPES", "SUBSCRIBERS", "Moment", "Mood", "moods", "people", "schedules", "workflows"]
+
+EVENT_TYPES: Final = ("signup", "purchase", "email_open", "email_click")
+"""The types of the events that are drawn."""
+SUBSCRIBERS: Final = ("s1", "s2", "s3", "s4")
+"""Whose events are drawn; of the last one nothing is known."""
+
+_HOUR: Final = timedelta(hours=1)
+_DAY: Final = timedelta(days=1)
+_SPAN: Final = timedelta(days=9)
+_PLANS: Final = ("pro", "free", 1, True)
+_durations: Final = st.sampled_from([timedelta(), timedelta(microseconds=1), _HOUR, 2 * _HOUR, _DAY, 3 * _DAY])
+_event_types: Final = st.sampled_from(EVENT_TYPES)
+
+
+# ------------------------------------------------------------------------------------------------------------
+# Workflows
+
+_facts: Final[st.SearchStrategy[Condition]] = st.one_of(
+    st.sampled_from(_PLANS).map(lambda plan: SubscriberHas({"plan": Equals(plan)})),
+    st.sampled_from([0, 1, 2]).map(lambda least: EngagementAtLeast({"score": least})),
+)
+_about_nodes: Final[st.SearchStrategy[Condition]] = st.one_of(
+    st.just(ALWAYS),
+    _facts,
+    _facts.map(Not),
+    st.lists(_facts, min_size=1, max_size=2).map(lambda some: AnyOf(tuple(some))),
+)
+_about_events: Final[st.SearchStrategy[Condition]] = st.one_of(
+    st.just(ALWAYS),
+    _facts,
+    st.sampled_from(["web", "shop"]).map(lambda source: EventHas({"source": Equals(source)})),
+    st.just(ValueAtLeast(10)),
+)
+_operations: Final[st.SearchStrategy[Operation]] = st.one_of(
+    st.sampled_from(["hello", "tips"]).map(SendEmail),
+    st.just(CheckEngagement()),
+    _durations.map(Wait),
+    st.sampled_from(["a", "b"]).map(lambda name: UpdateSegments(add=(name,))),
+    st.sampled_from(_PLANS).map(lambda plan: UpdateProfile(set={"plan": plan})),
+    st.just(UpdateProfile(increment={"visits": 1})),
+    st.just(CallWebhook("https://example.com/hook")),
+)
+
+
+@st.composite
+def _triggers(draw: st.DrawFn) -> Trigger:
+    types = ("signup", *draw(st.lists(_event_types, max_size=1)))
+    return Trigger(
+        "trigger",
+        trigger_type=draw(st.sampled_from(TriggerType)),
+        condition=AllOf((EventIs(types), draw(st.just(ALWAYS) | _about_events))),
+        priority=draw(st.integers(0, 2)),
+        cooldown=draw(st.sampled_from([timedelta(), _HOUR, _DAY, 3 * _DAY])),
+        max_executions=draw(st.none() | st.integers(1, 2)),
+    )
+
+
+@st.composite
+def _actions(draw: st.DrawFn, onward: st.SearchStrategy[str]) -> list[Action]:
+    return [
+        Action(
+            f"a{index}",
+            draw(_operations),
+            delay=draw(st.sampled_from([timedelta(), timedelta(), timedelta(minutes=90)])),
+            success_path=draw(st.none() | onward),
+            failure_path=draw(st.none() | onward),
+        )
+        for index in range(draw(st.sampled_from([1, 2, 3, 0])))
+    ]
+
+
+@st.composite
+def workflows(draw: st.DrawFn, workflow_id: str = "w") -> Workflow:
+    """Draw a workflow that passes the lint: up to six nodes, every kind of action, ways onward, and back after a day.
+
+    Args:
+        draw: Given by Hypothesis.
+        workflow_id: Its id.
+    """
+    names = [f"n{index}" for index in range(draw(st.sampled_from([3, 4, 6, 2, 1])))]
+    labels = st.sampled_from(["default", "success", "failure", "engaged", "not_engaged"])
+    nodes: list[Node] = []
+    for index, name in enumerate(names):
+        onward = st.sampled_from([*names[index + 1 :], END])
+        actions = draw(_actions(onward))
+        anywhere = onward
+        if draw(st.booleans()):
+            actions.append(Action("pause", Wait(draw(st.sampled_from([_DAY, 2 * _DAY])))))
+            anywhere = st.sampled_from([*names, END])
+        nodes.append(
+            Node(
+                name,
+                name,
+                actions=actions,
+                engagement_threshold=draw(
+                    st.dictionaries(st.sampled_from(["opens", "clicks", "purchase"]), st.integers(0, 2), max_size=1)
+                ),
+                condition=draw(_about_nodes),
+                next_nodes=draw(st.dictionaries(labels, anywhere, max_size=3)),
+            )
+        )
+    return Workflow(workflow_id, workflow_id, trigger=draw(_triggers()), nodes=nodes, entry_node=names[0])
+
+
+# ------------------------------------------------------------------------------------------------------------
+# People, events and time
+
+
+def people(subscribers: Sequence[str] = SUBSCRIBERS[:-1]) -> st.SearchStrategy[Mapping[str, Mapping[str, Any]]]:
+    """Draw the attributes of subscribers: an address or none, a plan or none, and a score."""
+    attributes: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
+        {"score": st.integers(0, 2), "email": st.sampled_from(["someone@example.com", "else@example.com", None])},
+        optional={"plan": st.sampled_from(_PLANS), "visits": st.just(0)},
+    )
+    return st.fixed_dictionaries(dict.fromkeys(subscribers, attributes))
+
+
+@frozen
+class Moment:
+    """A moment at which events come and due work is done.
+
+    Attributes:
+        after: How long after the beginning.
+        events: What comes, in order; without any, time has passed.
+    """
+
+    after: timedelta
+    events: tuple[Event, ...] = field(default=(), kw_only=True)
+
+
+def _event(kind: str, subscriber_id: str, number: int, source: str, value: int | None) -> Event:
+    return Event(kind, subscriber_id, id=f"e{number}", properties={"source": source}, value=value)
+
+
+_ABOUT: Final = (st.integers(0, 40), st.sampled_from(["web", "shop"]), st.sampled_from([None, 5, 10, 99]))
+
+
+def schedules(
+    subscribers: Sequence[str] = SUBSCRIBERS, *, span: timedelta = _SPAN
+) -> st.SearchStrategy[tuple[Moment, ...]]:
+    """Draw moments in order; events may come twice.
+
+    Args:
+        subscribers: Whose events.
+        span: How long after the beginning the last one may be.
+    """
+    one = st.builds(_event, _event_types, st.sampled_from(subscribers), *_ABOUT)
+    signups = st.builds(_event, st.just("signup"), st.sampled_from(subscribers), *_ABOUT)
+    events = st.lists(signups | one, min_size=2, max_size=6).map(tuple) | st.just(())
+    after = st.integers(0, span // _HOUR).map(lambda hours: hours * _HOUR)
+    moments = st.lists(st.builds(Moment, after, events=events), min_size=3, max_size=7)
+    return moments.map(lambda some: tuple(sorted(some, key=lambda moment: moment.after)))
+
+
+# ------------------------------------------------------------------------------------------------------------
+# Receivers
+
+
+@frozen
+class Mood:
+    """How a receiver answers: by the key and the attempt alone, so that every engine gets the same answers.
+
+    Attributes:
+        seed: Tells moods apart.
+        trouble: How often, in percent, an attempt is no success.
+    """
+
+    seed: int
+    trouble: int
+
+    def answer(self, key: str, attempt: int) -> Outcome:
+        """Answer an attempt, the first being 0."""
+        drawn = digest64(str(self.seed), key, str(attempt))
+        if drawn % 100 >= self.trouble:
+            return DONE
+        return _TROUBLE[(drawn >> 32) % len(_TROUBLE)]
+
+
+_TROUBLE: Final = (
+    Outcome(Result.RETRY, "busy"),
+    Outcome(Result.RETRY, "busy", retry_after=_HOUR),
+    Outcome(Result.FAILED, "refused"),
+    Outcome(Result.SKIPPED, "not wanted"),
+    Outcome(Result.UNKNOWN, "lost"),
+)
+
+
+def moods() -> st.SearchStrategy[Mood]:
+    """Draw how a receiver answers."""
+    return st.builds(Mood, st.integers(0, 2**16), st.sampled_from([0, 0, 25, 60]))
