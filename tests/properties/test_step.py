@@ -1,0 +1,188 @@
+"""The state machine under anything: total, deterministic, and never anywhere but where the law has a place for it."""
+
+from datetime import timedelta
+
+from hypothesis import event, given
+from hypothesis import strategies as st
+
+from flowkit.engine.decisions import Decisions
+from flowkit.events import NO_FACTS, Event, Facts, to_micros
+from flowkit.hashing import run_id
+from flowkit.runs.effects import WOKEN, Asks, Effect, Observed, Outcome, Result, Settled, Started
+from flowkit.runs.model import Entry, Kind, Run, State, Status
+from flowkit.runs.program import compile_workflow
+from flowkit.runs.step import MAX_ATTEMPTS, Step, Transition, decide, step
+from flowkit.stores.rows import read_entries, read_state, write_entries, write_state
+from flowkit.testing.strategies import EVENT_TYPES, workflows
+from tests.support.journeys import NOW, START
+
+IDENTITIES = [run_id("w", "s", cause) for cause in "123"]
+outcomes = st.builds(
+    Outcome,
+    st.sampled_from(Result),
+    st.sampled_from(["", "busy"]),
+    retry_after=st.none() | st.timedeltas() | st.just(timedelta(hours=1)),
+    reference=st.none() | st.just("id-1"),
+)
+facts = st.builds(
+    Facts,
+    st.dictionaries(
+        st.sampled_from(["plan", "other"]), st.sampled_from(["pro", "free", 1, True, None, [1]]), max_size=2
+    ),
+    st.dictionaries(st.just("score"), st.sampled_from([0, 1, 2.5, "x", None]), max_size=1),
+)
+effects = st.builds(
+    Effect,
+    st.sampled_from(["n0", "n1", "n5", "nowhere"]),
+    st.integers(1, 3),
+    st.integers(0, 9),
+    st.sampled_from(["a0", "a1", "pause", "x"]),
+    st.integers(0, MAX_ATTEMPTS),
+)
+events = st.builds(
+    Event,
+    st.sampled_from(EVENT_TYPES),
+    st.just("s"),
+    properties=st.sampled_from(
+        [{}, {"send_key": f"{IDENTITIES[0]}:n0:1:a0"}, {"send_key": "other"}, {"send_key": [1]}]
+    ),
+)
+WAKE_AT_DUE = object()
+SETTLE_PENDING = object()
+signals = st.one_of(
+    st.just(Started()),
+    st.just(WOKEN),
+    st.just((WAKE_AT_DUE, None)),
+    st.builds(Observed, events),
+    st.builds(Settled, effects, outcomes),
+    st.tuples(st.just(SETTLE_PENDING), outcomes),
+    st.tuples(st.just(SETTLE_PENDING), outcomes),
+)
+hours = st.integers(0, 100).map(lambda number: timedelta(hours=number))
+rides = st.lists(st.tuples(signals, facts, hours), min_size=1, max_size=20)
+
+
+def signal_for(run, drawn):
+    """Many of the drawn signals are what the run waits for, so that it gets somewhere."""
+    match drawn:
+        case (kind, outcome) if kind is SETTLE_PENDING:
+            return Settled(run.state.pending, outcome) if run.state.pending else WOKEN
+        case (kind, _) if kind is WAKE_AT_DUE:
+            return WOKEN
+        case _:
+            return drawn
+
+
+def ridden(workflow, ride, *, begun=True):
+    """Every step of a ride: the run before it, the signal, facts and instant, and what came of it."""
+    program = compile_workflow(workflow, 1)
+    run = Run(IDENTITIES[0], "s", "w", 1, NOW, "{}", State(), None)
+    now = START
+    for drawn, known, later in [(Started(), NO_FACTS, timedelta()), *ride] if begun else ride:
+        now += later
+        if isinstance(drawn, tuple) and drawn[0] is WAKE_AT_DUE and run.due_at is not None:
+            now = max(now, run.due_at)
+        signal = signal_for(run, drawn)
+        done = step(program, run, signal, known, now)
+        yield program, run, signal, known, now, done
+        run = done.run
+
+
+@given(workflows(), rides, st.booleans())
+def test_step_is_total_and_deterministic(workflow, ride, begun):
+    """Whatever comes in whatever place: nothing is raised, and the same gives the same."""
+    for program, run, signal, known, now, done in ridden(workflow, ride, begun=begun):
+        assert isinstance(done, Step)
+        again = step(compile_workflow(workflow, 1), run, signal, known, now)
+        assert repr(again) == repr(done)
+        assert program.version == done.run.version
+
+
+@given(workflows(), rides)
+def test_a_parked_run_has_exactly_one_due_instant_and_one_thing_to_wait_for(workflow, ride):
+    """I4; and a run that ended waits for nothing, and is never due again."""
+    for _, run, _, _, now, done in ridden(workflow, ride):
+        state, due = done.run.state, done.run.due
+        event(f"{state.status}, {state.waiting or (state.pending and 'pending')}")
+        if state.status is Status.ACTIVE:
+            assert due is not None
+            assert (state.pending is None) != (state.waiting is None)
+            assert state.node in workflow.nodes
+            assert 0 <= state.action < max(1, len(workflow.nodes[state.node].actions)) or state.waiting == "turn"
+            assert due >= to_micros(now) or due == run.due, "what is new is not due in the past"
+        else:
+            assert state == State(state.status, reason=state.reason)
+            assert due is None
+
+
+@given(workflows(), rides)
+def test_an_end_is_for_ever(workflow, ride):
+    for _, run, _, _, _, done in ridden(workflow, ride):
+        if not run.state.alive:
+            assert done.run == run
+            assert {entry.kind for entry in done.entries} <= {Kind.LATE}
+
+
+@given(workflows(), rides)
+def test_a_step_changes_state_and_due_and_nothing_else(workflow, ride):
+    """And what it says is fit to be stored: it is read back as it was written."""
+    for _, run, _, _, _, done in ridden(workflow, ride):
+        assert done.run._replace(state=run.state, due=run.due) == run
+        assert all(isinstance(entry, Entry) for entry in done.entries)
+        assert read_state(write_state(done.run.state)) == done.run.state
+        assert repr(read_entries(write_entries(done.entries))) == repr(done.entries)
+
+
+@given(workflows(), rides)
+def test_only_what_is_due_is_woken_and_only_what_is_pending_is_settled(workflow, ride):
+    """I7, and the law's empty cells."""
+    for _, run, signal, _, now, done in ridden(workflow, ride):
+        match signal:
+            case _ if signal is WOKEN and (run.due is None or run.due > to_micros(now) or run.state.pending):
+                assert (done.run, done.entries) == (run, ())
+            case Settled(effect) if effect != run.state.pending:
+                assert done.run == run
+                assert [entry.kind for entry in done.entries] == [Kind.LATE]
+            case Started() if run.state.node is not None or not run.state.alive:
+                assert (done.run, done.entries) == (run, ())
+            case Observed():
+                assert done.run.due == run.due
+                assert {entry.kind for entry in done.entries} <= {Kind.OBSERVED}
+            case _:
+                pass
+
+
+@given(workflows(), rides, facts)
+def test_what_is_decided_once_is_what_each_would_be_decided(workflow, ride, others):
+    """What the engine remembers for all runs in a state is, for every run and its facts, what `decide` says."""
+    decisions = Decisions()
+    for program, run, signal, known, now, done in ridden(workflow, ride):
+        at = to_micros(now)
+        for who, what in ((run.id, known), (IDENTITIES[1], others), (IDENTITIES[2], NO_FACTS)):
+            fresh = decide(program, run.state, signal, what, at, run_id=who, due=run.due)
+            found = decisions.of(program, who, run.state, signal, run.due, what, at)
+            assert repr(found) == repr(fresh)
+        without = decide(program, run.state, signal, None, at, run_id=run.id, due=run.due)
+        if isinstance(without, Transition):
+            assert (without.state, without.entries) == (done.run.state, done.entries), (
+                "what it did without changes nothing"
+            )
+        else:
+            assert isinstance(without, Asks)
+
+
+@given(workflows(), rides)
+def test_a_workflow_without_loops_ends(workflow, ride):
+    """Woken and settled long enough, every run of a graph without a loop comes to its end."""
+    program = compile_workflow(workflow, 1)
+    if program.loops:
+        return
+    *_, (_, _, _, _, now, done) = ridden(workflow, ride)
+    run = done.run
+    for _ in range(200):
+        if not run.state.alive:
+            return
+        now = max(now, run.due_at)
+        signal = Settled(run.state.pending, Outcome(Result.DONE)) if run.state.pending else WOKEN
+        run, _ = step(program, run, signal, NO_FACTS, now)
+    raise AssertionError(f"still at {run.state}")
