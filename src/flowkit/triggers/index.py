@@ -168,8 +168,10 @@ class TriggerIndex:
     def _walk(self, event: Event, facts: Facts, moment: Moment) -> list[Gate]:  # noqa: C901, PLR0912 - see below
         # This is the innermost loop of matching: a call for each node would cost more than what most nodes hold.
         kind = event.type
-        read_event = _reader(event.properties, self._event_paths)
-        read_subscriber = _reader(facts.attributes, self._subscriber_paths)
+        read_event = _reader(event.properties, self._event_paths) if self._event_paths else event.properties.get
+        read_subscriber = (
+            _reader(facts.attributes, self._subscriber_paths) if self._subscriber_paths else facts.attributes.get
+        )
         numbers = Numbers()
         numbers.event, numbers.facts = event, facts
         found: list[str] = []
@@ -189,39 +191,50 @@ class TriggerIndex:
                             nodes.append(further)
             if node.done:
                 found += node.done
-            for path, wanted, holds, rank in node.on_event:
-                if read_event(path) == wanted and (holds is None or holds(kind, read_event, read_subscriber, numbers)):
-                    found.append(rank)
-            for path, wanted, holds, rank in node.on_subscriber:
-                if read_subscriber(path) == wanted and (
-                    holds is None or holds(kind, read_event, read_subscriber, numbers)
-                ):
-                    found.append(rank)
-            for metric, ladder in node.ladders.items():
-                number = numbers[metric]
-                if ladder.minimums:
-                    found += ladder.ranks[: bisect_right(ladder.minimums, number)]
-                for minimum, second, least, holds, rank in ladder.more:
-                    if number < minimum:
-                        break
-                    if numbers[second] >= least and (
+            if node.on_event:
+                for path, wanted, holds, rank in node.on_event:
+                    if read_event(path) == wanted and (
                         holds is None or holds(kind, read_event, read_subscriber, numbers)
                     ):
                         found.append(rank)
-            for holds, rank in node.on_rest:
-                if holds is None or holds(kind, read_event, read_subscriber, numbers):
-                    found.append(rank)
-            for check, rank in node.checks:
-                if check(event, facts, moment):
-                    found.append(rank)
+            if node.on_subscriber:
+                for path, wanted, holds, rank in node.on_subscriber:
+                    if read_subscriber(path) == wanted and (
+                        holds is None or holds(kind, read_event, read_subscriber, numbers)
+                    ):
+                        found.append(rank)
+            if node.on_number:
+                for metric, minimum, holds, rank in node.on_number:
+                    if numbers[metric] >= minimum and (
+                        holds is None or holds(kind, read_event, read_subscriber, numbers)
+                    ):
+                        found.append(rank)
+            if node.ladders:
+                for metric, ladder in node.ladders.items():
+                    number = numbers[metric]
+                    if ladder.minimums:
+                        found += ladder.ranks[: bisect_right(ladder.minimums, number)]
+                    for minimum, second, least, holds, rank in ladder.more:
+                        if number < minimum:
+                            break
+                        if numbers[second] >= least and (
+                            holds is None or holds(kind, read_event, read_subscriber, numbers)
+                        ):
+                            found.append(rank)
+            if node.on_rest:
+                for holds, rank in node.on_rest:
+                    if holds is None or holds(kind, read_event, read_subscriber, numbers):
+                        found.append(rank)
+            if node.checks:
+                for check, rank in node.checks:
+                    if check(event, facts, moment):
+                        found.append(rank)
         # A trigger may be found by several of its alternatives.
-        return [self._gates[rank] for rank in sorted(set(found))]
+        return list(map(self._gates.__getitem__, sorted(set(found)) if len(found) > 1 else found))
 
 
 def _reader(values: Mapping[str, object], dotted: Mapping[str, int]) -> Read:
-    """Give the reading of properties; what is asked for by dotted paths is read in advance."""
-    if not dotted:
-        return values.get
+    """Give the reading of properties where some are asked for by dotted paths: those are read in advance."""
     return {**values, **{path: look_up(values, path) for path in dotted}}.get
 
 

@@ -23,7 +23,8 @@ _CROWD: Final = 8
 
 _Table: TypeAlias = "dict[object, Node]"
 _OnProperty: TypeAlias = tuple[str, object, Holds | None, str]
-_OnNumber: TypeAlias = tuple[float, str | None, float, Holds | None, str]
+_OnNumber: TypeAlias = tuple[str | None, float, Holds | None, str]
+_Rung: TypeAlias = tuple[float, str | None, float, Holds | None, str]
 _minimum: Final = itemgetter(0)
 _T = TypeVar("_T")
 
@@ -61,7 +62,7 @@ class Ladder:
 
     minimums: list[float] = field(factory=list[float])
     ranks: list[str] = field(factory=list[str])
-    more: list[_OnNumber] = field(factory=list[_OnNumber])
+    more: list[_Rung] = field(factory=list[_Rung])
 
 
 @define(eq=False)
@@ -76,10 +77,12 @@ class Node:
         done: The ranks of what asks for nothing more, ascending.
         on_event: What asks for more, beginning with a property of the event: path, value, what else, rank.
         on_subscriber: Likewise, beginning with a property of the subscriber.
-        ladders: What asks for numbers, but for no property, by the first number.
+        on_number: What asks for numbers, but for no property, where few do: number, minimum, what else, rank.
+        ladders: Likewise, where many do, by the first number.
         on_rest: What asks for neither of them, but for something.
         checks: What has to be asked itself.
         held: The postings here that ask for more properties.
+        numbered: The postings in `on_number`.
     """
 
     depth: int = 0
@@ -89,18 +92,18 @@ class Node:
     done: list[str] = field(factory=list[str])
     on_event: list[_OnProperty] = field(factory=list[_OnProperty])
     on_subscriber: list[_OnProperty] = field(factory=list[_OnProperty])
+    on_number: list[_OnNumber] = field(factory=list[_OnNumber])
     ladders: dict[str | None, Ladder] = field(factory=dict[str | None, Ladder])
     on_rest: list[tuple[Holds | None, str]] = field(factory=list[tuple[Holds | None, str]])
     checks: list[tuple[Asked, str]] = field(factory=list[tuple[Asked, str]])
     held: list[Posting] = field(factory=list[Posting])
+    numbered: list[Posting] = field(factory=list[Posting])
 
     @property
     def empty(self) -> bool:
         """Whether nothing hangs here or further down."""
-        further = self.events or self.subscribers
-        return not (
-            further or self.done or self.on_event or self.on_subscriber or self.ladders or self.on_rest or self.checks
-        )
+        here = self.done or self.on_event or self.on_subscriber or self.on_number or self.ladders
+        return not (here or self.on_rest or self.checks or self.events or self.subscribers)
 
     def tables(self, test: Has) -> dict[str, _Table]:
         """Give the tables in which a property is looked up."""
@@ -158,15 +161,29 @@ def _enter(node: Node, posting: Posting) -> None:
         rest = together([*has[1:], *posting.floors, *posting.rest])
         node.properties(has[0]).append(_put(posting, (has[0].path, has[0].value, rest, rank)))
     elif posting.floors:
-        _climb(node.ladders.setdefault(posting.floors[0].metric, Ladder()), posting)
+        _enter_number(node, posting)
     elif posting.rest:
         node.on_rest.append(_put(posting, (together(posting.rest), rank)))
     else:
         insort(node.done, rank)
 
 
+def _enter_number(node: Node, posting: Posting) -> None:
+    if not node.ladders and len(node.numbered) < _CROWD:
+        first, *others = posting.floors
+        entry = _put(posting, (first.metric, first.minimum, together([*others, *posting.rest]), posting.rank))
+        node.on_number.append(entry)
+        node.numbered.append(posting)
+        return
+    for each in (*node.numbered, posting):
+        _climb(node.ladders.setdefault(each.floors[0].metric, Ladder()), each)
+    node.on_number.clear()
+    node.numbered.clear()
+
+
 def _climb(ladder: Ladder, posting: Posting) -> None:
     first = posting.floors[0]
+    posting.entry = None
     if len(posting.floors) == 1 and not posting.rest:
         at = bisect_left(ladder.minimums, first.minimum)
         ladder.minimums.insert(at, first.minimum)
@@ -191,6 +208,9 @@ def _leave(node: Node, posting: Posting) -> None:
         _drop(node.checks, posting.entry)
     elif has:
         _drop(node.properties(has[0]), posting.entry)
+    elif posting in node.numbered:
+        _drop(node.numbered, posting)
+        _drop(node.on_number, posting.entry)
     elif posting.floors:
         _descend(node.ladders, posting)
     elif posting.rest:

@@ -7,7 +7,7 @@ trigger's own condition, which never does.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Final, TypeAlias, assert_never
+from typing import Any, Final, TypeAlias, TypeGuard, assert_never
 
 from flowkit.events import Event, Facts
 from flowkit.triggers.guards import AtLeast, Denied, Either, Every, Formula, Has, Is, Unknown
@@ -32,11 +32,16 @@ class Numbers(dict[str | None, float]):
 
     def __missing__(self, metric: str | None) -> float:
         value = self.event.value if metric is None else self.facts.engagement.get(metric)
-        number = 0 if value is None else _NO_NUMBER
-        if isinstance(value, (int, float)) and not isinstance(value, bool) and value == value:  # noqa: PLR0124 - no NaN
-            number = value
-        self[metric] = number
+        number = self[metric] = 0 if value is None else value if _is_number(value) else _NO_NUMBER
         return number
+
+
+def _is_number(value: object) -> TypeGuard[float]:
+    """Tell a number that can be compared; neither a boolean nor NaN is one."""
+    kind = type(value)
+    if kind is not int and kind is not float and (kind is bool or not isinstance(value, (int, float))):
+        return False
+    return value == value  # noqa: PLR0124 - NaN does not equal itself
 
 
 Holds: TypeAlias = Callable[[str, Read, Read, Numbers], bool]
