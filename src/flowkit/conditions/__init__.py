@@ -7,6 +7,7 @@ parses to the same condition.
 
 from __future__ import annotations
 
+from flowkit.conditions.build import at_least, at_most, duration, less_than, more_than, within
 from flowkit.conditions.compiled import Asked, predicate
 from flowkit.conditions.dump import dump
 from flowkit.conditions.evaluate import Operand, Verdict, evaluate
@@ -120,11 +121,17 @@ __all__ = [
     "ValueAtLeast",
     "Verdict",
     "Within",
+    "at_least",
+    "at_most",
     "dump",
+    "duration",
     "evaluate",
     "event_types",
+    "less_than",
     "look_up",
+    "more_than",
     "needs",
     "parse",
     "predicate",
+    "within",
 ]

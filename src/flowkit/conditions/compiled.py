@@ -76,7 +76,8 @@ def _event_property(path: str, matcher: Matcher) -> Asked:
     if isinstance(matcher, Equals) and type(matcher.value) is str and "." not in path:
         wanted = matcher.value
         return lambda event, _facts, _moment: (
-            event is not None and isinstance(found := event.properties.get(path), str) and equal(found, wanted)
+            event is not None
+            and (found == wanted if type(found := event.properties.get(path)) is str else equal(found, wanted))
         )
     check = _check(matcher)
     if "." not in path:

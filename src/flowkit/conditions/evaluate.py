@@ -37,6 +37,7 @@ from flowkit.hashing import digest64
 
 __all__ = ["Operand", "Reading", "Verdict", "evaluate"]
 
+_CENTURY: Final = 36_525 * 86_400_000_000
 _WHOLE: Final = 1 << 64
 _ALL: Final = 100
 
@@ -68,7 +69,8 @@ class Verdict:
     Attributes:
         holds: Whether it holds.
         operands: The values that were looked at, in order, up to what settled it for all time.
-        flips_at: The earliest later instant at which it changes by itself, if nothing else happens; None for never.
+        flips_at: The earliest later instant at which it changes by itself, if nothing else happens; None
+            for never within 100 years.
         timed: Whether it depends on the instant at which it was asked, be it that it never changes any more.
     """
 
@@ -103,11 +105,12 @@ def evaluate(
     start = None if started_at is None else to_micros(started_at)
     reading = Reading(facts, event, Moment(to_micros(now), started_at=start, predicates=predicates))
     found = reading.timeline(condition)
-    flips = next(iter(found.changes), LAST + 1)
+    flips = next(iter(found.changes), None)
+    known = flips is not None and FIRST <= flips <= min(LAST, to_micros(now) + _CENTURY)
     return Verdict(
         found.holds,
         tuple(reading.operands),
-        flips_at=from_micros(flips) if FIRST <= flips <= LAST else None,
+        flips_at=from_micros(flips) if flips is not None and known else None,
         timed=found.timed,
     )
 

@@ -52,6 +52,7 @@ _ORDERS: Final[Mapping[Order, Callable[[Any, Any], bool]]] = {
 }
 _LEAP_DAY: Final = (2, 29)
 _LAST_YEAR: Final = 9_999
+_HORIZON: Final = 102  # years: more than `evaluate` looks ahead
 _ALL_YEAR: Final = 365  # days from the first to the last, both included: 366
 
 
@@ -279,7 +280,8 @@ def _edges(start: int, end: int, spans: Iterator[tuple[int, int]], now: int) -> 
 
 def _spans(day: date, low: int, high: int, zone: tzinfo, now: int) -> Iterator[tuple[int, int]]:
     """Give the times at which a day of the year is near, from the one that is not over yet."""
-    for year in range(max(1, from_micros(now).year - 2), _LAST_YEAR + 1):
+    this_year = from_micros(now).year
+    for year in range(max(1, this_year - 2), min(_LAST_YEAR, this_year + _HORIZON) + 1):
         short = (day.month, day.day) == _LEAP_DAY and not isleap(year)
         here = date(year, day.month, 28 if short else day.day)
         end = start_of(here, 1 - low, zone)

@@ -64,8 +64,8 @@ def parse(document: object, path: str = "") -> Condition:
 
     Raises:
         DocumentError: All that is wrong at once: ``unknown_field`` (operators too), ``missing_field``,
-            ``wrong_type``, ``bad_enum``, ``bad_id``, ``bad_duration``, ``bad_pattern``, ``out_of_range``,
-            ``conflicting_fields``, ``too_short``, ``too_deep``, ``too_many_problems``.
+            ``wrong_type``, ``bad_enum``, ``bad_id``, ``bad_duration``, ``bad_instant``, ``bad_pattern``,
+            ``out_of_range``, ``conflicting_fields``, ``too_short``, ``too_deep``, ``too_many_problems``.
     """
     problems = Problems()
     condition = _Parser(problems).condition(document, path, 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC
 from typing import Any, Final, NoReturn, TypeGuard
@@ -47,6 +48,7 @@ from flowkit.problems import Problems, pointer, short, suggestion
 
 __all__ = ["is_operators", "read_matcher", "read_number", "read_numeric", "read_operators", "read_window"]
 
+_LIKE_A_DATE: Final = re.compile(r"[0-9]{4}-", re.ASCII)
 _MAX_DEPTH: Final = 16
 _PAIR: Final = 2
 _MOST_DAYS: Final = 366
@@ -225,7 +227,11 @@ def read_window(value: object, path: str) -> Duration:
 def _when(value: object, path: str) -> When:
     if isinstance(value, str):
         found = iso(value)
-        return _signed(value, path, 'a date such as "2026-03-07", or a span such as "-30d"') if found is None else found
+        if found is not None:
+            return found
+        if _LIKE_A_DATE.match(value):
+            _refuse("bad_instant", path, f"{short(value)} is no date of the calendar")
+        return _signed(value, path, 'a date such as "2026-03-07", or a span such as "-30d"')
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         message = f'must be a date as ISO text or Unix seconds, or a span such as "-30d", not {short(value)}'
         _refuse("wrong_type", path, message)

@@ -47,9 +47,10 @@ def load(document: str | bytes | Mapping[str, object], *, limits: Limits = DEFAU
     Raises:
         DocumentError: All that is wrong, each with a stable code and a JSON Pointer: what `documents.read` refuses;
             ``missing_field``, ``unknown_field``, ``wrong_type``, ``bad_enum``, ``out_of_range``, ``bad_id``,
-            ``duplicate_id``, ``bad_text``, ``bad_url``, ``bad_instant``, ``conflicting_fields``, ``too_short``,
-            ``too_long``, ``too_many_problems``; ``unsupported`` and ``unsupported_schema`` for what a later version
-            may know; and the lint's errors, ``unknown_target`` and ``endless_loop``.
+            ``duplicate_id``, ``bad_text``, ``bad_url``, ``bad_instant``, ``bad_duration``, ``bad_pattern``,
+            ``conflicting_fields``, ``too_short``, ``too_long``, ``too_deep``, ``too_many_problems``;
+            ``unsupported`` and ``unsupported_schema`` for what a later version may know; and the
+            lint's errors, ``unknown_target`` and ``endless_loop``.
     """
     if isinstance(document, (str, bytes)):
         value = documents.read(document, limits=limits)

@@ -13,8 +13,10 @@ from flowkit.conditions import (
     Equals,
     EventIs,
     Not,
+    Sample,
     SubscriberHas,
     ValueAtLeast,
+    parse,
 )
 from flowkit.engine.sync import Engine
 from flowkit.events import NO_FACTS, Event, Facts, Needs
@@ -487,6 +489,33 @@ def test_threshold_and_condition_must_both_hold():
     assert checking(facts=PRO, **fields).state.node == "no"
     assert checking((("email_open", 1),), PRO, **fields).state.node == "yes"
     assert checking((("email_open", 1),), NO_FACTS, **fields).state.node == "no"
+
+
+@pytest.mark.parametrize(
+    ("condition", "own"),
+    [
+        ({}, False),
+        ({"subscriber_properties": {"plan": "pro"}, "engagement_requirements": {"open_rate": 0}}, False),
+        ({"subscriber_properties": {"seen": {"$within": "7d"}}}, True),
+        # It holds for ever by now, and did not before.
+        ({"subscriber_properties": {"seen": {"$before": "-7d"}}}, True),
+        ({"subscriber_properties": {"seen": {"$before": "2026-01-01"}}}, True),  # in whose zone?
+        ({"performed": {"event": "open"}}, True),
+        ({"segments": "vip"}, True),
+        ({"sample": {"percent": 100, "salt": "x"}}, True),
+        ({"custom": {"name": "any"}}, True),
+    ],
+)
+def test_a_decision_on_time_history_or_identity_is_shared_with_nobody(condition, own):
+    program = compile_workflow(workflow(node("start", check(), condition=parse(condition))), 1)
+    known = Facts({"plan": "pro", "seen": "2025-12-20"}, {"open_rate": 0.5})
+    assert decide(program, State(), Started(), known, NOW, run_id=RUN_ID, due=None).own is own
+
+
+def test_a_check_that_needs_no_facts_is_asked_without_any():
+    never = Not(ALWAYS)
+    assert checking(facts=None, condition=never).state.node == "no"
+    assert checking(facts=None, condition=Sample(100, "x")).state.node == "no"
 
 
 @pytest.mark.parametrize(("needed", "by"), [(0, "success_path"), (1, "failure_path")])
