@@ -58,7 +58,7 @@ class AsyncEngine:
 
         Raises:
             DocumentError: The workflow is not sound; every problem is listed.
-            ConfigurationError: It needs a port that this engine was not given.
+            ConfigurationError: It needs a port that this engine was not given, or asks what this version cannot answer.
         """
         return await flows.publish(self._parts, workflow)
 

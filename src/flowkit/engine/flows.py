@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from collections.abc import Sequence as SequenceOf
 from datetime import datetime
 from typing import assert_never
 
+from flowkit.conditions import Custom, Performed, Sample, Sequence
+from flowkit.conditions.walk import leaves
 from flowkit.engine.advance import Advanced, advance
 from flowkit.engine.catalogue import edition_of
 from flowkit.engine.drive import resolve
@@ -35,10 +38,11 @@ async def publish(parts: Parts, workflow: Workflow) -> Edition:
 
     Raises:
         DocumentError: The workflow is not sound.
-        ConfigurationError: It needs a port that this engine was not given.
+        ConfigurationError: It needs a port that this engine was not given, or asks what this version cannot answer.
     """
     validate(workflow)
     _refuse_missing_ports(parts, workflow)
+    _refuse_unanswered(workflow)
     edition, sources = await edition_of(workflow, parts.templates)
     stored = await resolve("store.publish", parts.store.publish(edition, sources))
     await parts.catalogue.refresh()
@@ -55,6 +59,24 @@ def _refuse_missing_ports(parts: Parts, workflow: Workflow) -> None:
                     f"needs a {name} port: give the engine one"
                 )
                 raise ConfigurationError(message)
+
+
+def _refuse_unanswered(workflow: Workflow) -> None:
+    """Refuse conditions that this engine could only ever answer with no."""
+    asked = {"trigger": workflow.trigger.condition}
+    asked.update({f"node {node.node_id!r}": node.condition for node in workflow.nodes.values()})
+    for place, condition in asked.items():
+        for leaf in leaves(condition):
+            if isinstance(leaf, (Performed, Sequence)):
+                what = "asks for events of the past, which the stores of this version do not keep"
+            elif isinstance(leaf, Sample):
+                what = "asks for a sample, which engines of this version do not draw"
+            elif isinstance(leaf, Custom):
+                what = f"asks the host's predicate {leaf.name!r}, which engines of this version cannot be given"
+            else:
+                continue
+            message = f"workflow {workflow.workflow_id!r}, {place}: the condition {what}"
+            raise ConfigurationError(message)
 
 
 def _port_of(operation: Operation) -> str | None:
@@ -90,13 +112,13 @@ async def next_due(parts: Parts) -> datetime | None:
 
 async def runs(
     parts: Parts, subscriber_id: str | None, workflow_id: str | None, after: int, limit: int
-) -> Sequence[Run]:
+) -> SequenceOf[Run]:
     """Read a page of runs."""
     page = parts.store.runs(subscriber_id=subscriber_id, workflow_id=workflow_id, after=after, limit=limit)
     return await resolve("store.runs", page)
 
 
-async def journal(parts: Parts, subscriber_id: str | None, run: Run | None, after: int, limit: int) -> Sequence[Line]:
+async def journal(parts: Parts, subscriber_id: str | None, run: Run | None, after: int, limit: int) -> SequenceOf[Line]:
     """Read a page of the journal."""
     page = parts.store.lines(subscriber_id=subscriber_id, run=run, after=after, limit=limit)
     return await resolve("store.lines", page)

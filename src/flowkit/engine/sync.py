@@ -61,7 +61,7 @@ class Engine:
 
         Raises:
             DocumentError: The workflow is not sound; every problem is listed.
-            ConfigurationError: It needs a port that this engine was not given.
+            ConfigurationError: It needs a port that this engine was not given, or asks what this version cannot answer.
         """
         return run_sync(flows.publish(self._parts, workflow))
 
