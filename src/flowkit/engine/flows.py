@@ -40,7 +40,7 @@ async def publish(parts: Parts, workflow: Workflow) -> Edition:
         DocumentError: The workflow is not sound.
         ConfigurationError: It needs a port that this engine was not given, or asks what this version cannot answer.
     """
-    validate(workflow)
+    workflow = validate(workflow)
     _refuse_missing_ports(parts, workflow)
     _refuse_unanswered(workflow)
     edition, sources = await edition_of(workflow, parts.templates)
