@@ -25,7 +25,9 @@ from flowkit.workflows.model import Action, CallWebhook, UpdateProfile
 from tests.support.journeys import (
     DAY,
     HOUR,
+    NOW,
     START,
+    Ticks,
     check,
     node,
     opened,
@@ -133,7 +135,7 @@ JOURNEY = workflow(
 
 def subscribers():
     """Many of them, so that those who share a plan and those who share an outcome meet in all ways."""
-    return {f"s{number}": PLANS[number % len(PLANS)] for number in range(4 * len(PLANS))}
+    return {f"s{number}": PLANS[number % len(PLANS)] for number in range(8 * len(PLANS))}
 
 
 def answers(count):
@@ -559,3 +561,126 @@ def test_an_unknown_error_of_the_profiles_leaves_all_as_it_was():
     assert engine.runs() == before
     healthy = Engine(store, clock=VirtualClock(START), sender=RecordingSender(), profiles=MemoryProfiles())
     assert healthy.advance() == Advanced(runs=3, skipped=3)
+
+
+# ------------------------------------------------------------------------------------------------------------
+# After a death
+
+
+def died_in_a_call(store, ticks, calls=1):
+    """Let a worker die in its second call, and others in the same call after it; give the runs that it held."""
+    held = ()
+    for _ in range(calls):
+        claim = store.claim(NOW, limit=3, lease=LEASE)
+        notes = store.attempts(claim)
+        held = claim.runs
+        if claim.fresh:
+            notes.begin(held[0].id + held[0].state.pending.suffix)
+            notes.settle(held[0].id + held[0].state.pending.suffix, Outcome(Result.DONE, reference="noted"))
+        notes.begin(held[1].id + held[1].state.pending.suffix)
+        ticks.advance(LEASE)
+    return held
+
+
+LEASE = timedelta(minutes=5)
+
+
+@pytest.mark.parametrize(
+    ("found", "policy", "called", "told"),
+    [
+        (None, InDoubt.RESEND, True, (Kind.DONE, None)),
+        (None, InDoubt.ASSUME_SENT, False, (Kind.DONE, "assumed sent")),
+        (DONE, InDoubt.RESEND, False, (Kind.DONE, None)),
+        (Outcome(Result.FAILED, "bounced"), InDoubt.ASSUME_SENT, False, (Kind.FAILED, "bounced")),
+        (RETRY, InDoubt.ASSUME_SENT, True, (Kind.DONE, None)),
+        (ConnectionError(), InDoubt.ASSUME_SENT, False, (Kind.DONE, "assumed sent")),
+    ],
+)
+def test_what_a_dead_worker_had_begun_is_looked_up_and_else_follows_the_policy(found, policy, called, told):
+    """What it had noted is not called again, and what it had not begun is called now."""
+    ticks = Ticks()
+    store = MemoryStore(ticks=ticks)
+    sender = Forgetful(found, in_doubt=policy)
+    sender._script._constant.clear()  # the connection is there again
+    engine = engine_of(sender, store=store)
+    engine.ingest(signups(3))
+    done, begun, _ = died_in_a_call(store, ticks)
+    engine.advance()
+    assert [message.subscriber_id for message in sender.messages] == (["s1", "s2"] if called else ["s2"])
+    lines = engine.journal(run=begun)
+    assert [(line.entry.kind, line.entry.data.get("reason")) for line in lines][1] == told
+    assert engine.journal(run=done)[1].entry.data["reference"] == "noted"
+
+
+@pytest.mark.parametrize(("deaths", "calls"), [(1, 2), (2, 2), (3, 1), (4, 1)])
+def test_a_call_that_kills_its_workers_is_given_up_after_three(deaths, calls):
+    ticks = Ticks()
+    store = MemoryStore(ticks=ticks)
+    sender = RecordingSender(needs=NO_NEEDS)
+    engine = engine_of(sender, store=store)
+    engine.ingest(signups(3))
+    died_in_a_call(store, ticks, deaths)
+    engine.advance()
+    assert len(sender.calls) == calls
+    [killer] = engine.runs(subscriber_id="s1")
+    assert killer.state.reason == ("" if deaths < 3 else f"{deaths} workers died in this call")
+    assert {run.status for run in engine.runs() if run.subscriber_id != "s1"} == {"completed"}
+
+
+class Death(BaseException):
+    """The end of a worker."""
+
+
+class Deadly:
+    """A store at which every worker dies that has just got hold of a certain subscriber's run, three times alone."""
+
+    def __init__(self, store, ticks, subscriber_id):
+        self.store = store
+        self.ticks = ticks
+        self.subscriber_id = subscriber_id
+
+    def __getattr__(self, name):
+        return getattr(self.store, name)
+
+    def claim(self, now, **options):
+        claim = self.store.claim(now, **options)
+        held = {run.subscriber_id for run in claim.runs} if claim else set()
+        if self.subscriber_id in held and claim.deaths < 3:
+            self.ticks.advance(LEASE)
+            raise Death
+        return claim
+
+
+def test_a_run_that_kills_its_workers_is_given_up_and_no_other():
+    """Before any call; the others are done as soon as they are held without it."""
+    ticks = Ticks()
+    store = Deadly(MemoryStore(ticks=ticks), ticks, "s1")
+    sender = RecordingSender(needs=NO_NEEDS)
+    engine = engine_of(sender, store=store)
+    engine.ingest(signups(4))
+    deaths = 0
+    while any(run.state.alive for run in engine.runs()):
+        try:
+            engine.advance()
+        except Death:
+            deaths += 1
+            assert deaths < 10
+    assert {run.subscriber_id: run.status for run in engine.runs()} == {
+        "s0": "completed",
+        "s1": "failed",
+        "s2": "completed",
+        "s3": "completed",
+    }
+    [killer] = engine.runs(subscriber_id="s1")
+    assert killer.state.reason == "3 workers died over this run"
+    assert sorted(message.subscriber_id for message in sender.messages) == ["s0", "s2", "s3"]
+
+
+def test_after_a_dead_workers_claim_the_queue_is_worked_off():
+    ticks = Ticks()
+    store = MemoryStore(ticks=ticks)
+    engine = engine_of(RecordingSender(needs=NO_NEEDS), store=store)
+    engine.ingest(signups(5))
+    assert store.claim(NOW, limit=2, lease=LEASE) is not None
+    ticks.advance(LEASE)
+    assert engine.advance() == Advanced(runs=5, done=5)
