@@ -14,9 +14,7 @@ ON_CI = os.environ.get("CI", "").lower() not in {"", "0", "false"}
 # long: for campaigns, by --hypothesis-profile=long; the option wins over what is loaded here.
 settings.register_profile("ci", derandomize=True, deadline=None, database=None, print_blob=True)
 settings.register_profile("dev", deadline=None)
-settings.register_profile(
-    "long", derandomize=False, deadline=None, max_examples=20_000, stateful_step_count=100
-)
+settings.register_profile("long", derandomize=False, deadline=None, max_examples=20_000, stateful_step_count=100)
 settings.load_profile("ci" if ON_CI else "dev")
 
 

@@ -48,9 +48,7 @@ def test_the_exports_are_the_documented_ones():
 def test_dir_shows_the_exports_and_nothing_else():
     # After use: neither the rooms that were loaded meanwhile nor the means of loading them may show.
     shown = in_a_new_process(
-        "import flowkit, json\n"
-        "for name in flowkit.__all__: getattr(flowkit, name)\n"
-        "print(json.dumps(dir(flowkit)))"
+        "import flowkit, json\nfor name in flowkit.__all__: getattr(flowkit, name)\nprint(json.dumps(dir(flowkit)))"
     )
     assert without_dunders(shown) == without_dunders(documented())
 

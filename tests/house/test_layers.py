@@ -10,9 +10,7 @@ import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PYPROJECT = REPOSITORY / "pyproject.toml"
-CONTRACTS = [
-    contract["id"] for contract in tomllib.loads(PYPROJECT.read_text())["tool"]["importlinter"]["contracts"]
-]
+CONTRACTS = [contract["id"] for contract in tomllib.loads(PYPROJECT.read_text())["tool"]["importlinter"]["contracts"]]
 
 # contract, the file in which someone errs, and what he writes there
 BREACHES = [

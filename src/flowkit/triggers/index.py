@@ -9,7 +9,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right, insort
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final, TypeAlias, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
 from attrs import define, field
 
@@ -19,7 +19,7 @@ from flowkit.triggers.evaluate import Gate, Gates
 from flowkit.triggers.guards import Alternative, AtLeast, Has, alternatives
 from flowkit.triggers.model import TriggerType
 from flowkit.triggers.tree import Node, Posting, hang, take
-from flowkit.triggers.verify import Numbers, Read
+from flowkit.triggers.verify import Numbers
 
 __all__ = ["FEW", "TriggerIndex"]
 
@@ -27,8 +27,6 @@ FEW: Final = 12
 """Up to so many triggers are asked one after the other: that is faster than looking them up."""
 
 _ENOUGH_TO_TELL: Final = 5
-# None of the plain values equals one of these.
-_UNHASHABLE: Final = (list, dict, set, bytearray)
 
 _K = TypeVar("_K")
 _Type: TypeAlias = str | None
@@ -168,27 +166,19 @@ class TriggerIndex:
     def _walk(self, event: Event, facts: Facts, moment: Moment) -> list[Gate]:  # noqa: C901, PLR0912 - see below
         # This is the innermost loop of matching: a call for each node would cost more than what most nodes hold.
         kind = event.type
-        read_event = _reader(event.properties, self._event_paths) if self._event_paths else event.properties.get
-        read_subscriber = (
-            _reader(facts.attributes, self._subscriber_paths) if self._subscriber_paths else facts.attributes.get
-        )
+        properties = _with_dotted(event.properties, self._event_paths)
+        attributes = _with_dotted(facts.attributes, self._subscriber_paths)
+        read_event, read_subscriber = properties.get, attributes.get
         numbers = Numbers()
         numbers.event, numbers.facts = event, facts
         found: list[str] = []
         nodes = [tree for name in (kind, None) if (tree := self._trees.get(name)) is not None]
         for node in nodes:  # grows while it is walked
             if node.split:
-                for read, tables in ((read_event, node.events), (read_subscriber, node.subscribers)):
-                    for path, table in tables.items():
-                        value = read(path)
-                        try:
-                            further = table.get(value)
-                        except TypeError:
-                            if type(value) in _UNHASHABLE:
-                                continue
-                            raise
-                        if further is not None:
-                            nodes.append(further)
+                if node.events:
+                    nodes += node.events.lead(properties)
+                if node.subscribers:
+                    nodes += node.subscribers.lead(attributes)
             if node.done:
                 found += node.done
             if node.on_event:
@@ -233,9 +223,9 @@ class TriggerIndex:
         return list(map(self._gates.__getitem__, sorted(set(found)) if len(found) > 1 else found))
 
 
-def _reader(values: Mapping[str, object], dotted: Mapping[str, int]) -> Read:
-    """Give the reading of properties where some are asked for by dotted paths: those are read in advance."""
-    return {**values, **{path: look_up(values, path) for path in dotted}}.get
+def _with_dotted(values: Mapping[str, Any], dotted: Mapping[str, int]) -> Mapping[str, Any]:
+    """Put beside values what dotted paths lead to, where any are asked for."""
+    return {**values, **{path: look_up(values, path) for path in dotted}} if dotted else values
 
 
 def _count(counter: Counter[_K], key: _K, by: int) -> None:

@@ -7,7 +7,7 @@ property values, so that an event walks only where its own values lead.
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from operator import itemgetter
 from typing import Any, Final, TypeAlias, TypeVar
 
@@ -17,11 +17,12 @@ from flowkit.conditions import Asked
 from flowkit.triggers.guards import AtLeast, Formula, Has
 from flowkit.triggers.verify import Holds, together
 
-__all__ = ["Ladder", "Node", "Posting", "hang", "take"]
+__all__ = ["Branches", "Ladder", "Node", "Posting", "hang", "take"]
 
 _CROWD: Final = 8
+# None of the plain values equals one of these.
+_UNHASHABLE: Final = (list, dict, set, bytearray)
 
-_Table: TypeAlias = "dict[object, Node]"
 _OnProperty: TypeAlias = tuple[str, object, Holds | None, str]
 _OnNumber: TypeAlias = tuple[str | None, float, Holds | None, str]
 _Rung: TypeAlias = tuple[float, str | None, float, Holds | None, str]
@@ -66,14 +67,75 @@ class Ladder:
 
 
 @define(eq=False)
+class Branches:
+    """Nodes by a property, then by its value.
+
+    Attributes:
+        tables: Nodes by path, then by a value that is there.
+        missing: Nodes by path, where the property is not there.
+    """
+
+    tables: dict[str, dict[object, Node]] = field(factory=dict[str, dict[object, "Node"]])
+    missing: dict[str, Node] = field(factory=dict[str, "Node"])
+
+    def __bool__(self) -> bool:
+        return bool(self.tables or self.missing)
+
+    def find(self, test: Has) -> Node | None:
+        """Find the node under a property."""
+        return self.missing.get(test.path) if test.value is None else self.tables.get(test.path, {}).get(test.value)
+
+    def put(self, test: Has, node: Node) -> None:
+        """Put a node under a property."""
+        if test.value is None:
+            self.missing[test.path] = node
+        else:
+            self.tables.setdefault(test.path, {})[test.value] = node
+
+    def cut(self, test: Has) -> None:
+        """Remove the node under a property."""
+        if test.value is None:
+            del self.missing[test.path]
+            return
+        table = self.tables[test.path]
+        del table[test.value]
+        if not table:
+            del self.tables[test.path]
+
+    def lead(self, values: Mapping[str, Any]) -> list[Node]:
+        """Give the nodes to which values lead: as many steps as there are paths here, or values, whichever are fewer.
+
+        Raises:
+            TypeError: A value has no hash, and is nothing that JSON knows.
+        """
+        found: list[Node] = []
+        if len(self.tables) > len(values):
+            pairs = [(self.tables[path], value) for path, value in values.items() if path in self.tables]
+        else:
+            pairs = [(table, values.get(path)) for path, table in self.tables.items()]
+        for table, value in pairs:
+            try:
+                node = table.get(value)
+            except TypeError:
+                if type(value) in _UNHASHABLE:
+                    continue
+                raise
+            if node is not None:
+                found.append(node)
+        if self.missing:
+            found += [node for path, node in self.missing.items() if values.get(path) is None]
+        return found
+
+
+@define(eq=False)
 class Node:
     """A place in the tree.
 
     Attributes:
         depth: Under how many properties it stands.
         split: Whether what asks for more properties hangs further down.
-        events: Nodes further down, by a property of the event, then by its value.
-        subscribers: Likewise, by a property of the subscriber.
+        events: Nodes further down, by properties of the event.
+        subscribers: Likewise, by properties of the subscriber.
         done: The ranks of what asks for nothing more, ascending.
         on_event: What asks for more, beginning with a property of the event: path, value, what else, rank.
         on_subscriber: Likewise, beginning with a property of the subscriber.
@@ -87,8 +149,8 @@ class Node:
 
     depth: int = 0
     split: bool = False
-    events: dict[str, _Table] = field(factory=dict[str, _Table])
-    subscribers: dict[str, _Table] = field(factory=dict[str, _Table])
+    events: Branches = field(factory=Branches)
+    subscribers: Branches = field(factory=Branches)
     done: list[str] = field(factory=list[str])
     on_event: list[_OnProperty] = field(factory=list[_OnProperty])
     on_subscriber: list[_OnProperty] = field(factory=list[_OnProperty])
@@ -105,8 +167,8 @@ class Node:
         here = self.done or self.on_event or self.on_subscriber or self.on_number or self.ladders
         return not (here or self.on_rest or self.checks or self.events or self.subscribers)
 
-    def tables(self, test: Has) -> dict[str, _Table]:
-        """Give the tables in which a property is looked up."""
+    def branches(self, test: Has) -> Branches:
+        """Give the branches among which a property is looked up."""
         return self.events if test.event else self.subscribers
 
     def properties(self, test: Has) -> list[_OnProperty]:
@@ -118,10 +180,12 @@ def hang(node: Node, posting: Posting) -> None:
     """Hang a posting into the tree below a node."""
     while node.split and node.depth < len(posting.has):
         test = posting.has[node.depth]
-        table = node.tables(test).setdefault(test.path, {})
-        if test.value not in table:
-            table[test.value] = Node(node.depth + 1)
-        node = table[test.value]
+        branches = node.branches(test)
+        further = branches.find(test)
+        if further is None:
+            further = Node(node.depth + 1)
+            branches.put(test, further)
+        node = further
     _enter(node, posting)
     if len(node.held) > _CROWD:
         crowd = tuple(node.held)
@@ -137,16 +201,16 @@ def take(node: Node, posting: Posting) -> None:
     way: list[tuple[Node, Has]] = []
     while node.split and node.depth < len(posting.has):
         test = posting.has[node.depth]
+        further = node.branches(test).find(test)
+        if further is None:
+            return  # it does not hang here
         way.append((node, test))
-        node = node.tables(test)[test.path][test.value]
+        node = further
     _leave(node, posting)
     for above, test in reversed(way):
         if not node.empty:
             return
-        tables = above.tables(test)
-        del tables[test.path][test.value]
-        if not tables[test.path]:
-            del tables[test.path]
+        above.branches(test).cut(test)
         node = above
 
 
