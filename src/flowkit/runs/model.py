@@ -119,8 +119,8 @@ class Run(NamedTuple):
         """The event that led to the entry."""
         return origin_event(self.subscriber_id, self.origin)
 
-    def moved(self, state: State, due: int | None, *, sequence: int | None = None) -> Run:
-        """Give this run as it stands after a step, and after a write where a new sequence is given."""
+    def moved(self, state: State, due: int | None, *, sequence: int | None = None, handle: int | None = None) -> Run:
+        """Give this run as it stands after a step, and after a write where a sequence or a handle is given."""
         # Spelt out: _replace takes five times as long.
         return Run(
             self.id,
@@ -132,7 +132,7 @@ class Run(NamedTuple):
             state,
             due,
             self.sequence if sequence is None else sequence,
-            self.handle,
+            self.handle if handle is None else handle,
         )
 
 

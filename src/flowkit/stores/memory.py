@@ -72,7 +72,8 @@ class _Held:
 
     def settle(self, key: str, outcome: Outcome) -> None:
         self.begun.pop(key, None)
-        self.doubtful.pop(key, None)
+        if self.doubtful:
+            self.doubtful.pop(key, None)
         self.settled[key] = outcome
 
     def flush(self) -> None:
@@ -259,7 +260,8 @@ class MemoryStore:
         if change.ledgers:
             ledgers = {ledger.workflow_id: ledger for ledger in self._ledgers.get(subscriber, ())}
             for ledger in change.ledgers:
-                ledgers[ledger.workflow_id] = ledger._replace(sequence=ledger.sequence + 1)
+                name = ledger.workflow_id
+                ledgers[name] = Ledger(name, ledger.entries, ledger.last_entry, ledger.sequence + 1)
             self._ledgers[subscriber] = tuple(ledgers.values())
         for run, entries in change.started:
             self._begin(run, entries, at)
@@ -285,7 +287,7 @@ class MemoryStore:
 
     def _begin(self, run: Run, entries: tuple[Entry, ...], at: int) -> None:
         handle = len(self._runs) + 1
-        self._runs.append(run._replace(sequence=1, handle=handle))
+        self._runs.append(run.moved(run.state, run.due, sequence=1, handle=handle))
         self._by_id[run.id] = handle
         if run.state.alive:
             self._living[run.subscriber_id] = (*self._living.get(run.subscriber_id, ()), handle)
