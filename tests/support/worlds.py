@@ -65,7 +65,7 @@ class Waiting:
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._port, name)
-        if not callable(found):
+        if not callable(found) or name == "joined":
             return found
 
         async def method(*arguments: Any, **options: Any) -> Any:
