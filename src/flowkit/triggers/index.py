@@ -166,8 +166,11 @@ class TriggerIndex:
     def _walk(self, event: Event, facts: Facts, moment: Moment) -> list[Gate]:  # noqa: C901, PLR0912 - see below
         # This is the innermost loop of matching: a call for each node would cost more than what most nodes hold.
         kind = event.type
-        properties = _with_dotted(event.properties, self._event_paths)
-        attributes = _with_dotted(facts.attributes, self._subscriber_paths)
+        properties, attributes = event.properties, facts.attributes
+        if self._event_paths:
+            properties = _with_dotted(properties, self._event_paths)
+        if self._subscriber_paths:
+            attributes = _with_dotted(attributes, self._subscriber_paths)
         read_event, read_subscriber = properties.get, attributes.get
         numbers = Numbers()
         numbers.event, numbers.facts = event, facts
@@ -175,10 +178,8 @@ class TriggerIndex:
         nodes = [tree for name in (kind, None) if (tree := self._trees.get(name)) is not None]
         for node in nodes:  # grows while it is walked
             if node.split:
-                if node.events:
-                    nodes += node.events.lead(properties)
-                if node.subscribers:
-                    nodes += node.subscribers.lead(attributes)
+                node.events.lead(properties, nodes)
+                node.subscribers.lead(attributes, nodes)
             if node.done:
                 found += node.done
             if node.on_event:
@@ -224,8 +225,8 @@ class TriggerIndex:
 
 
 def _with_dotted(values: Mapping[str, Any], dotted: Mapping[str, int]) -> Mapping[str, Any]:
-    """Put beside values what dotted paths lead to, where any are asked for."""
-    return {**values, **{path: look_up(values, path) for path in dotted}} if dotted else values
+    """Put beside values what dotted paths lead to."""
+    return {**values, **{path: look_up(values, path) for path in dotted}}
 
 
 def _count(counter: Counter[_K], key: _K, by: int) -> None:

@@ -78,8 +78,10 @@ class Branches:
     tables: dict[str, dict[object, Node]] = field(factory=dict[str, dict[object, "Node"]])
     missing: dict[str, Node] = field(factory=dict[str, "Node"])
 
-    def __bool__(self) -> bool:
-        return bool(self.tables or self.missing)
+    @property
+    def empty(self) -> bool:
+        """Whether there are none."""
+        return not (self.tables or self.missing)
 
     def find(self, test: Has) -> Node | None:
         """Find the node under a property."""
@@ -102,29 +104,35 @@ class Branches:
         if not table:
             del self.tables[test.path]
 
-    def lead(self, values: Mapping[str, Any]) -> list[Node]:
-        """Give the nodes to which values lead: as many steps as there are paths here, or values, whichever are fewer.
+    def lead(self, values: Mapping[str, Any], nodes: list[Node]) -> None:
+        """Add the nodes to which values lead: in as many steps as there are paths here, or values, if those are fewer.
 
         Raises:
             TypeError: A value has no hash, and is nothing that JSON knows.
         """
-        found: list[Node] = []
         if len(self.tables) > len(values):
-            pairs = [(self.tables[path], value) for path, value in values.items() if path in self.tables]
+            self._lead_by_value(values, nodes)
         else:
-            pairs = [(table, values.get(path)) for path, table in self.tables.items()]
-        for table, value in pairs:
-            try:
-                node = table.get(value)
-            except TypeError:
-                if type(value) in _UNHASHABLE:
-                    continue
-                raise
-            if node is not None:
-                found.append(node)
+            read = values.get
+            for path, table in self.tables.items():
+                try:
+                    node = table.get(read(path))
+                except TypeError:
+                    if type(read(path)) not in _UNHASHABLE:
+                        raise
+                else:
+                    if node is not None:
+                        nodes.append(node)
         if self.missing:
-            found += [node for path, node in self.missing.items() if values.get(path) is None]
-        return found
+            nodes += [node for path, node in self.missing.items() if values.get(path) is None]
+
+    def _lead_by_value(self, values: Mapping[str, Any], nodes: list[Node]) -> None:
+        for path, value in values.items():
+            table = self.tables.get(path)
+            if table is not None and type(value) not in _UNHASHABLE:
+                node = table.get(value)
+                if node is not None:
+                    nodes.append(node)
 
 
 @define(eq=False)
@@ -165,7 +173,7 @@ class Node:
     def empty(self) -> bool:
         """Whether nothing hangs here or further down."""
         here = self.done or self.on_event or self.on_subscriber or self.on_number or self.ladders
-        return not (here or self.on_rest or self.checks or self.events or self.subscribers)
+        return self.events.empty and self.subscribers.empty and not (here or self.on_rest or self.checks)
 
     def branches(self, test: Has) -> Branches:
         """Give the branches among which a property is looked up."""

@@ -349,6 +349,47 @@ def test_what_is_read_grows_with_what_may_match_and_not_with_all():
     assert reads_among(3_000) <= reads_among(100) + 10
 
 
+class Looked(Counting):
+    def items(self):
+        self.reads += len(self)
+        return super().items()
+
+
+@pytest.mark.parametrize("size", [1, 5])
+def test_what_is_read_grows_with_the_event_and_not_with_all_that_is_asked_for(size):
+    """Two thousand triggers ask for two thousand different properties."""
+    index = TriggerIndex(
+        gate_of(f"w{number}", AllOf((EventHas({f"p{number}": Equals(1)}), SubscriberHas({f"q{number}": Equals(1)}))))
+        for number in range(2_000)
+    )
+    properties = Looked({f"p{number}": 1 for number in range(size)})
+    attributes = Looked({f"q{number}": 1 for number in range(size)})
+    found = index.matching(Event("a", "s", properties=properties), Facts(attributes), NOW)
+    assert names(found) == [f"w{number}" for number in range(size)]
+    assert properties.reads + attributes.reads <= 3 * size
+
+
+@pytest.mark.parametrize("many", [{}, {f"m{number}": number for number in range(50)}])
+def test_what_is_missing_is_found_by_it(many):
+    index = padded(
+        gate_of("none", EventHas({"a": Equals(None)})),
+        gate_of("dotted", EventHas({"a.b": Equals(None)})),
+        gate_of("some", EventHas({"a": Equals(0)})),
+        gate_of("unknown", SubscriberHas({"a": Equals(None), "b": Equals(1)})),
+    )
+    found = {
+        str(value): names(index.matching(Event("x", "s", properties={**many, **value}), Facts({"b": 1}), NOW))
+        for value in ({}, {"a": None}, {"a": 0}, {"a": []}, {"a": {"b": 1}})
+    }
+    assert found == {
+        "{}": ["dotted", "none", "unknown"],
+        "{'a': None}": ["dotted", "none", "unknown"],
+        "{'a': 0}": ["dotted", "some", "unknown"],
+        "{'a': []}": ["dotted", "unknown"],
+        "{'a': {'b': 1}}": ["unknown"],
+    }
+
+
 def test_only_what_cannot_be_looked_up_is_asked_itself():
     def asked(*_) -> bool:
         raise AssertionError
