@@ -224,7 +224,6 @@ def take(node: Node, posting: Posting) -> None:
 
 def _enter(node: Node, posting: Posting) -> None:
     has, rank = posting.has[node.depth :], posting.rank
-    posting.entry = None
     if has:
         node.held.append(posting)
     if posting.check is not None:

@@ -24,6 +24,7 @@ from flowkit.conditions import (
 )
 from flowkit.events import Event, Facts
 from flowkit.triggers.evaluate import Gate
+from flowkit.triggers.guards import alternatives
 from flowkit.triggers.index import FEW, TriggerIndex, _descending
 from flowkit.triggers.model import Trigger, TriggerType
 from tests.support.triggers import by_hand, event, facts, gate
@@ -420,6 +421,26 @@ def test_what_never_holds_is_not_kept():
         [gate_of("w", AnyOf(())), gate_of("v", EventIs(())), gate_of("u", AllOf((EventIs(("a",)), EventIs(("b",)))))]
     )
     assert index._trees == {}
+
+
+def test_what_excludes_itself_has_no_alternative():
+    assert alternatives(AllOf((EventIs(("a",)), EventIs(("b",))))) == ()
+    assert alternatives(AllOf((EventHas({"a": Equals(1)}), EventHas({"a": Equals(2)})))) == ()
+    index = padded(gate_of("w", AllOf((EventHas({"a": Equals(1)}), EventHas({"a": Equals(True)})))))
+    assert names(index.matching(Event("x", "s", properties={"a": 1.0}), KNOWN, NOW)) == ["w"]
+
+
+def test_a_wide_choice_is_tested_where_its_types_lead():
+    wide = AnyOf(tuple(AllOf((EventIs((f"t{n}",)), EventHas({"a": Equals(n)}))) for n in range(20)))
+    index = padded(gate_of("w", wide))
+    assert {kind for kind, _ in index._entered["w"].postings} == {f"t{number}" for number in range(20)}
+    assert len(index._entered["w"].postings) == 20
+    assert names(index.matching(Event("t3", "s", properties={"a": 3}), KNOWN, NOW)) == ["w"]
+    assert names(index.matching(Event("t3", "s", properties={"a": 4}), KNOWN, NOW)) == []
+
+    untyped = padded(gate_of("w", AnyOf(tuple(EventHas({"a": Equals(number)}) for number in range(20)))))
+    assert len(untyped._entered["w"].postings) == 1
+    assert names(untyped.matching(Event("x", "s", properties={"a": 19}), KNOWN, NOW)) == ["w"]
 
 
 def test_many_choices_are_not_multiplied_out():
