@@ -313,6 +313,8 @@ class Change(NamedTuple):
         started: The runs that begin.
         moves: Living runs that go on.
         lines: Journal entries that belong to no run, each with its workflow id.
+        newest: The handle of the newest living run that was recalled, 0 where there was none: a run that began since
+            has not observed these events, so the change is refused. None where no living run would observe them.
     """
 
     subscriber_id: str
@@ -322,6 +324,7 @@ class Change(NamedTuple):
     started: Sequence[Started] = ()
     moves: Sequence[Move] = ()
     lines: Sequence[tuple[str, Entry]] = ()
+    newest: int | None = None
 
 
 @frozen

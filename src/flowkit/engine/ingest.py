@@ -213,6 +213,7 @@ class _Desk:
             self.started,
             () if self._observed is None else tuple(self._observed.values()),
             self.lines,
+            None if self._observed is None else max((run.handle for run in self._recalled.runs), default=0),
         )
 
     def _observe(self, event: Event) -> None:

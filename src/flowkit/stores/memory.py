@@ -279,8 +279,10 @@ class MemoryStore:
         if change.handle is None:
             return True
         sequences = {ledger.workflow_id: ledger.sequence for ledger in self._ledgers.get(subscriber, ())}
+        newest = change.newest
         return (
-            not any((subscriber, event) in self._seen for event in change.seen)
+            (newest is None or all(handle <= newest for handle in self._living.get(subscriber, ())))
+            and not any((subscriber, event) in self._seen for event in change.seen)
             and all(sequences.get(ledger.workflow_id, 0) == ledger.sequence for ledger in change.ledgers)
             and all(self._runs[run.handle - 1].sequence == run.sequence for move in change.moves for run in move.runs)
         )

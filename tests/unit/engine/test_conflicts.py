@@ -7,7 +7,7 @@ from flowkit.engine.advance import Advanced
 from flowkit.engine.ingest import Ingested
 from flowkit.engine.sync import Engine
 from flowkit.errors import ConflictError
-from flowkit.events import NO_NEEDS
+from flowkit.events import NO_NEEDS, Event
 from flowkit.ports import Change, Changes, Move
 from flowkit.runs.effects import Outcome, Result
 from flowkit.runs.model import State, Status
@@ -258,3 +258,52 @@ def test_two_workers_take_nothing_twice(store):
     keys = [message.key for message in (*sent.messages, *interrupted.messages)]
     assert len(keys) == len(set(keys)) == 18
     assert {run.state.node for run in first.runs()} == {"rest"}
+
+
+# ------------------------------------------------------------------------------------------------------------
+# Two producers, of whom each starts a run that the other's event concerns
+
+
+class Between:
+    """A store before whose next commit something else happens."""
+
+    def __init__(self, store, happening):
+        self._store = store
+        self.happening = happening
+
+    def commit(self, changes):
+        happening, self.happening = self.happening, None
+        if happening is not None:
+            happening()
+        return self._store.commit(changes)
+
+    def __getattr__(self, name):
+        return getattr(self._store, name)
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_runs_that_begin_at_once_miss_no_event_in_every_order(store, known):
+    """A brings y and starts what listens for x; B brings x and starts what listens for y. One of them comes second."""
+    one = engine_on(
+        store,
+        journey=workflow(node("start", wait(), check(), engagement_threshold={"x": 1}), workflow_id="for_x", event="y"),
+    )
+    one.publish(workflow(node("start", wait(), check(), engagement_threshold={"y": 1}), workflow_id="for_y", event="x"))
+    if known:
+        one.ingest([Event("elsewhere", "s", id="0")])
+    two = Engine(Between(store, lambda: one.ingest([Event("y", "s", id="1")])), clock=VirtualClock(START))
+    two.ingest([Event("x", "s", id="2")])
+    assert {run.workflow_id: run.state.counts for run in one.runs()} == {"for_x": (("x", 1),), "for_y": ()}
+
+
+def test_a_run_that_began_meanwhile_observes_the_event_too(store):
+    """What is refused once is decided on what is there, and then stands."""
+    engine = engine_on(store)
+    engine.ingest([signup("s")])
+    two = Engine(
+        Between(store, lambda: engine.ingest([signup("s", "2")])),
+        sender=RecordingSender(needs=NO_NEEDS),
+        clock=VirtualClock(START),
+    )
+    assert two.ingest([opened("s")]).accepted == 1
+    assert [run.state.counts for run in engine.runs()] == [(("email_open", 1),), (("email_open", 1),)]

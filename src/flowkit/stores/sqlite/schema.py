@@ -99,6 +99,12 @@ LIVING: Final = (
     " AND r.status < 2 ORDER BY r.id"
 )
 
+NEWER: Final = (
+    "SELECT 1 FROM json_each(?) asked JOIN flowkit_run r"
+    " ON r.subscriber = json_extract(asked.value, '$[0]') AND r.status < 2"
+    " WHERE r.id > json_extract(asked.value, '$[1]') LIMIT 1"
+)
+
 NEW_SUBSCRIBER: Final = "INSERT INTO flowkit_subscriber(name) VALUES(?)"
 NEW_SEEN: Final = "INSERT INTO flowkit_seen(subscriber, event, at) VALUES(?, ?, ?)"
 NEW_LEDGER: Final = (

@@ -70,6 +70,9 @@ class Writer:
         at, workflows = self._at, self._workflows
         handles = self._handles(changes)
         pairs = list(zip(handles, changes, strict=True))
+        observing = [(handle, change.newest) for handle, change in pairs if change.newest is not None]
+        if observing and _has_newer(self._cursor, observing):
+            raise Stale
         self._insert(sql.NEW_SEEN, [(handle, event, at) for handle, change in pairs for event in change.seen])
         ledgers = [(handle, ledger) for handle, change in pairs for ledger in change.ledgers]
         first = [
@@ -213,6 +216,8 @@ def _is_stale(cursor: sqlite3.Cursor, change: Change, workflows: Callable[[str],
     known = cursor.execute("SELECT id FROM flowkit_subscriber WHERE name = ?", (change.subscriber_id,)).fetchone()
     if known is None or change.handle is None:
         return known is not None or change.handle is not None
+    if change.newest is not None and _has_newer(cursor, [(change.handle, change.newest)]):
+        return True
     for event in change.seen:
         if cursor.execute(
             "SELECT 1 FROM flowkit_seen WHERE subscriber = ? AND event = ?", (change.handle, event)
@@ -226,6 +231,11 @@ def _is_stale(cursor: sqlite3.Cursor, change: Change, workflows: Callable[[str],
         if (row[0] if row else 0) != ledger.sequence:
             return True
     return bool(_moved(cursor, [run for move in change.moves for run in move.runs]))
+
+
+def _has_newer(cursor: sqlite3.Cursor, newest: Sequence[tuple[int, int]]) -> bool:
+    """Whether a subscriber has a living run that began after the newest one that was recalled."""
+    return cursor.execute(sql.NEWER, (_encode(newest),)).fetchone() is not None
 
 
 def _moved(cursor: sqlite3.Cursor, runs: Sequence[Run]) -> list[Run]:

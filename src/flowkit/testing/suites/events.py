@@ -226,6 +226,21 @@ class Events:
         assert len(bench.lines()) == lines
         assert bench.recalled("s", "4").seen == frozenset()
 
+    def test_a_run_that_began_since_refuses_what_it_has_not_observed(self, bench: Bench) -> None:
+        """A change that says which living run was the newest is refused where another one has begun."""
+        older = bench.enter("s")
+        change = bench.change("s", "3")._replace(newest=older.handle)
+        younger = bench.enter("s", "2")
+        assert list(bench.commit(change, bench.change("t", "3")).subscriber_ids) == ["s"]
+        bench.reopen()
+        assert bench.recalled("s", "3").seen == frozenset()
+        assert bench.recalled("t", "3").seen == {"3"}
+        # Neither one that it knows of, nor another subscriber's, nor one that has ended, is in its way.
+        bench.enter("u")
+        bench.commit(moves=[Move((younger,), DONE_STATE, None, ())])
+        assert not bench.commit(change)
+        assert bench.recalled("s", "3").seen == {"3"}
+
     def test_what_was_refused_can_be_decided_again(self, bench: Bench) -> None:
         """A new recall is all that it takes, as often as it takes."""
         bench.enter("s")
