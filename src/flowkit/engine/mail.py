@@ -138,8 +138,16 @@ class Mailer:
         }
         if not self._keyed:
             return {index: found.attributes for index, found in known.items()}
-        keys = {index: job.runs[index].id + job.effect.suffix for index in known}
-        inputs = {keys[index]: _encode(dict(found.attributes)) for index, found in known.items()}
+        keys: dict[int, str] = {}
+        inputs: dict[str, str] = {}
+        for index, found in known.items():
+            key = job.runs[index].id + job.effect.suffix
+            try:
+                inputs[key] = _encode(dict(found.attributes))
+            except (TypeError, ValueError, RecursionError) as error:
+                job.outcomes[index] = Outcome(Result.FAILED, f"attributes that JSON cannot hold ({named(error)})")
+            else:
+                keys[index] = key
         kept = await resolve("store.freeze", self._parts.store.freeze(self._claim, inputs))
         return {index: json.loads(kept[key]) for index, key in keys.items()}
 

@@ -6,6 +6,7 @@ import json
 from datetime import timedelta
 from typing import Any, Final
 
+from flowkit.documents import is_object
 from flowkit.runs.effects import Effect, Outcome, Result
 from flowkit.runs.model import Entry, Kind, State, Status, Waiting
 
@@ -33,6 +34,17 @@ STATUS_CODES: Final = {
 """A status as a number, in which the living ones come first: a store's index holds those below 2."""
 
 _STATUSES: Final = {code: status for status, code in STATUS_CODES.items()}
+
+
+def _plain(value: object, depth: int = 2) -> object:
+    """Give what JSON can hold of a host's value; what it cannot is named by its kind."""
+    try:
+        _encode(value)
+    except (TypeError, ValueError, RecursionError):
+        if depth and is_object(value) and all(isinstance(name, str) for name in value):
+            return {name: _plain(inner, depth - 1) for name, inner in value.items()}
+        return f"({type(value).__name__})"
+    return value
 
 
 def _text(row: list[Any]) -> str:
@@ -86,13 +98,19 @@ def _pairs(numbers: dict[str, int] | None) -> tuple[tuple[str, int], ...]:
 
 def write_entries(entries: tuple[Entry, ...]) -> str:
     """Write the entries of one step as ``[[kind, node, action, data], ...]``, each without its empty tail."""
-    rows: list[list[Any]] = []
-    for entry in entries:
-        row: list[Any] = [entry.kind.value, entry.node, entry.action, dict(entry.data)]
-        while not row[-1]:
-            row.pop()
-        rows.append(row)
-    return _text(rows)
+    rows = [_row(entry, dict(entry.data)) for entry in entries]
+    try:
+        return _text(rows)
+    except (TypeError, ValueError, RecursionError):
+        # An operand shows what a profile holds, and that may be no JSON: the others are written all the same.
+        return _text([_row(entry, _plain(dict(entry.data))) for entry in entries])
+
+
+def _row(entry: Entry, data: object) -> list[Any]:
+    row: list[Any] = [entry.kind.value, entry.node, entry.action, data]
+    while not row[-1]:
+        row.pop()
+    return row
 
 
 def read_entries(text: str) -> tuple[Entry, ...]:

@@ -684,3 +684,52 @@ def test_after_a_dead_workers_claim_the_queue_is_worked_off():
     assert store.claim(NOW, limit=2, lease=LEASE) is not None
     ticks.advance(LEASE)
     assert engine.advance() == Advanced(runs=5, done=5)
+
+
+# ------------------------------------------------------------------------------------------------------------
+# A profile that holds what JSON cannot
+
+ENDLESS: list[object] = []
+ENDLESS.append(ENDLESS)
+
+
+class Odd:
+    """Profiles of a host, of which one holds something odd."""
+
+    def __init__(self, value):
+        self.value = value
+
+    def facts(self, ids, needs):
+        return {name: Facts({"email": f"{name}@example.com", "x": self.value if name == "s1" else 1}) for name in ids}
+
+    def change(self, changes):
+        return [DONE] * len(changes)
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def any_store(request, tmp_path):
+    if request.param == "memory":
+        yield MemoryStore()
+    else:
+        kept = SqliteStore(tmp_path / "flowkit.db", synchronous="NORMAL")
+        yield kept
+        kept.close()
+
+
+@pytest.mark.parametrize("value", [{(1, 2): 3}, ENDLESS], ids=["tuple key", "cycle"])
+@pytest.mark.parametrize("key_window", [None, DAY], ids=["noted", "keyed"])
+def test_an_odd_profile_fails_alone(any_store, value, key_window):
+    """It is read by a condition, which is journaled, and by a message, whose inputs are frozen under a key."""
+    sender = RecordingSender(key_window=key_window)
+    engine = Engine(any_store, sender=sender, profiles=Odd(value), clock=VirtualClock(START))
+    engine.publish(workflow(node("start", check(), send(), condition=SubscriberHas({"x": Equals(1)}))))
+    engine.ingest(signups(3))
+    done = engine.advance()
+    assert (done.done, done.failed) == ((2, 1) if key_window else (3, 0))
+    lines = [line.entry for line in engine.journal(subscriber_id="s1")]
+    assert Kind.DECIDED in [entry.kind for entry in lines]
+    assert {run.subscriber_id: run.status for run in engine.runs()} == {
+        "s0": "completed",
+        "s1": "failed" if key_window else "completed",
+        "s2": "completed",
+    }

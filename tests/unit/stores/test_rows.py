@@ -155,3 +155,14 @@ def test_living_states_have_the_codes_below_two():
 def test_every_kind_of_entry_has_a_frozen_text():
     frozen = {entry.kind for some in FROZEN_ENTRIES.values() for entry in some}
     assert frozen == set(Kind)
+
+
+def test_what_json_cannot_hold_is_named_by_its_kind():
+    """A profile's value comes into the journal as an operand; the rest of the line, and the others, are kept."""
+    endless: list[object] = []
+    endless.append(endless)
+    operands = {"subscriber.a": endless, "subscriber.b": {(1, 2): 3}, "subscriber.c": 1}
+    before = (Entry(Kind.LEFT, "a", None, {"by": "default"}), Entry(Kind.DECIDED, "b", "c", {"operands": operands}))
+    left, decided = read_entries(write_entries(before))
+    assert left == before[0]
+    assert decided.data == {"operands": {"subscriber.a": "(list)", "subscriber.b": "(dict)", "subscriber.c": 1}}

@@ -44,13 +44,22 @@ class NoteFile:
     def __init__(self, path: str) -> None:
         self.path = path
         self._file: int | None = None
+        self._size = 0
         self._token = ""
         self._tail = b""
 
     def open(self) -> None:
-        """Make the file and hold its lock; before any claim names it, so that none is taken for abandoned."""
+        """Make the file and hold its lock; before any claim names it, so that none is taken for abandoned.
+
+        Raises:
+            StoreError: The file cannot be made.
+        """
         if self._file is None:
-            self._file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+            try:
+                self._file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+            except OSError as error:
+                raise StoreError(self._failure(error)) from error
+            self._size = 0
             if fcntl is not None:
                 fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
@@ -60,11 +69,15 @@ class NoteFile:
         self._tail = f"= {token}\n".encode()
 
     def begin(self, key: str) -> None:
-        """Note that the call for this key begins."""
+        """Note that the call for this key begins.
+
+        Raises:
+            StoreError: The note cannot be kept, so the call must not be made.
+        """
         if self._file is None:
             message = f"the notes {self.path} are closed: the claim has ended, or was given back"
             raise StoreError(message)
-        os.write(self._file, self._tail + b"? " + key.encode() + b"\n")
+        self._write(self._file, self._tail + b"? " + key.encode() + b"\n")
         self._tail = b""
 
     def settle(self, key: str, outcome: Outcome) -> None:
@@ -75,12 +88,28 @@ class NoteFile:
     def flush(self) -> None:
         """Write what is not yet written."""
         if self._file is not None and self._tail:
-            os.write(self._file, self._tail)
+            self._write(self._file, self._tail)
             self._tail = b""
+
+    def _write(self, file: int, notes: bytes) -> None:
+        """Write notes, all of them or none."""
+        try:
+            written = os.write(file, notes)
+            if written < len(notes):
+                os.ftruncate(file, self._size)
+        except OSError as error:
+            raise StoreError(self._failure(error)) from error
+        if written < len(notes):
+            raise StoreError(self._failure("there is no room for it"))
+        self._size += written
+
+    def _failure(self, cause: object) -> str:
+        return f"a note could not be kept in {self.path}: {cause}"
 
     def clear(self) -> None:
         """Forget the notes: what they say is committed."""
         self._tail = b""
+        self._size = 0
         if self._file is not None:
             os.ftruncate(self._file, 0)
 
