@@ -9,7 +9,9 @@ from flowkit.problems import Problems, pointer, short, suggestion
 
 
 def test_nothing_wrong_is_no_error():
-    Problems().done()
+    problems = Problems()
+    problems.done()
+    assert problems.found == []
 
 
 def test_what_was_found_is_raised_in_order():

@@ -44,8 +44,13 @@ class StoreConformance(Versions, Events, Claims, Takeovers, Reading, Transaction
     """
 
     def make_store(self, ticks: Ticks) -> Store:
-        """Make an empty store whose leases run on a clock."""
-        raise NotImplementedError
+        """Make an empty store whose leases run on a clock.
+
+        Raises:
+            TypeError: The subclass gives neither this nor a fixture ``store``.
+        """
+        message = f"{type(self).__name__} gives neither make_store nor a fixture store"
+        raise TypeError(message)
 
     def reopen(self, store: Store) -> Store:
         """Give what another process would find; without a say of the subclass, the store as it is."""

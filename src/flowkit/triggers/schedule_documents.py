@@ -141,13 +141,13 @@ def _moment(fields: Fields) -> datetime | None:
     if not isinstance(fields.values.get("at"), str):
         return None
     try:
-        if _MOMENT.fullmatch(text):
-            return datetime.fromisoformat(text)
-    except ValueError:
-        pass
-    message = f"{short(text)} is no time; write 2026-12-24T09:00 for the clock on the wall, or add Z or an offset"
-    fields.wrong("at", "bad_instant", message)
-    return None
+        moment = datetime.fromisoformat(text) if _MOMENT.fullmatch(text) else None
+    except ValueError:  # It looks like a time, and no calendar or clock has it.
+        moment = None
+    if moment is None:
+        message = f"{short(text)} is no time; write 2026-12-24T09:00 for the clock on the wall, or add Z or an offset"
+        fields.wrong("at", "bad_instant", message)
+    return moment
 
 
 def _time(fields: Fields, name: str) -> time:

@@ -458,7 +458,9 @@ def test_actions_without_an_id_are_not_taken_for_one():
 
 
 def test_two_nodes_may_have_actions_of_one_id():
-    load(workflow(node("start", action()), node("other", action())))
+    read = load(workflow(node("start", action()), node("other", action())))
+    [one], [other] = (read.nodes[name].actions for name in ("start", "other"))
+    assert one.action_id == other.action_id
 
 
 # ------------------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from datetime import timedelta
 from os import PathLike, fspath
@@ -16,7 +16,7 @@ from pathlib import Path
 from secrets import token_hex
 from threading import RLock
 from time import time
-from typing import Any, Final, Literal, Self
+from typing import Final, Literal, Self
 
 from attrs import evolve
 
@@ -24,11 +24,12 @@ from flowkit.errors import ConfigurationError, StoreError, StoreVersionError, Un
 from flowkit.events import from_micros
 from flowkit.ports import NOTHING_REFUSED, Changes, Claim, Edition, Ledger, Recall, Recalled, Refused
 from flowkit.runs.effects import RUN_ID_LENGTH
-from flowkit.runs.model import Line, Run, State
-from flowkit.stores.phrases import Phrases, Texts
-from flowkit.stores.rows import read_entries, read_state
+from flowkit.runs.model import Line, Run
+from flowkit.stores.phrases import Phrases
+from flowkit.stores.rows import read_entries
 from flowkit.stores.sqlite import schema as sql
 from flowkit.stores.sqlite.claims import find_lapsed, take_due, take_lapsed
+from flowkit.stores.sqlite.decode import Decoder, Shared
 from flowkit.stores.sqlite.notes import SUFFIX, NoteFile, remove_notes, sweep_notes
 from flowkit.stores.sqlite.session import Session, translated
 from flowkit.stores.sqlite.write import Stale, Writer, stale
@@ -36,25 +37,7 @@ from flowkit.stores.sqlite.write import Stale, Writer, stale
 __all__ = ["SqliteStore"]
 
 _NO_FILE: Final = ("", ":memory:")
-_STATES_KEPT: Final = 20_000
 _encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
-
-
-class _Shared:
-    """What every session of one store shares: nothing in it is changed by a transaction before its commit."""
-
-    def __init__(self, path: str, clock: Callable[[], float]) -> None:
-        self.path = path
-        self.clock = clock
-        self.phrases = Phrases()
-        self.texts = Texts()
-        self.states: dict[int | str, State] = {}
-        self.workflows: dict[str, int] = {}
-        self.names: dict[int, str] = {}
-        self.workflow_of: dict[int, str] = {}
-        self.notes: dict[str, NoteFile] = {}
-        self.idle: list[NoteFile] = []
-        self.freezing: set[str] = set()
 
 
 class SqliteStore:
@@ -87,7 +70,7 @@ class SqliteStore:
             raise ConfigurationError(message)
         # Notes are found by the path that a claim names, whatever folder another process works in.
         self._lock = RLock()
-        self._shared = _Shared(str(Path(path).absolute()), lease_clock)
+        self._shared = Shared(str(Path(path).absolute()), lease_clock)
         with translated(joined=False):
             connection = sqlite3.connect(
                 self._shared.path, timeout=timeout.total_seconds(), isolation_level=None, check_same_thread=False
@@ -98,6 +81,7 @@ class SqliteStore:
                 connection.execute(f"PRAGMA synchronous = {synchronous}")
                 connection.execute("PRAGMA cache_size = -4000")
             self._session = Session(connection, joined=False)
+            self._decoder = Decoder(self._session, self._shared)
             self._prepare()
         except BaseException:
             connection.close()
@@ -153,6 +137,7 @@ class SqliteStore:
         # A lock of its own: one that a worker holds while it waits for this very transaction would hold up both.
         joined._lock = RLock()  # noqa: SLF001 - its own class
         joined._session = session  # noqa: SLF001 - its own class
+        joined._decoder = Decoder(session, self._shared)  # noqa: SLF001 - its own class
         return joined
 
     # -- workflows ----------------------------------------------------------------------------------------------------
@@ -204,30 +189,6 @@ class SqliteStore:
     def _stamp(self) -> int:
         return int(self._session.cursor.execute(sql.STAMP).fetchone()[0])
 
-    def _workflow(self, name: str) -> int:
-        number = self._shared.workflows.get(name)
-        if number is None:
-            row = self._session.cursor.execute("SELECT id FROM flowkit_workflow WHERE name = ?", (name,)).fetchone()
-            if row is None:
-                message = f"workflow {name!r} was never published in this store"
-                raise StoreError(message)
-            number = int(row[0])
-            if not self._session.joined:
-                self._shared.workflows[name] = number
-                self._shared.names[number] = name
-        return number
-
-    def _workflow_of(self, version: int) -> str:
-        name = self._shared.workflow_of.get(version)
-        if name is None:
-            [name] = self._session.cursor.execute(
-                "SELECT w.name FROM flowkit_edition e JOIN flowkit_workflow w ON w.id = e.workflow WHERE e.number = ?",
-                (version,),
-            ).fetchone()
-            if not self._session.joined:
-                self._shared.workflow_of[version] = name
-        return str(name)
-
     # -- events -------------------------------------------------------------------------------------------------------
 
     def recall(self, events: Mapping[str, Sequence[str]], *, runs: bool) -> Recall:
@@ -246,11 +207,11 @@ class SqliteStore:
                 seen.setdefault(subscriber, set()).add(event)
             ledgers: dict[int, dict[str, Ledger]] = {}
             for subscriber, workflow, *row in cursor.execute(sql.LEDGERS, (numbers,)).fetchall():
-                name = self._name(workflow)
+                name = self._decoder.workflow(workflow)
                 ledgers.setdefault(subscriber, {})[name] = Ledger(name, *row)
             living: dict[str, list[Run]] = {}
             if runs:
-                for run in self._runs_of(cursor.execute(sql.LIVING, (numbers,)).fetchall()):
+                for run in self._decoder.runs(cursor.execute(sql.LIVING, (numbers,)).fetchall()):
                     living.setdefault(run.subscriber_id, []).append(run)
         return Recall(
             stamp,
@@ -261,42 +222,6 @@ class SqliteStore:
                 for name, handle in handles.items()
             },
         )
-
-    def _name(self, workflow: int) -> str:
-        name = self._shared.names.get(workflow)
-        if name is None:
-            [name] = self._session.cursor.execute(
-                "SELECT name FROM flowkit_workflow WHERE id = ?", (workflow,)
-            ).fetchone()
-            if not self._session.joined:
-                self._shared.names[workflow] = name
-        return str(name)
-
-    def _runs_of(self, rows: Iterable[tuple[Any, ...]]) -> list[Run]:
-        states, workflow_of = self._shared.states, self._shared.workflow_of
-        runs: list[Run] = []
-        for handle, key, subscriber, version, entered, origin, place, due, sequence in rows:
-            state = states.get(place)
-            if state is None:
-                state = self._state(place)
-            workflow = workflow_of.get(version) or self._workflow_of(version)
-            runs.append(Run(key.hex(), subscriber, workflow, version, entered, origin, state, due, sequence, handle))
-        return runs
-
-    def _state(self, place: int | str) -> State:
-        state = read_state(self._text(place))
-        # A joined transaction may still be undone, and its phrases with it.
-        if not self._session.joined and len(self._shared.states) < _STATES_KEPT:
-            self._shared.states[place] = state
-        return state
-
-    def _text(self, place: int | str) -> str:
-        # What the host's transaction wrote so far may still be undone, and its number then given to another text.
-        return self._shared.phrases.text(place, self._phrase, committed=not self._session.joined)
-
-    def _phrase(self, number: int) -> str:
-        [text] = self._session.cursor.execute("SELECT text FROM flowkit_phrase WHERE id = ?", (number,)).fetchone()
-        return str(text)
 
     # -- claims -------------------------------------------------------------------------------------------------------
 
@@ -325,7 +250,7 @@ class SqliteStore:
             token = str(taken.token)
             notes.begin_claim(token)
             shared.notes[token] = notes
-            runs = self._runs_of(taken.rows)
+            runs = self._decoder.runs(taken.rows)
         return Claim(token, runs, stamp, taken.settled, taken.doubtful, taken.deaths, taken.fresh)
 
     def _new_notes(self) -> NoteFile:
@@ -397,7 +322,7 @@ class SqliteStore:
         with self._session.transaction() as cursor:
             if changes.claim is not None and not self._held(cursor, changes.claim, ends=changes.ends):
                 return Refused(lost=True)
-            Writer(cursor, phrases, self._shared.texts, self._workflow, changes.at).write(
+            Writer(cursor, phrases, self._shared.texts, self._decoder.number, changes.at).write(
                 changes.changes, changes.moves
             )
             self._thaw(cursor, changes)
@@ -405,7 +330,7 @@ class SqliteStore:
 
     def _write_what_stands(self, changes: Changes, phrases: Phrases) -> Refused:
         with self._session.transaction() as cursor:
-            refused = stale(cursor, changes, self._workflow)
+            refused = stale(cursor, changes, self._decoder.number)
             ends = changes.ends and not refused.runs
             if changes.claim is not None and not self._held(cursor, changes.claim, ends=ends):
                 return Refused(lost=True)
@@ -418,7 +343,7 @@ class SqliteStore:
                     move._replace(runs=[run for run in move.runs if run.handle not in gone]) for move in changes.moves
                 ],
             )
-            Writer(cursor, phrases, self._shared.texts, self._workflow, changes.at).write(
+            Writer(cursor, phrases, self._shared.texts, self._decoder.number, changes.at).write(
                 standing.changes, standing.moves
             )
             self._thaw(cursor, standing)
@@ -459,7 +384,7 @@ class SqliteStore:
         """Read runs again; see ``Store.read``."""
         with self._lock, translated(joined=self._session.joined):
             rows = self._session.cursor.execute(sql.THESE, (_encode([run.handle for run in runs]),)).fetchall()
-            found = {run.handle: run for run in self._runs_of(rows)}
+            found = {run.handle: run for run in self._decoder.runs(rows)}
         missing = [run.id for run in runs if run.handle not in found]
         if missing:
             message = f"no run has the id {missing[0]}"
@@ -483,7 +408,7 @@ class SqliteStore:
             values.append(workflow_id)
         query = f"{sql.RUN} WHERE {' AND '.join(where)} ORDER BY r.id LIMIT ?"
         with self._lock, translated(joined=self._session.joined):
-            return self._runs_of(self._session.cursor.execute(query, (*values, limit)).fetchall())
+            return self._decoder.runs(self._session.cursor.execute(query, (*values, limit)).fetchall())
 
     def lines(
         self, *, subscriber_id: str | None = None, run: Run | None = None, after: int = 0, limit: int = 1000
@@ -505,7 +430,7 @@ class SqliteStore:
             return [
                 Line(number, from_micros(at), subscriber, workflow, None if key is None else key.hex(), entry)
                 for number, at, subscriber, workflow, key, place in rows
-                for entry in read_entries(self._text(place))
+                for entry in read_entries(self._decoder.text(place))
             ]
 
     def next_due(self) -> int | None:

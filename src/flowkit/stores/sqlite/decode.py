@@ -1,0 +1,113 @@
+"""Rows made into values: runs, states and names, with what was read before kept at hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+from flowkit.errors import StoreError
+from flowkit.runs.model import Run, State
+from flowkit.stores.phrases import Phrases, Texts
+from flowkit.stores.rows import read_state
+from flowkit.stores.sqlite.notes import NoteFile
+from flowkit.stores.sqlite.session import Session
+
+__all__ = ["Decoder", "Shared"]
+
+_STATES_KEPT: Final = 20_000
+
+
+class Shared:
+    """What every session of one store shares: nothing in it is changed by a transaction before its commit."""
+
+    def __init__(self, path: str, clock: Callable[[], float]) -> None:
+        self.path = path
+        self.clock = clock
+        self.phrases = Phrases()
+        self.texts = Texts()
+        self.states: dict[int | str, State] = {}
+        self.workflows: dict[str, int] = {}
+        self.names: dict[int, str] = {}
+        self.workflow_of: dict[int, str] = {}
+        self.notes: dict[str, NoteFile] = {}
+        self.idle: list[NoteFile] = []
+        self.freezing: set[str] = set()
+
+
+class Decoder:
+    """Makes values of the rows that one session reads.
+
+    What a host's transaction wrote may still be undone, so a joined session reads what is kept and keeps nothing.
+    """
+
+    def __init__(self, session: Session, shared: Shared) -> None:
+        self._session = session
+        self._shared = shared
+
+    def number(self, name: str) -> int:
+        """Give the number of a workflow.
+
+        Raises:
+            StoreError: It was never published here.
+        """
+        number = self._shared.workflows.get(name)
+        if number is None:
+            row = self._session.cursor.execute("SELECT id FROM flowkit_workflow WHERE name = ?", (name,)).fetchone()
+            if row is None:
+                message = f"workflow {name!r} was never published in this store"
+                raise StoreError(message)
+            number = int(row[0])
+            if not self._session.joined:
+                self._shared.workflows[name] = number
+                self._shared.names[number] = name
+        return number
+
+    def _workflow_of(self, version: int) -> str:
+        name = self._shared.workflow_of.get(version)
+        if name is None:
+            [name] = self._session.cursor.execute(
+                "SELECT w.name FROM flowkit_edition e JOIN flowkit_workflow w ON w.id = e.workflow WHERE e.number = ?",
+                (version,),
+            ).fetchone()
+            if not self._session.joined:
+                self._shared.workflow_of[version] = name
+        return str(name)
+
+    def workflow(self, number: int) -> str:
+        """Give the id of a workflow by its number."""
+        name = self._shared.names.get(number)
+        if name is None:
+            [name] = self._session.cursor.execute(
+                "SELECT name FROM flowkit_workflow WHERE id = ?", (number,)
+            ).fetchone()
+            if not self._session.joined:
+                self._shared.names[number] = name
+        return str(name)
+
+    def runs(self, rows: Iterable[tuple[Any, ...]]) -> list[Run]:
+        """Make runs of the rows of ``schema.RUN``."""
+        states, workflow_of = self._shared.states, self._shared.workflow_of
+        runs: list[Run] = []
+        for handle, key, subscriber, version, entered, origin, place, due, sequence in rows:
+            state = states.get(place)
+            if state is None:
+                state = self._state(place)
+            workflow = workflow_of.get(version) or self._workflow_of(version)
+            runs.append(Run(key.hex(), subscriber, workflow, version, entered, origin, state, due, sequence, handle))
+        return runs
+
+    def _state(self, place: int | str) -> State:
+        state = read_state(self.text(place))
+        # A joined transaction may still be undone, and its phrases with it.
+        if not self._session.joined and len(self._shared.states) < _STATES_KEPT:
+            self._shared.states[place] = state
+        return state
+
+    def text(self, place: int | str) -> str:
+        """Give the text that a row holds, or whose phrase it names."""
+        # What the host's transaction wrote so far may still be undone, and its number then given to another text.
+        return self._shared.phrases.text(place, self._phrase, committed=not self._session.joined)
+
+    def _phrase(self, number: int) -> str:
+        [text] = self._session.cursor.execute("SELECT text FROM flowkit_phrase WHERE id = ?", (number,)).fetchone()
+        return str(text)
