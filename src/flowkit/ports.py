@@ -14,16 +14,19 @@ from typing import Any, Final, NamedTuple, Protocol, Self, TypeAlias, TypeVar, r
 
 from attrs import field, frozen
 
-from flowkit.events import Facts, Needs
+from flowkit.conditions import Condition
+from flowkit.events import Facts, HistoryNeed, Needs, Occurrence
 from flowkit.rendering.model import OutgoingMessage, Template
 from flowkit.runs.effects import Outcome
 from flowkit.runs.model import Entry, Line, Run, State
+from flowkit.triggers.profile_dates import Wanted
 from flowkit.workflows.model import UpdateProfile, UpdateSegments
 
 __all__ = [
     "EMPTY_RECALL",
     "NOTHING_REFUSED",
     "Attempts",
+    "Audience",
     "Change",
     "Changes",
     "Claim",
@@ -34,6 +37,7 @@ __all__ = [
     "Lookup",
     "Maybe",
     "Move",
+    "Pending",
     "ProfileChange",
     "Profiles",
     "Recall",
@@ -42,6 +46,8 @@ __all__ = [
     "Sender",
     "Started",
     "Store",
+    "Sweep",
+    "SweepKind",
     "Templates",
     "WebhookRequest",
     "Webhooks",
@@ -107,6 +113,40 @@ class ProfileChange:
     key: str
     subscriber_id: str
     operation: UpdateSegments | UpdateProfile
+
+
+class Audience(Protocol):
+    """Finds subscribers, for time triggers and for backfills: no timer is kept for any of them."""
+
+    def zones(self) -> Maybe[Sequence[str]]:
+        """Name the time zones that subscribers have, each once; what is no zone may be among them."""
+        ...
+
+    def members(
+        self,
+        *,
+        where: Condition,
+        zones: Sequence[str | None] | None,
+        on: Wanted | None,
+        path: str | None,
+        after: str | None,
+        limit: int,
+    ) -> Maybe[Sequence[str]]:
+        """Read a page of subscriber ids, in ascending order of their code points.
+
+        More may be given than fit: the engine asks ``where`` and the date again, of each one's facts. Nobody who fits
+        may be left out.
+
+        Args:
+            where: What is to hold about them.
+            zones: Only those in one of these zones, letter by letter; None among them stands for those without one.
+                None asks for everybody.
+            on: Only those whose date is one of these; None asks for no date.
+            path: The attribute that holds the date; None where no date is asked for.
+            after: The last id of the page before; None for the first page.
+            limit: The most ids to give; a page with fewer is the last.
+        """
+        ...
 
 
 class Sender(Protocol):
@@ -231,20 +271,40 @@ class Edition:
     live: bool = True
 
 
+class Pending(NamedTuple):
+    """An entry whose filter does not hold yet.
+
+    Attributes:
+        cause: What the entry is derived from: an event id, or what stands for one.
+        origin: The text that is kept with the run.
+        until: Until when it waits, in microseconds.
+    """
+
+    cause: str
+    origin: str
+    until: int
+
+
 class Ledger(NamedTuple):
-    """What one workflow remembers about the entries of one subscriber.
+    """What one workflow remembers about one subscriber: the entries, and what the trigger saw last.
 
     Attributes:
         workflow_id: Which workflow.
         entries: How often the subscriber entered.
         last_entry: When it did last, in microseconds; None where it never did.
         sequence: How often this row was written; 0 where there is none yet.
+        held: Whether the condition of a trigger on ``enter`` held when it was last looked at.
+        watch: When it has to be looked at again though nothing happens, in microseconds; None for never.
+        pending: Entries that wait for their filter, in the order in which they came.
     """
 
     workflow_id: str
     entries: int = 0
     last_entry: int | None = None
     sequence: int = 0
+    held: bool = False
+    watch: int | None = None
+    pending: tuple[Pending, ...] = ()
 
 
 class Recalled(NamedTuple):
@@ -255,12 +315,16 @@ class Recalled(NamedTuple):
         seen: Those of the asked event ids that were accepted before.
         ledgers: The subscriber's ledgers by workflow id.
         runs: Its living runs, oldest first.
+        history: Its past events by type, oldest first, of the types that were asked for.
+        latest: The store's number of the newest past event that it keeps of the subscriber, of any type; 0 for none.
     """
 
     handle: int | None = None
     seen: frozenset[str] = frozenset()
     ledgers: Mapping[str, Ledger] = _NOTHING
     runs: Sequence[Run] = ()
+    history: Mapping[str, Sequence[Occurrence]] = _NOTHING
+    latest: int = 0
 
 
 EMPTY_RECALL: Final = Recalled()
@@ -273,10 +337,13 @@ class Recall:
     Attributes:
         stamp: Changes whenever a version is published, so that what was compiled before is looked at again.
         subscribers: By id; a subscriber that the store knows nothing of is left out.
+        totals: How often all subscribers together entered, by workflow id, of the workflows that were asked for; one
+            that nobody entered may be left out.
     """
 
     stamp: int
     subscribers: Mapping[str, Recalled]
+    totals: Mapping[str, int] = field(factory=dict[str, int])
 
 
 class Started(NamedTuple):
@@ -314,7 +381,11 @@ class Change(NamedTuple):
         moves: Living runs that go on.
         lines: Journal entries that belong to no run, each with its workflow id.
         newest: The handle of the newest living run that was recalled, 0 where there was none: a run that began since
-            has not observed these events, so the change is refused. None where no living run would observe them.
+            has not observed these events, so the change is refused. None where no living run was asked about.
+        occurred: Events that are kept as history, each with its type, as far as conditions read them.
+        latest: The number of the newest past event that was recalled: where others have come since, the change is
+            refused. None where no past event was asked about.
+        totals: For each workflow with a limit for all subscribers together, how many entries this change adds.
     """
 
     subscriber_id: str
@@ -325,6 +396,9 @@ class Change(NamedTuple):
     moves: Sequence[Move] = ()
     lines: Sequence[tuple[str, Entry]] = ()
     newest: int | None = None
+    occurred: Sequence[tuple[str, Occurrence]] = ()
+    latest: int | None = None
+    totals: Sequence[tuple[str, int]] = ()
 
 
 @frozen
@@ -360,6 +434,9 @@ class Changes:
         moves: What a worker did to runs that it holds.
         claim: The claim that the worker holds them under.
         ends: Whether the claim ends with this write, where nothing of it is refused.
+        history: How much is kept of past events, by type, for the types in ``occurred``: what is older than the window
+            at ``at``, or not among the latest, goes with this write.
+        limits: The most entries of all subscribers together, by workflow id, for the workflows in ``totals``.
     """
 
     at: int
@@ -367,6 +444,8 @@ class Changes:
     moves: Sequence[Move] = ()
     claim: Claim | None = None
     ends: bool = False
+    history: Mapping[str, HistoryNeed] = field(factory=dict[str, HistoryNeed])
+    limits: Mapping[str, int] = field(factory=dict[str, int])
 
 
 @frozen
@@ -388,6 +467,38 @@ class Refused:
 
 
 NOTHING_REFUSED: Final = Refused()
+
+
+class SweepKind(StrEnum):
+    """What a sweep does with those whom it finds."""
+
+    SCHEDULE = "schedule"
+    """They enter, each time that a time trigger fires."""
+    BACKFILL = "backfill"
+    """They enter, once."""
+    MARK = "mark"
+    """A trigger on ``enter`` takes note that its condition holds for them; they do not enter."""
+
+
+@frozen
+class Sweep:
+    """A pass over an audience, a page at a time: it goes on where it was left, whoever goes on with it.
+
+    Attributes:
+        name: Its name in the store, told apart from all others.
+        workflow_id: Into which workflow it leads.
+        kind: What it does.
+        due: When it wants to go on, in microseconds; None where it has come to its end.
+        plan: Where it stands, as JSON text of the engine's.
+        sequence: How often it was written; 0 before it is stored.
+    """
+
+    name: str
+    workflow_id: str
+    kind: SweepKind
+    due: int | None
+    plan: str
+    sequence: int = 0
 
 
 class Attempts(Protocol):
@@ -429,13 +540,32 @@ class Store(Protocol):
         """
         ...
 
-    def recall(self, events: Mapping[str, Sequence[str]], *, runs: bool) -> Maybe[Recall]:
+    def recall(
+        self,
+        events: Mapping[str, Sequence[str]],
+        *,
+        runs: bool,
+        history: Sequence[str] = (),
+        totals: Sequence[str] = (),
+    ) -> Maybe[Recall]:
         """Read what is remembered about subscribers.
 
         Args:
             events: The event ids at hand by subscriber id.
             runs: Whether living runs are wanted as well.
+            history: The types of past events that are wanted, without repeats.
+            totals: The workflows whose entries by all subscribers are wanted, without repeats.
         """
+        ...
+
+    def history(
+        self, subscriber_ids: Sequence[str], types: Sequence[str]
+    ) -> Maybe[Mapping[str, Mapping[str, Sequence[Occurrence]]]]:
+        """Read past events by subscriber and type, oldest first; without repeats asked, and who has none is left out."""
+        ...
+
+    def watches(self, now: int, *, limit: int) -> Maybe[Sequence[str]]:
+        """Name subscribers with a ledger whose ``watch`` has come, each once, the longest due first."""
         ...
 
     def claim(self, now: int, *, limit: int, lease: timedelta) -> Maybe[Claim | None]:
@@ -493,7 +623,27 @@ class Store(Protocol):
         ...
 
     def next_due(self) -> Maybe[int | None]:
-        """Tell when the next run wants to go on, in microseconds; None where none does."""
+        """Tell when the next run, watch or sweep wants to go on, in microseconds; None where none does."""
+        ...
+
+    def sweeps(self) -> Maybe[Sequence[Sweep]]:
+        """Read all sweeps, by name."""
+        ...
+
+    def claim_sweep(self, now: int, *, lease: timedelta) -> Maybe[Sweep | None]:
+        """Take the sweep that is due for the longest and that nobody holds; None where there is none.
+
+        It is held for a lease on the store's own clock, or until it is put back.
+        """
+        ...
+
+    def put_sweep(self, sweep: Sweep) -> Maybe[bool]:
+        """Write a sweep as it stands now, and let go of it.
+
+        Returns:
+            False, and nothing is written, where somebody else has written it since it was read; and where it is new,
+            with sequence 0, and there is one of that name.
+        """
         ...
 
     def joined(self, connection: object) -> Self:
