@@ -1,0 +1,70 @@
+"""Everything that a host may supply, as small protocols, and the values that cross them.
+
+A method may return its value or an awaitable of it: ``Engine`` takes ports that return at once, ``AsyncEngine`` takes
+both. Every argument is a value that nobody changes afterwards; those that are made for every event or run are tuples,
+which cost a third of a frozen class.
+"""
+
+from flowkit.ports.host import (
+    Audience,
+    Clock,
+    InDoubt,
+    Lookup,
+    Maybe,
+    ProfileChange,
+    Profiles,
+    Sender,
+    Templates,
+    WebhookRequest,
+    Webhooks,
+)
+from flowkit.ports.store import (
+    EMPTY_RECALL,
+    NOTHING_REFUSED,
+    Attempts,
+    Change,
+    Changes,
+    Claim,
+    Edition,
+    Ledger,
+    Move,
+    Pending,
+    Recall,
+    Recalled,
+    Refused,
+    Started,
+    Store,
+    Sweep,
+    SweepKind,
+)
+
+__all__ = [
+    "EMPTY_RECALL",
+    "NOTHING_REFUSED",
+    "Attempts",
+    "Audience",
+    "Change",
+    "Changes",
+    "Claim",
+    "Clock",
+    "Edition",
+    "InDoubt",
+    "Ledger",
+    "Lookup",
+    "Maybe",
+    "Move",
+    "Pending",
+    "ProfileChange",
+    "Profiles",
+    "Recall",
+    "Recalled",
+    "Refused",
+    "Sender",
+    "Started",
+    "Store",
+    "Sweep",
+    "SweepKind",
+    "Templates",
+    "WebhookRequest",
+    "Webhooks",
+]
