@@ -61,14 +61,15 @@ from flowkit.conditions.model import (
     SubscriberHas,
     ValueAtLeast,
 )
-from flowkit.conditions.moment import Moment, Predicate, Question
-from flowkit.conditions.needs import event_types, needs
+from flowkit.conditions.moment import NO_PREDICATES, Moment, Predicate, Question
+from flowkit.conditions.needs import event_types, is_personal, is_timed, needs
 from flowkit.conditions.parse import parse
 from flowkit.conditions.spans import Duration, Offset, Unit
 
 __all__ = [
     "ALWAYS",
     "KEYS",
+    "NO_PREDICATES",
     "After",
     "AllOf",
     "Anniversary",
@@ -127,6 +128,8 @@ __all__ = [
     "duration",
     "evaluate",
     "event_types",
+    "is_personal",
+    "is_timed",
     "less_than",
     "look_up",
     "more_than",

@@ -28,9 +28,10 @@ from flowkit.conditions.model import (
     SubscriberHas,
     ValueAtLeast,
 )
+from flowkit.conditions.walk import leaves
 from flowkit.events import NO_NEEDS, HistoryNeed, Needs, together
 
-__all__ = ["event_types", "needs"]
+__all__ = ["event_types", "is_personal", "is_timed", "needs"]
 
 _NO_TYPES: Final[frozenset[str]] = frozenset()
 
@@ -131,6 +132,19 @@ def reads_zone(condition: Leaf) -> bool:
             return False
         case _:
             assert_never(condition)
+
+
+def is_timed(condition: Condition) -> bool:
+    """Whether a condition may change by itself as time passes: it reads dates, or how long ago something was."""
+    return any(
+        reads_zone(leaf) or (isinstance(leaf, (Performed, Sequence)) and leaf.within is not None)
+        for leaf in leaves(condition)
+    )
+
+
+def is_personal(condition: Condition) -> bool:
+    """Whether a condition reads more than the event and the profile: the past, a sample, or a host's predicate."""
+    return any(isinstance(leaf, (Performed, Sequence, Sample, Custom)) for leaf in leaves(condition))
 
 
 def event_types(condition: Condition) -> frozenset[str] | None:

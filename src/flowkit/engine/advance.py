@@ -13,17 +13,21 @@ from typing import Final
 
 from attrs import frozen
 
+from flowkit.engine.desk import personal
 from flowkit.engine.drive import resolve
 from flowkit.engine.effects import Hands
 from flowkit.engine.hold import Hold
 from flowkit.engine.jobs import Job
+from flowkit.engine.looks import look_at_watches
 from flowkit.engine.parts import Parts
-from flowkit.events import NO_FACTS, Facts, to_micros
+from flowkit.engine.rounds import Ingested, profile_facts
+from flowkit.engine.sweeps import plan_sweeps, sweep_once
+from flowkit.events import NO_FACTS, Facts, Occurrence, to_micros
 from flowkit.ports import Changes, Claim, Move
 from flowkit.runs.effects import WOKEN, Asks, Effect, Outcome, Result, Settled, effect_key
 from flowkit.runs.model import Entry, Kind, Run, State, Status
 from flowkit.runs.program import Program
-from flowkit.runs.step import Transition
+from flowkit.runs.step import Member, Transition
 
 __all__ = ["Advanced", "advance"]
 
@@ -42,6 +46,8 @@ class Advanced:
         skipped: Effects that were decided against.
         retrying: Attempts that failed and will be made again.
         failed: Effects that failed for good, or whose outcome cannot be known.
+        started: Runs that began because an instant came, or by a backfill.
+        missed: Firings of time triggers that were found too late and left out.
     """
 
     runs: int = 0
@@ -49,6 +55,8 @@ class Advanced:
     skipped: int = 0
     retrying: int = 0
     failed: int = 0
+    started: int = 0
+    missed: int = 0
 
     def __add__(self, other: Advanced) -> Advanced:
         return Advanced(
@@ -57,6 +65,8 @@ class Advanced:
             self.skipped + other.skipped,
             self.retrying + other.retrying,
             self.failed + other.failed,
+            self.started + other.started,
+            self.missed + other.missed,
         )
 
 
@@ -68,6 +78,32 @@ async def advance(parts: Parts, now: datetime | None, limit: int | None) -> Adva
         now: The instant up to which things are due; None asks the clock before each claim.
         limit: The most runs to claim in all; None for no limit.
     """
+    total = Advanced()
+    while limit is None or total.runs < limit:
+        total += await _runs(parts, now, None if limit is None else limit - total.runs)
+        at = to_micros(parts.clock.now() if now is None else now)
+        began = await _began(parts, at)
+        if began is None:
+            break
+        total += began
+    return total
+
+
+async def _began(parts: Parts, at: int) -> Advanced | None:
+    """Look at whom an instant has come for; None where there was nobody."""
+    stamp = (await resolve("store.recall", parts.store.recall({}, runs=False))).stamp
+    if await parts.catalogue.refresh(stamp):
+        await plan_sweeps(parts, at)
+    looked = await look_at_watches(parts, at)
+    swept = await sweep_once(parts, at)
+    if looked is None and swept is None:
+        return None
+    done = (looked or Ingested()) + (Ingested() if swept is None else swept.ingested)
+    return Advanced(started=done.started, missed=0 if swept is None else swept.missed)
+
+
+async def _runs(parts: Parts, now: datetime | None, limit: int | None) -> Advanced:
+    """Do everything that runs are due for."""
     total = Advanced()
     while limit is None or total.runs < limit:
         at = to_micros(parts.clock.now() if now is None else now)
@@ -113,13 +149,14 @@ class _Shift:
         self._hold = hold
         self._now = now
         self._decisions = parts.decisions
-        self._hands = Hands(parts, claim, hold)
+        self._hands = Hands(parts, claim, hold, now)
         self.leaves_due = False
         self._results: dict[Result, int] = dict.fromkeys(Result, 0)
 
     async def work(self) -> Advanced:
         try:
-            await self._parts.catalogue.refresh(self._claim.stamp)
+            if await self._parts.catalogue.refresh(self._claim.stamp):
+                await plan_sweeps(self._parts, self._now)
             return await self._worked()
         except BaseException:
             # Whoever comes next takes the claim over at once, with the notes of what was called.
@@ -204,10 +241,11 @@ class _Shift:
 
     async def _woken(self, cohort: _Cohort) -> list[_Cohort]:
         first = cohort.runs[0]
-        decided = self._decisions.of(cohort.program, first.id, cohort.state, WOKEN, cohort.due, None, self._now)
+        member = Member(first.id, cohort.due, first.entered)
+        decided = self._decisions.of(cohort.program, cohort.state, WOKEN, None, self._now, member)
         if isinstance(decided, Transition):
             return [self._after(cohort, decided, cohort.runs)]
-        facts = await self._facts(cohort.runs, decided)
+        facts = await self._facts(cohort.program, cohort.runs, decided)
         parts = self._decisions.split(cohort.program, cohort.runs, cohort.state, WOKEN, facts, self._now)
         return [self._after(cohort, transition, runs) for transition, runs in parts]
 
@@ -224,24 +262,38 @@ class _Shift:
 
     async def _settled(self, cohort: _Cohort, settled: Settled, runs: Sequence[Run]) -> list[_Cohort]:
         decisions = self._decisions
-        first = decisions.of(cohort.program, runs[0].id, cohort.state, settled, cohort.due, None, self._now)
+        run = runs[0]
+        member = Member(run.id, cohort.due, run.entered)
+        first = decisions.of(cohort.program, cohort.state, settled, None, self._now, member)
         if isinstance(first, Asks):
-            facts = await self._facts(runs, first)
+            facts = await self._facts(cohort.program, runs, first)
             parts = decisions.split(cohort.program, runs, cohort.state, settled, facts, self._now)
             return [self._after(cohort, transition, members, settled) for transition, members in parts]
         if not first.own:
             return [self._after(cohort, first, runs, settled)]
         own = [
-            decisions.informed(cohort.program, run.id, cohort.state, settled, cohort.due, NO_FACTS, self._now)
+            decisions.informed(
+                cohort.program,
+                cohort.state,
+                settled,
+                NO_FACTS,
+                self._now,
+                Member(run.id, cohort.due, run.entered),
+            )
             for run in runs
         ]
         return [self._after(cohort, transition, (run,), settled) for transition, run in zip(own, runs, strict=True)]
 
-    async def _facts(self, runs: Sequence[Run], asks: Asks) -> Mapping[str, Facts]:
-        if self._parts.profiles is None:
-            return {}
+    async def _facts(self, program: Program, runs: Sequence[Run], asks: Asks) -> Mapping[str, Facts]:
         ids = list(dict.fromkeys(run.subscriber_id for run in runs))
-        return await resolve("profiles.facts", self._parts.profiles.facts(ids, asks.needs))
+        facts = await profile_facts(self._parts, ids, asks.needs)
+        if not program.personal:
+            return facts
+        past: Mapping[str, Mapping[str, Sequence[Occurrence]]] = {}
+        if asks.needs.history:
+            types = sorted(asks.needs.history)
+            past = await resolve("store.history", self._parts.store.history(ids, types))
+        return {one: personal(facts.get(one), one, past.get(one, {})) for one in ids}
 
     def _after(
         self, cohort: _Cohort, transition: Transition, runs: Sequence[Run], settled: Settled | None = None

@@ -9,10 +9,11 @@ from typing import Final, TypeVar
 
 from attrs import evolve, frozen
 
-from flowkit.conditions import Moment
+from flowkit.conditions import NO_PREDICATES, Custom, Moment, Predicate
+from flowkit.conditions.walk import leaves
 from flowkit.engine.drive import resolve
 from flowkit.errors import UnknownWorkflow
-from flowkit.events import Event, Facts, Needs, together
+from flowkit.events import NO_NEEDS, Event, Facts, HistoryNeed, Needs, together
 from flowkit.hashing import content_hash
 from flowkit.ports import Edition, Store, Templates
 from flowkit.rendering.engine import CompiledSubject, CompiledTemplate, compile_subject, compile_template
@@ -20,9 +21,10 @@ from flowkit.rendering.model import Template, TemplateError
 from flowkit.runs.effects import Asks, Started
 from flowkit.runs.model import State
 from flowkit.runs.program import Program, compile_workflow
-from flowkit.runs.step import decide
+from flowkit.runs.step import Member, decide
 from flowkit.triggers.evaluate import Gate
 from flowkit.triggers.index import FEW, TriggerIndex
+from flowkit.triggers.model import On, TriggerType
 from flowkit.workflows.codec import dumps, load
 from flowkit.workflows.model import SendEmail, Workflow
 
@@ -32,7 +34,33 @@ _TEMPLATES_KEPT: Final = 1000
 _ENTRANCES_KEPT: Final = 10_000
 T = TypeVar("T")
 _NOBODY: Final[frozenset[str]] = frozenset()
+_NO_TYPE: Final = "~"
 _encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode
+
+
+@frozen
+class Wants:
+    """What is read before triggers are asked.
+
+    Attributes:
+        profile: Whether the subscriber's profile is read.
+        needs: What is read of it, and of the past.
+        runs: Whether the subscriber's living runs are.
+        totals: The workflows whose entries by all subscribers are.
+    """
+
+    profile: bool = False
+    needs: Needs = NO_NEEDS
+    runs: bool = False
+    totals: frozenset[str] = _NOBODY
+
+    def __or__(self, other: Wants) -> Wants:
+        return Wants(
+            self.profile or other.profile, self.needs | other.needs, self.runs or other.runs, self.totals | other.totals
+        )
+
+
+NO_WANTS: Final = Wants()
 
 
 @frozen(eq=False)
@@ -41,15 +69,13 @@ class Entrance:
 
     Attributes:
         gates: Their triggers, in the order in which they go.
-        asks_profile: Whether the subscriber's profile is read to tell.
-        needs: What is read of it, by the triggers and by the first steps after them.
+        wants: What is read for the triggers, for the first steps after them, and for living runs.
         observed: Whether living runs want to observe events of the type.
         edition: Of which state of the index it is.
     """
 
     gates: Sequence[Gate]
-    asks_profile: bool
-    needs: Needs
+    wants: Wants
     observed: bool
     edition: object
 
@@ -57,20 +83,30 @@ class Entrance:
 class Catalogue:
     """The published versions of one store. What it holds is immutable and found by number or by content hash."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, predicates: Mapping[str, Predicate] = NO_PREDICATES) -> None:
         self._store = store
+        self.predicates = predicates
         self._stamp: int | None = None
         self._programs: dict[int, Program] = {}
         self._editions: dict[int, Edition] = {}
         self._templates: dict[str, CompiledTemplate | TemplateError] = {}
         self._subjects: dict[str, CompiledSubject | TemplateError] = {}
         self._index = TriggerIndex()
-        self._indexed: dict[str, int] = {}
+        self._levels = TriggerIndex()
+        self._changes = TriggerIndex()
+        self._gates: dict[str, Gate] = {}
         self._edition: object = None
         self._changing = Lock()
         self._asking: dict[int, bool] = {}
         self._entrances: dict[str, Entrance] = {}
+        self._always = NO_WANTS
+        self._customs: list[Gate] = []
         self.listens = _NOBODY
+        self.kept: Mapping[str, HistoryNeed] = {}
+        self.limits: Mapping[str, int] = {}
+        self.timed: Sequence[Gate] = ()
+        self.personal = False
+        self.watchful = False
 
     async def refresh(self, stamp: int | None = None) -> bool:
         """Read the published versions again where the stamp is another one; tell whether it was."""
@@ -80,9 +116,15 @@ class Catalogue:
         self._editions = {edition.number: edition for edition in editions}
         for edition in editions:
             if edition.number not in self._programs:
-                self._programs[edition.number] = compile_workflow(load(edition.document), edition.number)
+                self._programs[edition.number] = compile_workflow(
+                    load(edition.document), edition.number, self.predicates
+                )
+        programs = [self._programs[edition.number] for edition in editions]
+        self.listens = _NOBODY.union(*(program.listens for program in programs))
         self._register(self._programs[edition.number] for edition in editions if edition.live)
-        self.listens = _NOBODY.union(*(self._programs[edition.number].listens for edition in editions))
+        read = [program.needs for program in programs if program.needs.history]
+        read += [gate.needs for gate in self._gates.values() if gate.needs.history]
+        self.kept = together(read).history
         changed = self._stamp != current
         self._stamp = current
         return changed
@@ -96,15 +138,68 @@ class Catalogue:
         }
         with self._changing:
             self._edition = None
-            for workflow_id in self._indexed.keys() - wanted.keys():
-                self._index.remove(workflow_id)
-                del self._indexed[workflow_id]
+            for workflow_id in self._gates.keys() - wanted.keys():
+                self._take_out(self._gates.pop(workflow_id))
             for workflow_id, program in wanted.items():
-                if self._indexed.get(workflow_id) != program.version:
-                    self._index.add(Gate.of(workflow_id, program.version, program.workflow.trigger))
-                    self._indexed[workflow_id] = program.version
+                known = self._gates.get(workflow_id)
+                if known is None or known.version != program.version:
+                    if known is not None:
+                        self._take_out(known)
+                    gate = Gate.of(workflow_id, program.version, program.workflow.trigger)
+                    self._gates[workflow_id] = gate
+                    if (index := self._index_of(gate)) is not None:
+                        index.add(gate)
+            self._survey()
             self._entrances = {}
             self._edition = object()
+
+    def _index_of(self, gate: Gate) -> TriggerIndex | None:
+        if gate.by_event:
+            return self._index
+        if gate.trigger.trigger_type is TriggerType.TIME_BASED:
+            return None
+        return self._levels if gate.trigger.on is On.ENTER else self._changes
+
+    def _take_out(self, gate: Gate) -> None:
+        if (index := self._index_of(gate)) is not None:
+            index.remove(gate.workflow_id)
+
+    def _survey(self) -> None:
+        """Note what the live triggers ask for whatever the event is."""
+        gates = self._gates.values()
+        levels = [gate for gate in gates if gate.trigger.on is On.ENTER]
+        changes = [gate for gate in gates if gate.trigger.on is On.CHANGE]
+        patient = [gate for gate in gates if gate.grace]
+        self.timed = [gate for gate in levels if gate.timed]
+        self.personal = any(gate.personal for gate in gates)
+        self.watchful = bool(levels or changes or patient)
+        self.limits = {
+            gate.workflow_id: limit for gate in gates if (limit := gate.trigger.max_executions_total) is not None
+        }
+        self._customs = [gate for gate in (*levels, *changes) if _asks_host(gate)]
+        self._always = self.wants(*levels, *patient)
+
+    def wants(self, *gates: Gate) -> Wants:
+        """Say what is read before triggers are asked, and for the first steps after them."""
+        asking = [self._programs[gate.version] for gate in gates if self._starts_on_facts(gate.version)]
+        return Wants(
+            bool(asking) or any(gate.asks_profile for gate in gates),
+            together([gate.needs for gate in gates] + [program.needs for program in asking]),
+            any(gate.asks_runs for gate in gates),
+            frozenset(gate.workflow_id for gate in gates if gate.workflow_id in self.limits),
+        )
+
+    def wants_of_look(self, *, changed: bool) -> Wants:
+        """Say what is read before a subscriber is looked at without an event, be it that the profile was changed."""
+        return self._always | self.wants(*self._changes.candidates(_NO_TYPE)) if changed else self._always
+
+    def gate(self, workflow_id: str) -> Gate | None:
+        """Look up the trigger of a workflow that may be entered; None where it may not."""
+        return self._gates.get(workflow_id)
+
+    def gates(self) -> Sequence[Gate]:
+        """Give the triggers of all workflows that may be entered."""
+        return list(self._gates.values())
 
     def program(self, version: int) -> Program:
         """Look up the version that a run is pinned to."""
@@ -133,16 +228,38 @@ class Catalogue:
                 return found
         return [gate for gate in entrance.gates if gate.matches(event, facts, moment)]
 
+    def holding(self, subscriber_id: str, event: Event | None, facts: Facts, moment: Moment) -> Sequence[Gate]:
+        """Find the triggers on ``enter`` whose condition holds, with an event at hand or without."""
+        return self._found(self._levels, subscriber_id, event, facts, moment)
+
+    def changing(self, subscriber_id: str, facts: Facts, moment: Moment) -> Sequence[Gate]:
+        """Find the triggers on ``change`` whose condition holds."""
+        return self._found(self._changes, subscriber_id, None, facts, moment)
+
+    def _found(
+        self, index: TriggerIndex, subscriber_id: str, event: Event | None, facts: Facts, moment: Moment
+    ) -> Sequence[Gate]:
+        if not len(index):
+            return ()
+        if event is not None:
+            return index.matching(event, facts, moment)
+        # An event of no type and without properties is as good as none, but to a host's own predicate.
+        found = [gate for gate in index.matching(Event(_NO_TYPE, subscriber_id), facts, moment) if gate.types is None]
+        if not self._customs:
+            return found
+        kept = [gate for gate in found if gate not in self._customs]
+        kept += [gate for gate in self._customs if self._index_of(gate) is index and gate.test(None, facts, moment)]
+        return kept
+
     def _open(self, event_type: str) -> Entrance:
         gates = self._index.candidates(event_type)
-        asking = [gate for gate in gates if self._starts_on_facts(gate.version)]
-        needs = together([gate.needs for gate in gates] + [self._programs[gate.version].needs for gate in asking])
-        asks = bool(asking) or any(gate.asks_profile for gate in gates)
-        return Entrance(gates, asks, needs, event_type in self.listens, self._edition)
+        observed = event_type in self.listens
+        wants = self._always | self.wants(*gates) | Wants(runs=observed)
+        return Entrance(gates, wants, observed, self._edition)
 
     def _starts_on_facts(self, version: int) -> bool:
         if version not in self._asking:
-            begun = decide(self._programs[version], State(), Started(), None, 0, run_id="", due=None)
+            begun = decide(self._programs[version], State(), Started(), None, 0, Member("", None, 0))
             self._asking[version] = isinstance(begun, Asks)
         return self._asking[version]
 
@@ -176,6 +293,10 @@ class Catalogue:
             except TemplateError as error:
                 _keep(self._subjects, source, error)
         return self._subjects[source]
+
+
+def _asks_host(gate: Gate) -> bool:
+    return any(isinstance(leaf, Custom) for leaf in leaves(gate.trigger.condition))
 
 
 def _keep(kept: dict[str, T], key: str, value: T) -> None:

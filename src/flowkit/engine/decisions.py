@@ -10,7 +10,7 @@ from flowkit.events import NO_FACTS, Facts
 from flowkit.runs.effects import Asks, Observed, Signal, Started
 from flowkit.runs.model import Entry, Run, State
 from flowkit.runs.program import Program
-from flowkit.runs.step import Transition, decide
+from flowkit.runs.step import Member, Transition, decide
 
 __all__ = ["Decisions"]
 
@@ -32,36 +32,42 @@ class Decisions:
     def of(
         self,
         program: Program,
-        run_id: str,
         state: State,
         signal: Signal,
-        due: int | None,
         facts: Facts | None,
         now: int,
+        member: Member,
     ) -> Transition | Asks:
         """Find a transition, as ``decide`` does; None for the facts asks whether it can do without."""
         if isinstance(signal, Observed):  # An event is seldom like another, and counting it is cheap.
-            return decide(program, state, signal, facts, now, run_id=run_id, due=due)
+            return decide(program, state, signal, facts, now, member)
         known = self._alternatives(program, state, signal)
         found = _fitting(known, facts)
-        return found or self._new(known, program, run_id, state, signal, due, facts, now)
+        return found or self._new(known, program, state, signal, facts, now, member)
 
     def begun(self, program: Program, run_id: str, facts: Facts | None, now: int) -> Transition:
         """Find how a run begins. Where the host knows nothing of the subscriber, what is asked has no answer."""
         if program in self._begun:
             return self._begun[program]
-        decided = self.of(program, run_id, _BEGIN, _STARTED, None, facts, now)
+        member = Member(run_id, None, now)
+        decided = self.of(program, _BEGIN, _STARTED, facts, now, member)
         if isinstance(decided, Asks):
-            return self.informed(program, run_id, _BEGIN, _STARTED, None, NO_FACTS, now)
+            return self.informed(program, _BEGIN, _STARTED, NO_FACTS, now, member)
         if not decided.reads and not decided.own:
             self._begun[program] = decided
         return decided
 
     def informed(
-        self, program: Program, run_id: str, state: State, signal: Signal, due: int | None, facts: Facts, now: int
+        self,
+        program: Program,
+        state: State,
+        signal: Signal,
+        facts: Facts,
+        now: int,
+        member: Member,
     ) -> Transition:
         """Find a transition with the facts at hand; it cannot ask for more."""
-        return _decided(self.of(program, run_id, state, signal, due, facts, now))
+        return _decided(self.of(program, state, signal, facts, now, member))
 
     def split(
         self,
@@ -81,7 +87,7 @@ class Decisions:
             if transition is None or own is not last or transition.own:
                 last = own
                 transition = _fitting(known, own) or _decided(
-                    self._new(known, program, run.id, state, signal, run.due, own, now)
+                    self._new(known, program, state, signal, own, now, Member(run.id, run.due, run.entered))
                 )
             part = parts.get(id(transition))
             if part is None:
@@ -116,14 +122,13 @@ class Decisions:
         self,
         known: list[Transition],
         program: Program,
-        run_id: str,
         state: State,
         signal: Signal,
-        due: int | None,
         facts: Facts | None,
         now: int,
+        member: Member,
     ) -> Transition | Asks:
-        decided = decide(program, state, signal, facts, now, run_id=run_id, due=due)
+        decided = decide(program, state, signal, facts, now, member)
         if isinstance(decided, Transition) and not decided.own and len(known) < _ALTERNATIVES:
             known.append(decided)
         return decided

@@ -8,8 +8,10 @@ from typing import Final, TypeVar, assert_never
 from flowkit.engine.drive import resolve
 from flowkit.engine.hold import Hold
 from flowkit.engine.jobs import Job, answered, named
+from flowkit.engine.looks import look_at_changed
 from flowkit.engine.mail import Mailer
 from flowkit.engine.parts import Parts
+from flowkit.errors import ConflictError
 from flowkit.ports import Claim, Maybe, ProfileChange, WebhookRequest
 from flowkit.runs.effects import Outcome, Result
 from flowkit.runs.model import Run
@@ -25,8 +27,9 @@ Q = TypeVar("Q")
 class Hands:
     """Carries out the effects of one claim."""
 
-    def __init__(self, parts: Parts, claim: Claim, hold: Hold) -> None:
+    def __init__(self, parts: Parts, claim: Claim, hold: Hold, now: int) -> None:
         self._parts = parts
+        self._now = now
         self._hold = hold
         self._mailer = None if parts.sender is None else Mailer(parts, claim, hold, parts.sender)
 
@@ -60,6 +63,23 @@ class Hands:
             return
         changes = [ProfileChange(run.id + job.effect.suffix, run.subscriber_id, operation) for run in job.runs]
         await self._in_windows(job, "profiles.change", changes, profiles.change, _PROFILE_SECONDS)
+        if self._parts.catalogue.watchful:
+            await self._look(job)
+
+    async def _look(self, job: Job) -> None:
+        """Look at those whose profiles were changed, before that is committed: so that no crash can lose it."""
+        changed = {
+            run.subscriber_id: index
+            for index, run in enumerate(job.runs)
+            if (outcome := job.outcomes[index]) is not None and outcome.result is Result.DONE
+        }
+        causes = {one: job.runs[index].id + job.effect.suffix for one, index in changed.items()}
+        try:
+            await look_at_changed(self._parts, self._parts.store, causes, self._now)
+        except ConflictError as error:
+            # The change stands under its key; with the next attempt the look comes too.
+            for one in error.subscriber_ids:
+                job.outcomes[changed[one]] = Outcome(Result.RETRY, "others wrote to the subscriber at every attempt")
 
     async def _call(self, job: Job, operation: CallWebhook) -> None:
         webhooks = self._parts.webhooks

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from collections.abc import Sequence as SequenceOf
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import assert_never
 
-from flowkit.conditions import Custom, Performed, Sample, Sequence
+from flowkit.conditions import Condition, Custom
 from flowkit.conditions.walk import leaves
 from flowkit.engine.advance import Advanced, advance
 from flowkit.engine.catalogue import edition_of
 from flowkit.engine.drive import resolve
 from flowkit.engine.ingest import Ingested, ingest
+from flowkit.engine.looks import look_at_changed
 from flowkit.engine.parts import Parts
+from flowkit.engine.sweeps import Progress, ask_for_backfill, plan_sweeps, progress
 from flowkit.errors import ConfigurationError
-from flowkit.events import Event, from_micros
+from flowkit.events import Event, from_micros, to_micros
 from flowkit.ports import Edition
 from flowkit.runs.model import Line, Run
+from flowkit.triggers.model import Backfill
 from flowkit.workflows.codec import validate
 from flowkit.workflows.model import (
     CallWebhook,
@@ -30,7 +32,7 @@ from flowkit.workflows.model import (
     Workflow,
 )
 
-__all__ = ["accept", "journal", "next_due", "proceed", "publish", "runs"]
+__all__ = ["accept", "backfill", "changed", "journal", "next_due", "proceed", "publish", "runs", "sweeps"]
 
 
 async def publish(parts: Parts, workflow: Workflow) -> Edition:
@@ -38,14 +40,15 @@ async def publish(parts: Parts, workflow: Workflow) -> Edition:
 
     Raises:
         DocumentError: The workflow is not sound.
-        ConfigurationError: It needs a port that this engine was not given, or asks what this version cannot answer.
+        ConfigurationError: It needs a port or a predicate that this engine was not given.
     """
     workflow = validate(workflow)
     _refuse_missing_ports(parts, workflow)
-    _refuse_unanswered(workflow)
+    _refuse_unknown_predicates(parts, workflow)
     edition, sources = await edition_of(workflow, parts.templates)
     stored = await resolve("store.publish", parts.store.publish(edition, sources))
     await parts.catalogue.refresh()
+    await plan_sweeps(parts, to_micros(parts.clock.now()))
     return stored
 
 
@@ -59,24 +62,27 @@ def _refuse_missing_ports(parts: Parts, workflow: Workflow) -> None:
                     f"needs a {name} port: give the engine one"
                 )
                 raise ConfigurationError(message)
+    trigger = workflow.trigger
+    if parts.audience is None and (trigger.schedule is not None or trigger.entry.backfill is Backfill.CURRENT):
+        message = (
+            f"workflow {workflow.workflow_id!r}, trigger {trigger.trigger_id!r} "
+            f"needs an audience port, to find whom it is for: give the engine one"
+        )
+        raise ConfigurationError(message)
 
 
-def _refuse_unanswered(workflow: Workflow) -> None:
+def _refuse_unknown_predicates(parts: Parts, workflow: Workflow) -> None:
     """Refuse conditions that this engine could only ever answer with no."""
-    asked = {"trigger": workflow.trigger.condition}
+    asked = {"trigger": workflow.trigger.condition, "trigger.entry.filter": workflow.trigger.entry.filter}
     asked.update({f"node {node.node_id!r}": node.condition for node in workflow.nodes.values()})
     for place, condition in asked.items():
         for leaf in leaves(condition):
-            if isinstance(leaf, (Performed, Sequence)):
-                what = "asks for events of the past, which the stores of this version do not keep"
-            elif isinstance(leaf, Sample):
-                what = "asks for a sample, which engines of this version do not draw"
-            elif isinstance(leaf, Custom):
-                what = f"asks the host's predicate {leaf.name!r}, which engines of this version cannot be given"
-            else:
-                continue
-            message = f"workflow {workflow.workflow_id!r}, {place}: the condition {what}"
-            raise ConfigurationError(message)
+            if isinstance(leaf, Custom) and leaf.name not in parts.predicates:
+                message = (
+                    f"workflow {workflow.workflow_id!r}, {place}: the condition asks the predicate {leaf.name!r}, "
+                    f"which is none of this engine's: give the engine predicates={{{leaf.name!r}: ...}}"
+                )
+                raise ConfigurationError(message)
 
 
 def _port_of(operation: Operation) -> str | None:
@@ -99,6 +105,27 @@ async def accept(parts: Parts, events: Iterable[Event], now: datetime | None, co
     return await ingest(parts, store, events, parts.clock.now() if now is None else now)
 
 
+async def changed(parts: Parts, subscriber_ids: Iterable[str], now: datetime | None, connection: object) -> Ingested:
+    """Look at subscribers whose profiles the host has changed."""
+    store = parts.store if connection is None else parts.store.joined(connection)
+    stamp = (await resolve("store.recall", store.recall({}, runs=False))).stamp
+    await parts.catalogue.refresh(stamp)
+    if not parts.catalogue.watchful:
+        return Ingested()
+    at = to_micros(parts.clock.now() if now is None else now)
+    return await look_at_changed(parts, store, dict.fromkeys(subscriber_ids, ""), at)
+
+
+async def backfill(parts: Parts, workflow_id: str, where: Condition, backfill_id: str) -> bool:
+    """Begin a backfill."""
+    return await ask_for_backfill(parts, workflow_id, where, backfill_id, to_micros(parts.clock.now()))
+
+
+async def sweeps(parts: Parts) -> Sequence[Progress]:
+    """Tell how far the firings of time triggers, and backfills, have come."""
+    return await progress(parts)
+
+
 async def proceed(parts: Parts, now: datetime | None, limit: int | None) -> Advanced:
     """Do everything that is due."""
     return await advance(parts, now, limit)
@@ -112,13 +139,13 @@ async def next_due(parts: Parts) -> datetime | None:
 
 async def runs(
     parts: Parts, subscriber_id: str | None, workflow_id: str | None, after: int, limit: int
-) -> SequenceOf[Run]:
+) -> Sequence[Run]:
     """Read a page of runs."""
     page = parts.store.runs(subscriber_id=subscriber_id, workflow_id=workflow_id, after=after, limit=limit)
     return await resolve("store.runs", page)
 
 
-async def journal(parts: Parts, subscriber_id: str | None, run: Run | None, after: int, limit: int) -> SequenceOf[Line]:
+async def journal(parts: Parts, subscriber_id: str | None, run: Run | None, after: int, limit: int) -> Sequence[Line]:
     """Read a page of the journal."""
     page = parts.store.lines(subscriber_id=subscriber_id, run=run, after=after, limit=limit)
     return await resolve("store.lines", page)

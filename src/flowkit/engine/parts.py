@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
+from inspect import iscoroutinefunction
 from typing import Final
 
 from attrs import Factory, field, frozen
 
+from flowkit.conditions import Predicate
 from flowkit.engine.catalogue import Catalogue
 from flowkit.engine.decisions import Decisions
 from flowkit.errors import ConfigurationError
-from flowkit.ports import Clock, Profiles, Sender, Store, Templates, Webhooks
+from flowkit.ports import Audience, Clock, Profiles, Sender, Store, Templates, Webhooks
 
 __all__ = ["DEFAULT_BATCH", "DEFAULT_LEASE", "Parts"]
 
@@ -30,6 +33,8 @@ class Parts:
         profiles: Knows the subscribers; None where no workflow asks.
         templates: Gives templates when a workflow is published; None where the mail service renders for itself.
         webhooks: Calls HTTP end points; None where no workflow does.
+        audience: Finds subscribers; None where nothing is triggered by the clock or filled up.
+        predicates: The host's own conditions, by name.
         lease: For how long a worker holds what it claimed, unless it goes on holding it.
         batch: The most runs that a worker claims at once.
         catalogue: What is published.
@@ -42,9 +47,13 @@ class Parts:
     profiles: Profiles | None
     templates: Templates | None
     webhooks: Webhooks | None
+    audience: Audience | None
+    predicates: Mapping[str, Predicate]
     lease: timedelta
     batch: int
-    catalogue: Catalogue = field(init=False, default=Factory(lambda self: Catalogue(self.store), takes_self=True))
+    catalogue: Catalogue = field(
+        init=False, default=Factory(lambda self: Catalogue(self.store, self.predicates), takes_self=True)
+    )
     decisions: Decisions = field(init=False, factory=Decisions)
 
     def __attrs_post_init__(self) -> None:
@@ -54,6 +63,10 @@ class Parts:
         if self.batch < 1:
             message = "batch must be at least 1"
             raise ConfigurationError(message)
+        for name, host in self.predicates.items():
+            if iscoroutinefunction(host):
+                message = f"predicate {name!r} must be a function that answers at once, not {type(host).__name__}"
+                raise ConfigurationError(message)
         for name, port in (("sender", self.sender), ("webhooks", self.webhooks)):
             if port is not None and port.timeout * 2 >= self.lease:
                 message = (

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
+from flowkit.conditions import NO_PREDICATES, Condition, Predicate
 from flowkit.engine import flows
 from flowkit.engine.advance import Advanced
 from flowkit.engine.clock import SystemClock
 from flowkit.engine.drive import refuse_suspending, run_sync
 from flowkit.engine.ingest import Ingested
 from flowkit.engine.parts import DEFAULT_BATCH, DEFAULT_LEASE, Parts
+from flowkit.engine.sweeps import Progress
 from flowkit.events import Event
-from flowkit.ports import Clock, Edition, Profiles, Sender, Store, Templates, Webhooks
+from flowkit.ports import Audience, Clock, Edition, Profiles, Sender, Store, Templates, Webhooks
 from flowkit.runs.model import Line, Run
 from flowkit.workflows.model import Workflow
 
@@ -28,6 +30,8 @@ class Engine:
         profiles: Knows the subscribers; needed where a workflow or a template asks about them, or changes them.
         templates: Gives templates when a workflow is published; None where the mail service renders for itself.
         webhooks: Calls HTTP end points; needed where a workflow does.
+        audience: Finds subscribers; needed for triggers by the clock and for backfills.
+        predicates: The host's own conditions, by the name that ``custom`` asks for.
         clock: The clock that rules run on; the machine's by default.
         lease: For how long a worker holds the runs that it claimed without a sign of life; more than twice the
             time-out of every port that it calls.
@@ -37,7 +41,7 @@ class Engine:
         ConfigurationError: A port would suspend (``AsyncEngine`` takes those), or a time-out does not fit the lease.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - a keyword for each port
         self,
         store: Store,
         *,
@@ -45,13 +49,33 @@ class Engine:
         profiles: Profiles | None = None,
         templates: Templates | None = None,
         webhooks: Webhooks | None = None,
+        audience: Audience | None = None,
+        predicates: Mapping[str, Predicate] = NO_PREDICATES,
         clock: Clock | None = None,
         lease: timedelta = DEFAULT_LEASE,
         batch: int = DEFAULT_BATCH,
     ) -> None:
-        ports = {"store": store, "sender": sender, "profiles": profiles, "templates": templates, "webhooks": webhooks}
+        ports = {
+            "store": store,
+            "sender": sender,
+            "profiles": profiles,
+            "templates": templates,
+            "webhooks": webhooks,
+            "audience": audience,
+        }
         refuse_suspending(ports)
-        self._parts = Parts(store, clock or SystemClock(), sender, profiles, templates, webhooks, lease, batch)
+        self._parts = Parts(
+            store,
+            clock or SystemClock(),
+            sender,
+            profiles,
+            templates,
+            webhooks,
+            audience,
+            dict(predicates),
+            lease,
+            batch,
+        )
 
     def publish(self, workflow: Workflow) -> Edition:
         """Check a workflow and make it live: new runs enter it, and runs under way stay on the version they entered.
@@ -61,7 +85,7 @@ class Engine:
 
         Raises:
             DocumentError: The workflow is not sound; every problem is listed.
-            ConfigurationError: It needs a port that this engine was not given, or asks what this version cannot answer.
+            ConfigurationError: It needs a port or a predicate that this engine was not given.
         """
         return run_sync(flows.publish(self._parts, workflow))
 
@@ -86,6 +110,51 @@ class Engine:
             StoreError: Nothing of the batch was kept; ingesting the same events again is safe.
         """
         return run_sync(flows.accept(self._parts, events, now, connection))
+
+    def changed(
+        self, subscriber_ids: Iterable[str], *, now: datetime | None = None, connection: object | None = None
+    ) -> Ingested:
+        """Tell that the host changed profiles, segments or metrics: triggers that wait for that are looked at.
+
+        Those of ``on: enter`` fire where their condition holds at last, those of ``on: change`` where it holds, and
+        entries that wait for their filter are asked again. A host that does not tell is noticed at the subscriber's
+        next event.
+
+        Args:
+            subscriber_ids: Whose.
+            now: The engine's instant; None asks the clock.
+            connection: As for ``ingest``.
+
+        Raises:
+            ConflictError: Some subscribers were changed by others at every attempt; all others were looked at.
+            RetryTransaction: As for ``ingest``.
+            StoreError: Nothing was kept; telling again is safe, but for ``on: change``, which may fire again.
+        """
+        return run_sync(flows.changed(self._parts, subscriber_ids, now, connection))
+
+    def backfill(self, workflow_id: str, *, where: Condition, backfill_id: str) -> bool:
+        """Let everybody of the audience into a workflow for whom a condition holds, whatever its trigger.
+
+        ``advance`` does it, a page at a time; a page that a crash interrupts is taken again, and nobody enters twice
+        for one backfill. The rules of entry hold as for any other entry.
+
+        Args:
+            workflow_id: Into which workflow.
+            where: For whom; there is no event at hand.
+            backfill_id: The host's name for this backfill.
+
+        Returns:
+            False where there has been a backfill of that id into that workflow; then nothing new begins.
+
+        Raises:
+            ConfigurationError: The engine has no audience.
+            UnknownWorkflow: No live version of the workflow may be entered.
+        """
+        return run_sync(flows.backfill(self._parts, workflow_id, where, backfill_id))
+
+    def sweeps(self) -> Sequence[Progress]:
+        """Tell how far the firings of time triggers, and backfills, have come, by name."""
+        return run_sync(flows.sweeps(self._parts))
 
     def advance(self, *, now: datetime | None = None, limit: int | None = None) -> Advanced:
         """Do everything that is due: send, change, call, wait on. Call it from a loop, a timer or a task queue.

@@ -222,6 +222,14 @@ def origin_text(event: Event, now: int) -> str:
     return text + "}"
 
 
+def kind_text(kind: str, at: int, **properties: object) -> str:
+    """Write what leads to a run where no event does, in the form of one: its kind, and its instant in microseconds."""
+    document: dict[str, object] = {"type": kind, "at": at}
+    if properties:
+        document["properties"] = properties
+    return _encode(document)
+
+
 def origin_event(subscriber_id: str, origin: str) -> Event:
     """Read the event that led to a run."""
     document = json.loads(origin)

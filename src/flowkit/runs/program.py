@@ -7,7 +7,7 @@ from typing import Final
 
 from attrs import frozen
 
-from flowkit.conditions import needs
+from flowkit.conditions import NO_PREDICATES, Predicate, is_personal, needs
 from flowkit.events import Needs, together
 from flowkit.workflows.model import END, CheckEngagement, Node, Workflow
 
@@ -35,6 +35,8 @@ class Program:
         listens: The event types that its live runs want to observe.
         loops: The nodes that lie on a loop, whose visits are counted.
         needs: The facts that any of its conditions reads.
+        personal: Whether any of them reads more than the profile: the past, a sample, or a host's predicate.
+        predicates: The host's predicates by name.
     """
 
     workflow: Workflow
@@ -42,6 +44,8 @@ class Program:
     listens: frozenset[str]
     loops: frozenset[str]
     needs: Needs
+    personal: bool = False
+    predicates: Mapping[str, Predicate] = NO_PREDICATES
 
     @property
     def workflow_id(self) -> str:
@@ -53,12 +57,13 @@ class Program:
         return self.workflow.nodes[node_id]
 
 
-def compile_workflow(workflow: Workflow, version: int) -> Program:
+def compile_workflow(workflow: Workflow, version: int, predicates: Mapping[str, Predicate] = NO_PREDICATES) -> Program:
     """Make a checked workflow ready to be run.
 
     Args:
         workflow: A workflow whose targets exist.
         version: The number that runs are pinned to.
+        predicates: The host's predicates by name.
     """
     checks = [
         node
@@ -67,7 +72,8 @@ def compile_workflow(workflow: Workflow, version: int) -> Program:
     ]
     counted = {COUNTED_EVENTS.get(name, name) for node in checks for name in node.engagement_threshold}
     read = together(needs(node.condition) for node in checks)
-    return Program(workflow, version, frozenset(counted), frozenset(_on_loops(workflow)), read)
+    own = any(is_personal(node.condition) for node in checks)
+    return Program(workflow, version, frozenset(counted), frozenset(_on_loops(workflow)), read, own, predicates)
 
 
 def edges(workflow: Workflow, node: Node) -> Iterator[str]:

@@ -33,7 +33,7 @@ from typing import Final, NamedTuple, assert_never
 
 from attrs import define, evolve, field, frozen
 
-from flowkit.conditions import ALWAYS, Operand, evaluate, needs
+from flowkit.conditions import ALWAYS, Operand, evaluate, is_personal, needs
 from flowkit.events import NO_FACTS, Event, Facts, from_micros, to_micros
 from flowkit.hashing import digest64
 from flowkit.runs.effects import Asks, Effect, Observed, Outcome, Result, Settled, Signal, Started, Woken
@@ -52,7 +52,7 @@ from flowkit.workflows.model import (
     Wait,
 )
 
-__all__ = ["MAX_ATTEMPTS", "MAX_STEPS", "Step", "Transition", "decide", "step"]
+__all__ = ["MAX_ATTEMPTS", "MAX_STEPS", "Member", "Step", "Transition", "decide", "step"]
 
 MAX_STEPS: Final = 64
 MAX_ATTEMPTS: Final = 10
@@ -93,6 +93,20 @@ class Transition:
         return None if self.delay is None else now + self.delay
 
 
+class Member(NamedTuple):
+    """One of the runs that stand in a state, with what is its own.
+
+    Attributes:
+        run_id: Its id.
+        due: When it is due, in microseconds; None where it is not.
+        entered: When it was entered, in microseconds.
+    """
+
+    run_id: str
+    due: int | None
+    entered: int
+
+
 def step(program: Program, run: Run, signal: Signal, facts: Facts, now: datetime) -> Step:
     """Move a run by one signal: total and deterministic; the same arguments give the same step.
 
@@ -106,7 +120,7 @@ def step(program: Program, run: Run, signal: Signal, facts: Facts, now: datetime
     Returns:
         The run as it stands now, and the lines of the journal. What the run wants done stands in ``run.state.pending``.
     """
-    transition = decide(program, run.state, signal, facts, to_micros(now), run_id=run.id, due=run.due)
+    transition = decide(program, run.state, signal, facts, to_micros(now), Member(run.id, run.due, run.entered))
     if isinstance(transition, Asks):
         message = "decide asks for facts only where it was given none"
         raise AssertionError(message)
@@ -114,7 +128,12 @@ def step(program: Program, run: Run, signal: Signal, facts: Facts, now: datetime
 
 
 def decide(
-    program: Program, state: State, signal: Signal, facts: Facts | None, now: int, *, run_id: str, due: int | None
+    program: Program,
+    state: State,
+    signal: Signal,
+    facts: Facts | None,
+    now: int,
+    member: Member,
 ) -> Transition | Asks:
     """Find the transition of a state, for all runs that share it.
 
@@ -124,13 +143,12 @@ def decide(
         signal: What happened.
         facts: What is known about the subscriber; None asks whether the transition can do without.
         now: The engine's instant in microseconds.
-        run_id: The id of one of the runs; it matters where the transition says so.
-        due: When that run is due, in microseconds; None where it is not.
+        member: One of the runs; which one matters where the transition says so.
 
     Returns:
         The transition, or the facts that it asks for.
     """
-    walk = _Walk(program, state, facts, now, due)
+    walk = _Walk(program, state, facts, now, member.due, member.entered)
     match signal:
         case Started():
             if state.node is None and state.alive:
@@ -141,9 +159,9 @@ def decide(
         case Woken():
             _woken(walk)
         case Observed(event):
-            _observed(walk, run_id, event)
+            _observed(walk, member.run_id, event)
         case Settled(effect, outcome):
-            _settled(walk, run_id, effect, outcome)
+            _settled(walk, member.run_id, effect, outcome)
         case _:
             assert_never(signal)
     if walk.asks is not None:
@@ -161,6 +179,7 @@ class _Walk:
     facts: Facts | None
     now: int
     due: int | None
+    entered: int
     entries: list[Entry] = field(factory=list[Entry])
     reads: list[Operand] = field(factory=list[Operand])
     own: bool = False
@@ -244,8 +263,7 @@ class _Walk:
 
     def check(self, node: Node, action: Action) -> str | None:
         """Decide between ``engaged`` and ``not_engaged``."""
-        wanted = needs(node.condition)
-        if self.facts is None and wanted:
+        if self.facts is None and (needs(node.condition) or is_personal(node.condition)):
             self.asks = Asks(self.program.needs)
             return None
         counts = dict(self.state.counts)
@@ -255,7 +273,14 @@ class _Walk:
         ]
         holds = all(operand.holds for operand in operands)
         if holds and node.condition != ALWAYS:
-            verdict = evaluate(node.condition, self.facts or NO_FACTS, None, from_micros(self.now))
+            verdict = evaluate(
+                node.condition,
+                self.facts or NO_FACTS,
+                None,
+                from_micros(self.now),
+                started_at=from_micros(self.entered),
+                predicates=self.program.predicates,
+            )
             operands += verdict.operands
             self.reads += verdict.operands
             self.own = self.own or verdict.timed or not all(_is_shared(one) for one in verdict.operands)

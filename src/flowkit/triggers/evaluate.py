@@ -1,4 +1,4 @@
-"""Who may enter: whether a trigger matches an event, and whether the rules of entry admit the subscriber."""
+"""Triggers made ready to be asked, and in the order in which they go."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from typing import Final
 
 from attrs import frozen
 
-from flowkit.conditions import Asked, Moment, event_types, needs, predicate
-from flowkit.events import Event, Facts, Needs
-from flowkit.triggers.model import Trigger, TriggerType
+from flowkit.conditions import ALWAYS, Asked, Moment, event_types, is_personal, is_timed, needs, predicate
+from flowkit.events import NO_NEEDS, Event, Facts, Needs
+from flowkit.triggers.model import On, Reentry, Trigger, TriggerType
+from flowkit.triggers.rules import DateProperty
 
-__all__ = ["Gate", "Gates", "Refusal", "refusal"]
+__all__ = ["Gate", "Gates"]
 
 _MICROSECOND: Final = timedelta(microseconds=1)
 _NO_TYPES: Final[frozenset[str]] = frozenset()
@@ -27,9 +28,14 @@ class Gate:
         version: Into which version.
         trigger: Its definition.
         types: The event types that it can match; None for any.
-        needs: The facts that it reads.
+        needs: The facts that it reads, those of its filter too.
         test: Whether its condition holds for an event and facts at a moment.
         cooldown: The trigger's cooldown in microseconds.
+        grace: For how long an entry waits for the filter, in microseconds.
+        lets_in: Whether the filter holds for an event and facts at a moment; None where there is no filter.
+        timed: Whether condition or filter may change by itself as time passes.
+        personal: Whether they read more than the profile and the event: the past, a sample, a host's predicate.
+        asks_runs: Whether the rules of entry ask for the subscriber's living runs.
     """
 
     workflow_id: str
@@ -39,20 +45,37 @@ class Gate:
     needs: Needs
     test: Asked
     cooldown: int
+    grace: int = 0
+    lets_in: Asked | None = None
+    timed: bool = False
+    personal: bool = False
+    asks_runs: bool = False
 
     @classmethod
     def of(cls, workflow_id: str, version: int, trigger: Trigger) -> Gate:
         """Make a trigger ready."""
-        condition = trigger.condition
+        condition, entry = trigger.condition, trigger.entry
         return cls(
             workflow_id,
             version,
             trigger,
             event_types(condition),
-            needs(condition),
+            needs(condition) | needs(entry.filter) | _date_needs(trigger),
             predicate(condition),
             trigger.cooldown // _MICROSECOND,
+            entry.grace // _MICROSECOND,
+            None if entry.filter == ALWAYS else predicate(entry.filter),
+            is_timed(condition) or is_timed(entry.filter),
+            is_personal(condition) or is_personal(entry.filter),
+            entry.reentry is Reentry.AFTER_EXIT
+            or entry.max_concurrent is not None
+            or entry.exclusion_group is not None,
         )
+
+    @property
+    def by_event(self) -> bool:
+        """Whether it is looked at when an event comes, and fires whenever it matches."""
+        return self.trigger.trigger_type is not TriggerType.TIME_BASED and self.trigger.on is On.EVENT
 
     @property
     def asks_profile(self) -> bool:
@@ -72,6 +95,14 @@ class Gate:
                 return False
             facts = _NOTHING_KNOWN
         return self.test(event, facts, moment)
+
+
+def _date_needs(trigger: Trigger) -> Needs:
+    """Name what a date of the profile is read from."""
+    if trigger.schedule is None or not isinstance(trigger.schedule.rule, DateProperty):
+        return NO_NEEDS
+    path = trigger.schedule.rule.path
+    return Needs(attributes=frozenset((path, path.split(".", 1)[0])), zone=True)
 
 
 _NOTHING_KNOWN: Final = Facts()
@@ -96,33 +127,3 @@ class Gates:
                 gate for gate in self._ordered if gate.types is None or event_type in gate.types
             ]
         return self._by_type[event_type]
-
-
-@frozen
-class Refusal:
-    """Why a subscriber was not let in.
-
-    Attributes:
-        reason: ``cooldown`` or ``max_executions``.
-        opens_in: Microseconds until the rule lets the subscriber in; None where time does not help.
-    """
-
-    reason: str
-    opens_in: int | None = None
-
-
-def refusal(gate: Gate, entries: int, last_entry: int | None, now: int) -> Refusal | None:
-    """Ask the rules of entry; None lets the subscriber in.
-
-    Args:
-        gate: The trigger that matched.
-        entries: How often the subscriber entered this workflow before.
-        last_entry: When it last did, in microseconds; None where it never did.
-        now: The engine's instant in microseconds.
-    """
-    limit = gate.trigger.max_executions
-    if limit is not None and entries >= limit:
-        return Refusal("max_executions")
-    if last_entry is not None and gate.cooldown and now < last_entry + gate.cooldown:
-        return Refusal("cooldown", last_entry + gate.cooldown - now)
-    return None

@@ -24,7 +24,7 @@ from flowkit.hashing import run_id
 from flowkit.runs.effects import DONE, WOKEN, Asks, Effect, Observed, Outcome, Result, Settled, Started
 from flowkit.runs.model import Entry, Kind, Run, State, Status, Waiting
 from flowkit.runs.program import compile_workflow
-from flowkit.runs.step import MAX_ATTEMPTS, MAX_STEPS, decide, step
+from flowkit.runs.step import MAX_ATTEMPTS, MAX_STEPS, Member, decide, step
 from flowkit.stores.memory import MemoryStore
 from flowkit.workflows.model import Action, CallWebhook, CheckEngagement, UpdateProfile, UpdateSegments
 from tests.support.journeys import DAY, HOUR, NOW, START, check, kinds, node, opened, send, signup, tag, wait, workflow
@@ -509,13 +509,15 @@ def test_threshold_and_condition_must_both_hold():
 def test_a_decision_on_time_history_or_identity_is_shared_with_nobody(condition, own):
     program = compile_workflow(workflow(node("start", check(), condition=parse(condition))), 1)
     known = Facts({"plan": "pro", "seen": "2025-12-20"}, {"open_rate": 0.5})
-    assert decide(program, State(), Started(), known, NOW, run_id=RUN_ID, due=None).own is own
+    assert decide(program, State(), Started(), known, NOW, Member(RUN_ID, None, NOW)).own is own
 
 
 def test_a_check_that_needs_no_facts_is_asked_without_any():
     never = Not(ALWAYS)
     assert checking(facts=None, condition=never).state.node == "no"
-    assert checking(facts=None, condition=Sample(100, "x")).state.node == "no"
+    program = compile_workflow(workflow(node("start", check(), condition=Sample(100, "x"))), 1)
+    asked = decide(program, State(), Started(), None, NOW, Member(RUN_ID, None, NOW))
+    assert asked == Asks(), "who the subscriber is has to be known, though nothing of the profile is"
 
 
 @pytest.mark.parametrize(("needed", "by"), [(0, "success_path"), (1, "failure_path")])
@@ -557,14 +559,14 @@ def test_without_facts_a_check_asks_for_those_of_the_whole_workflow():
         node("start", check(), condition=ASKED, default="next"),
         node("next", check(), condition=SubscriberHas({"a.b": Equals(1)})),
     )
-    asked = decide(ride.program, State(), Started(), None, NOW, run_id=RUN_ID, due=None)
+    asked = decide(ride.program, State(), Started(), None, NOW, Member(RUN_ID, None, NOW))
     needs = Needs(attributes=frozenset({"plan", "a", "a.b"}), engagement=frozenset({"open_rate"}))
     assert asked == Asks(needs)
 
 
 def test_a_transition_names_the_facts_that_it_depends_on():
     ride = Ride(node("start", check(), condition=ASKED, default="end"))
-    decided = decide(ride.program, State(), Started(), PRO, NOW, run_id=RUN_ID, due=None)
+    decided = decide(ride.program, State(), Started(), PRO, NOW, Member(RUN_ID, None, NOW))
     assert [(one.path, one.value) for one in decided.reads] == [
         ("subscriber.plan", "pro"),
         ("engagement.open_rate", 0.5),
@@ -634,7 +636,7 @@ def test_a_pause_is_the_runs_own_and_an_end_is_everybodys():
     ride = Ride(node("start", send())).start()
     for outcome in (DONE, SKIPPED, RETRY, FAILED):
         settled = Settled(ride.state.pending, outcome)
-        decided = decide(ride.program, ride.state, settled, None, NOW, run_id=RUN_ID, due=NOW)
+        decided = decide(ride.program, ride.state, settled, None, NOW, Member(RUN_ID, NOW, NOW))
         assert decided.own == (outcome is RETRY)
 
 

@@ -1,4 +1,4 @@
-"""Who may enter: matching, the order of those that match, and the rules of entry at their edges."""
+"""Matching, and the order of those that match."""
 
 from datetime import timedelta
 
@@ -20,63 +20,16 @@ from flowkit.conditions import (
 )
 from flowkit.conditions import Equals as Is
 from flowkit.events import NO_FACTS, Event, Facts, Needs, to_micros
-from flowkit.triggers.evaluate import Gate, Gates, Refusal, refusal
+from flowkit.triggers.evaluate import Gate, Gates
 from flowkit.triggers.model import Trigger, TriggerType
-from tests.support.journeys import DAY, NOW, START, signup
+from tests.support.journeys import DAY, START, signup
 from tests.support.strategies import conditions, events, facts
 
-MICROSECOND = timedelta(microseconds=1)
 MOMENT = Moment(to_micros(START))
-WEEK = 7 * DAY // MICROSECOND
 
 
 def gate(workflow_id="w", condition=ALWAYS, **fields):
     return Gate.of(workflow_id, 1, Trigger("t", condition=condition, **fields))
-
-
-# ------------------------------------------------------------------------------------------------------------
-# The rules of entry
-
-
-@pytest.mark.parametrize(
-    ("now", "opens_in"),
-    [
-        (NOW, WEEK),
-        (NOW + 1, WEEK - 1),
-        (NOW + WEEK - 1, 1),
-        (NOW + WEEK, None),
-        (NOW + WEEK + 1, None),
-        (NOW - 5, WEEK + 5),
-    ],
-)
-def test_a_cooldown_is_closed_at_exactly_its_period(now, opens_in):
-    """Entered on Monday at 10:00 with seven days: on the next Monday at 10:00:00 one enters again."""
-    expected = None if opens_in is None else Refusal("cooldown", opens_in)
-    assert refusal(gate(cooldown=7 * DAY), 1, NOW, now) == expected
-
-
-def test_without_a_cooldown_one_enters_at_once_again():
-    assert refusal(gate(), 100, NOW, NOW) is None
-
-
-def test_a_cooldown_of_a_microsecond_is_one():
-    assert refusal(gate(cooldown=MICROSECOND), 1, NOW, NOW) == Refusal("cooldown", 1)
-    assert refusal(gate(cooldown=MICROSECOND), 1, NOW, NOW + 1) is None
-
-
-def test_who_never_entered_waits_for_nothing():
-    assert refusal(gate(cooldown=7 * DAY, max_executions=1), 0, None, NOW) is None
-
-
-@pytest.mark.parametrize(("entries", "refused"), [(0, False), (2, False), (3, True), (4, True)])
-def test_entries_are_counted_over_all_time(entries, refused):
-    found = refusal(gate(max_executions=3), entries, NOW - 100 * WEEK, NOW)
-    assert found == (Refusal("max_executions") if refused else None)
-
-
-def test_where_time_does_not_help_no_time_is_told():
-    """A limit that is used up goes before a cooldown that will end."""
-    assert refusal(gate(cooldown=DAY, max_executions=1), 1, NOW, NOW) == Refusal("max_executions", None)
 
 
 # ------------------------------------------------------------------------------------------------------------
@@ -160,4 +113,4 @@ def test_a_gate_names_the_types_and_facts_that_it_reads():
     made = gate(condition=asked, cooldown=DAY)
     assert made.types == {"a", "b", "c"}
     assert made.needs == Needs(attributes=frozenset({"x", "x.y"}))
-    assert made.cooldown == DAY // MICROSECOND
+    assert made.cooldown == DAY // timedelta(microseconds=1)

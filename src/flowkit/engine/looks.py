@@ -1,0 +1,88 @@
+"""Looking at subscribers though no event came: their profile was changed, or an instant has come."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from attrs import frozen
+
+from flowkit.engine.catalogue import Catalogue, Wants
+from flowkit.engine.desk import Desk, Knock
+from flowkit.engine.drive import resolve
+from flowkit.engine.parts import Parts
+from flowkit.engine.rounds import Ingested, run_errand
+from flowkit.errors import ConflictError
+from flowkit.ports import Store
+from flowkit.runs.model import kind_text
+
+__all__ = ["look_at_changed", "look_at_watches"]
+
+PROFILE_CHANGED: Final = "flowkit.profile_changed"
+TIME_CAME: Final = "flowkit.time_came"
+
+
+@frozen
+class _Look:
+    """The errand of looking at subscribers.
+
+    Attributes:
+        causes: What each look is derived from, by subscriber; empty where it is the state of the ledger.
+        kind: What stands for the type of an event.
+        now: The engine's instant in microseconds.
+        changed: Whether profiles were changed.
+    """
+
+    causes: Mapping[str, str]
+    kind: str
+    now: int
+    changed: bool
+
+    @property
+    def asked(self) -> Mapping[str, Sequence[str]]:
+        return {subscriber: [cause] if cause else [] for subscriber, cause in self.causes.items()}
+
+    def wants(self, catalogue: Catalogue) -> Wants:
+        return catalogue.wants_of_look(changed=self.changed)
+
+    def whose_profiles(self, subscriber_ids: Sequence[str]) -> Sequence[str]:
+        return subscriber_ids
+
+    def visit(self, desk: Desk) -> None:
+        cause = self.causes[desk.subscriber_id]
+        knock = Knock(cause, kind_text(self.kind, self.now), self.kind)
+        desk.look(knock, changed=self.changed, once=bool(cause))
+
+
+async def look_at_changed(parts: Parts, store: Store, causes: Mapping[str, str], now: int) -> Ingested:
+    """Look at subscribers whose profile, segments or engagement were changed.
+
+    Args:
+        parts: The ports.
+        store: The store, or a transaction of the host's in it.
+        causes: By subscriber id, the key under which the change was made, which then counts once; empty for none.
+        now: The engine's instant in microseconds.
+
+    Raises:
+        ConflictError: Some subscribers were changed by others at every attempt; all others were looked at.
+    """
+    if not causes:
+        return Ingested()
+    return await run_errand(parts, store, _Look(causes, PROFILE_CHANGED, now, changed=True), now)
+
+
+async def look_at_watches(parts: Parts, now: int) -> Ingested | None:
+    """Look at a batch of subscribers for whom an instant has come at which a condition may have changed by itself.
+
+    Returns:
+        What it came to; None where there was nobody to be looked at, or somebody else is at it.
+    """
+    due = await resolve("store.watches", parts.store.watches(now, limit=parts.batch))
+    if not due:
+        return None
+    causes = dict.fromkeys(due, "")
+    try:
+        return await run_errand(parts, parts.store, _Look(causes, TIME_CAME, now, changed=False), now)
+    except ConflictError:
+        # Somebody else looks at the same subscribers now; what is left of them is found again.
+        return None
