@@ -99,8 +99,8 @@ class Catalogue:
         self._changing = Lock()
         self._asking: dict[int, bool] = {}
         self._entrances: dict[str, Entrance] = {}
-        self._always = NO_WANTS
-        self._customs: list[Gate] = []
+        self._always = self._on_change = NO_WANTS
+        self._asking_host: Sequence[Gate] = ()
         self.listens = _NOBODY
         self.kept: Mapping[str, HistoryNeed] = {}
         self.limits: Mapping[str, int] = {}
@@ -156,7 +156,7 @@ class Catalogue:
     def _index_of(self, gate: Gate) -> TriggerIndex | None:
         if gate.by_event:
             return self._index
-        if gate.trigger.trigger_type is TriggerType.TIME_BASED:
+        if gate.trigger.trigger_type is TriggerType.TIME_BASED or _asks_host(gate):
             return None
         return self._levels if gate.trigger.on is On.ENTER else self._changes
 
@@ -176,8 +176,10 @@ class Catalogue:
         self.limits = {
             gate.workflow_id: limit for gate in gates if (limit := gate.trigger.max_executions_total) is not None
         }
-        self._customs = [gate for gate in (*levels, *changes) if _asks_host(gate)]
+        # Not in an index: a host's predicate is told whether there is an event.
+        self._asking_host = [gate for gate in (*levels, *changes) if _asks_host(gate)]
         self._always = self.wants(*levels, *patient)
+        self._on_change = self.wants(*changes)
 
     def wants(self, *gates: Gate) -> Wants:
         """Say what is read before triggers are asked, and for the first steps after them."""
@@ -191,7 +193,7 @@ class Catalogue:
 
     def wants_of_look(self, *, changed: bool) -> Wants:
         """Say what is read before a subscriber is looked at without an event, be it that the profile was changed."""
-        return self._always | self.wants(*self._changes.candidates(_NO_TYPE)) if changed else self._always
+        return self._always | self._on_change if changed else self._always
 
     def gate(self, workflow_id: str) -> Gate | None:
         """Look up the trigger of a workflow that may be entered; None where it may not."""
@@ -230,26 +232,23 @@ class Catalogue:
 
     def holding(self, subscriber_id: str, event: Event | None, facts: Facts, moment: Moment) -> Sequence[Gate]:
         """Find the triggers on ``enter`` whose condition holds, with an event at hand or without."""
-        return self._found(self._levels, subscriber_id, event, facts, moment)
+        return self._found(On.ENTER, subscriber_id, event, facts, moment)
 
     def changing(self, subscriber_id: str, facts: Facts, moment: Moment) -> Sequence[Gate]:
         """Find the triggers on ``change`` whose condition holds."""
-        return self._found(self._changes, subscriber_id, None, facts, moment)
+        return self._found(On.CHANGE, subscriber_id, None, facts, moment)
 
-    def _found(
-        self, index: TriggerIndex, subscriber_id: str, event: Event | None, facts: Facts, moment: Moment
-    ) -> Sequence[Gate]:
-        if not len(index):
-            return ()
+    def _found(self, on: On, subscriber_id: str, event: Event | None, facts: Facts, moment: Moment) -> Sequence[Gate]:
+        index = self._levels if on is On.ENTER else self._changes
+        found: list[Gate] = []
         if event is not None:
-            return index.matching(event, facts, moment)
-        # An event of no type and without properties is as good as none, but to a host's own predicate.
-        found = [gate for gate in index.matching(Event(_NO_TYPE, subscriber_id), facts, moment) if gate.types is None]
-        if not self._customs:
-            return found
-        kept = [gate for gate in found if gate not in self._customs]
-        kept += [gate for gate in self._customs if self._index_of(gate) is index and gate.test(None, facts, moment)]
-        return kept
+            found += index.matching(event, facts, moment)
+        elif len(index):
+            # To the index an event of no type and without properties is as good as none.
+            nothing = Event(_NO_TYPE, subscriber_id)
+            found += [gate for gate in index.matching(nothing, facts, moment) if gate.types is None]
+        found += [gate for gate in self._asking_host if gate.trigger.on is on and gate.test(event, facts, moment)]
+        return found
 
     def _open(self, event_type: str) -> Entrance:
         gates = self._index.candidates(event_type)

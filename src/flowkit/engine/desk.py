@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from flowkit.conditions import Asked, Moment, evaluate, look_up
+from flowkit.conditions import Asked, Condition, Moment, evaluate, look_up
 from flowkit.engine.catalogue import Catalogue, Entrance
 from flowkit.engine.parts import Parts
 from flowkit.events import NO_FACTS, Event, Facts, HistoryNeed, Occurrence, Properties, from_micros, to_micros
@@ -178,7 +178,7 @@ class Desk:
         if self._facts is None or facts is None or not gate.test(None, facts, self._moment):
             return
         if not ledger.held:
-            watch = self._flip(gate, None, facts) if gate.timed else None
+            watch = self._flip(gate.trigger.condition, None, facts) if gate.timed else None
             self._keep(ledger, held=True, watch=_earlier(ledger.watch, watch))
         # Who was marked before may come in now; who came in by itself is in.
         if not mark and not ledger.entries and self._accept(knock.cause):
@@ -307,21 +307,25 @@ class Desk:
 
     def _flips(self, event: Event | None, facts: Facts) -> dict[str, int]:
         """Find when the triggers that depend on the time may change by themselves."""
-        flips = ((gate.workflow_id, self._flip(gate, event, facts)) for gate in self._catalogue.timed)
+        flips = ((gate.workflow_id, self._flip(gate.trigger.condition, event, facts)) for gate in self._catalogue.timed)
         return {workflow_id: at for workflow_id, at in flips if at is not None}
 
-    def _flip(self, gate: Gate, event: Event | None, facts: Facts) -> int | None:
-        verdict = evaluate(
-            gate.trigger.condition, facts, event, from_micros(self._now), predicates=self._moment.predicates
-        )
+    def _flip(self, condition: Condition, event: Event | None, facts: Facts) -> int | None:
+        verdict = evaluate(condition, facts, event, from_micros(self._now), predicates=self._moment.predicates)
         return None if verdict.flips_at is None else to_micros(verdict.flips_at)
+
+    def _asked_again(self, gate: Gate, event: Event | None, until: int) -> int:
+        """Say when the filter of an entry that waits is asked again though nothing happens."""
+        flip = self._flip(gate.trigger.entry.filter, event, self._full or NO_FACTS) if gate.timed else None
+        return until if flip is None else min(flip, until)
 
     def _waited(
         self, ledger: Ledger, gate: Gate | None
     ) -> tuple[list[tuple[Gate, Knock]], tuple[Pending, ...], int | None]:
-        """Ask entries that wait for their filter again; give those that come in, those that wait on, and until when."""
+        """Ask entries that wait for their filter again; give who comes in, who waits on, and until when."""
         passed: list[tuple[Gate, Knock]] = []
         waiting: list[Pending] = []
+        again: int | None = None
         for pending in ledger.pending:
             event = origin_event(self.subscriber_id, pending.origin)
             knock = Knock(pending.cause, pending.origin, event.type, event)
@@ -329,9 +333,10 @@ class Desk:
                 passed.append((gate, knock))
             elif gate is not None and pending.until > self._now:
                 waiting.append(pending)
+                again = _earlier(again, self._asked_again(gate, event, pending.until))
             else:
                 self._refuse(ledger.workflow_id, gate, knock, Refusal("inactive" if gate is None else "filter"))
-        return passed, tuple(waiting), min((one.until for one in waiting), default=None)
+        return passed, tuple(waiting), again
 
     def _caused(self, gate: Gate, knock: Knock, kind: str) -> Knock:
         """Name the cause of an entry: what is at hand, or else the state of the ledger, which the entry changes."""
@@ -395,7 +400,8 @@ class Desk:
             return
         until = self._now + gate.grace
         pending = (*ledger.pending, Pending(knock.cause, knock.origin, until))
-        self._keep(ledger, watch=_earlier(ledger.watch, until), pending=pending)
+        again = self._asked_again(gate, knock.event, until)
+        self._keep(ledger, watch=_earlier(ledger.watch, again), pending=pending)
         data = _about(gate, knock, "filter") | {"seconds": gate.grace / _MICROSECONDS}
         self._lines.append((gate.workflow_id, Entry(Kind.WAITING, data=data)))
 
