@@ -1,4 +1,4 @@
-"""How states, entries and outcomes are stored: as compact JSON, frozen by golden tests, since rows outlive code."""
+"""How states, entries, outcomes and the past are stored: as compact JSON, frozen by golden tests: rows outlive code."""
 
 from __future__ import annotations
 
@@ -7,16 +7,22 @@ from datetime import timedelta
 from typing import Any, Final
 
 from flowkit.documents import is_object
+from flowkit.events import Occurrence
+from flowkit.ports import Pending
 from flowkit.runs.effects import Effect, Outcome, Result
 from flowkit.runs.model import Entry, Kind, State, Status, Waiting
 
 __all__ = [
     "STATUS_CODES",
     "read_entries",
+    "read_occurrence",
     "read_outcome",
+    "read_pending",
     "read_state",
     "write_entries",
+    "write_occurrence",
     "write_outcome",
+    "write_pending",
     "write_state",
 ]
 
@@ -133,3 +139,37 @@ def read_outcome(row: list[Any]) -> Outcome:
     result, reason, pause, reference = row
     retry_after = None if pause is None else timedelta(microseconds=pause)
     return Outcome(Result(result), reason, retry_after=retry_after, reference=reference)
+
+
+def write_occurrence(occurrence: Occurrence) -> str:
+    """Write what is kept of a past event, but its instant, as ``[value, properties]`` without its empty tail."""
+    row: list[Any] = [occurrence.value, dict(occurrence.properties) or None]
+    while row and row[-1] is None:
+        row.pop()
+    try:
+        return _text(row)
+    except (TypeError, ValueError, RecursionError):
+        # An event that was given its id may hold what is no JSON: it happened all the same.
+        return _text([_plain(part) for part in row])
+
+
+def read_occurrence(at: int, text: str) -> Occurrence:
+    """Read what ``write_occurrence`` wrote.
+
+    Args:
+        at: When it happened, in microseconds.
+        text: What was written.
+    """
+    row: list[Any] = json.loads(text)
+    value, properties = row + [None] * (2 - len(row))
+    return Occurrence(at, value=value, properties=properties or {})
+
+
+def write_pending(pending: tuple[Pending, ...]) -> str | None:
+    """Write the entries that wait as ``[[cause, origin, until], ...]``; None where none does."""
+    return _text([list(entry) for entry in pending]) if pending else None
+
+
+def read_pending(text: str | None) -> tuple[Pending, ...]:
+    """Read what ``write_pending`` wrote."""
+    return () if text is None else tuple(Pending(*entry) for entry in json.loads(text))

@@ -67,7 +67,7 @@ def test_a_newer_schema_is_refused_without_a_write(path):
     with host(path, begin=None) as connection:
         connection.execute("UPDATE flowkit_meta SET value = value + 1 WHERE name = 'schema'")
     before = path.read_bytes()
-    with pytest.raises(StoreVersionError, match="schema 2"):
+    with pytest.raises(StoreVersionError, match="schema 3"):
         SqliteStore(path)
     assert path.read_bytes() == before
     assert [one.name for one in path.parent.iterdir()] == [path.name]

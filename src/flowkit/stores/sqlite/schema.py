@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 
 _TABLES: Final = """
 -- Small facts about the store itself: its schema, and the stamp that changes with every publication.
@@ -24,9 +24,29 @@ CREATE TABLE flowkit_subscriber(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQU
 CREATE TABLE flowkit_seen(
     subscriber INTEGER NOT NULL, event TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY(subscriber, event)
 ) WITHOUT ROWID;
+-- held, watch: for triggers that are looked at again; watch: microseconds since 1970. pending: NULL for none.
 CREATE TABLE flowkit_ledger(
     subscriber INTEGER NOT NULL, workflow INTEGER NOT NULL, entries INTEGER NOT NULL, last_entry INTEGER,
-    sequence INTEGER NOT NULL, PRIMARY KEY(subscriber, workflow)
+    sequence INTEGER NOT NULL, held INTEGER NOT NULL DEFAULT 0, watch INTEGER, pending TEXT,
+    PRIMARY KEY(subscriber, workflow)
+) WITHOUT ROWID;
+CREATE INDEX flowkit_ledger_watch ON flowkit_ledger(watch) WHERE watch IS NOT NULL;
+
+-- Past events, as far as conditions read them. A number is given once for ever (hence AUTOINCREMENT): where the row
+-- that had the largest one is gone, the next row would else hide behind what a reader has seen.
+CREATE TABLE flowkit_history(
+    id INTEGER PRIMARY KEY AUTOINCREMENT, subscriber INTEGER NOT NULL, type TEXT NOT NULL, at INTEGER NOT NULL,
+    body TEXT NOT NULL
+);
+CREATE INDEX flowkit_history_past ON flowkit_history(subscriber, type, at);
+
+-- How often all subscribers together entered, of the workflows that limit it.
+CREATE TABLE flowkit_total(workflow INTEGER PRIMARY KEY, entries INTEGER NOT NULL);
+
+-- until: seconds of the lease clock up to which somebody holds it; 0 where nobody does.
+CREATE TABLE flowkit_sweep(
+    name TEXT PRIMARY KEY, workflow TEXT NOT NULL, kind TEXT NOT NULL, due INTEGER, plan TEXT NOT NULL,
+    sequence INTEGER NOT NULL, until REAL NOT NULL
 ) WITHOUT ROWID;
 
 -- state: the id of a phrase, or the text itself. due: microseconds since 1970; NULL where the run wants nothing.
@@ -91,7 +111,7 @@ SEEN: Final = (
     " WHERE (subscriber, event) IN (SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?))"
 )
 LEDGERS: Final = (
-    "SELECT subscriber, workflow, entries, last_entry, sequence FROM flowkit_ledger"
+    "SELECT subscriber, workflow, entries, last_entry, sequence, held, watch, pending FROM flowkit_ledger"
     " WHERE subscriber IN (SELECT value FROM json_each(?))"
 )
 LIVING: Final = (
@@ -105,14 +125,81 @@ NEWER: Final = (
     " WHERE r.id > json_extract(asked.value, '$[1]') LIMIT 1"
 )
 
+# The plus keeps the planner from reading all that came since, of everybody.
+NEWER_PAST: Final = (
+    "SELECT 1 FROM json_each(?) asked JOIN flowkit_history h ON h.subscriber = json_extract(asked.value, '$[0]')"
+    " WHERE +h.id > json_extract(asked.value, '$[1]') LIMIT 1"
+)
+LATEST: Final = (
+    "SELECT subscriber, max(id) FROM flowkit_history WHERE subscriber IN (SELECT value FROM json_each(?))"
+    " GROUP BY subscriber"
+)
+PAST: Final = (
+    "SELECT s.name, h.type, h.at, h.body FROM flowkit_subscriber s JOIN flowkit_history h ON h.subscriber = s.id"
+    " WHERE s.name IN (SELECT value FROM json_each(?)) AND h.type IN (SELECT value FROM json_each(?))"
+    " ORDER BY h.subscriber, h.type, h.at, h.id"
+)
+NEW_PAST: Final = "INSERT INTO flowkit_history(subscriber, type, at, body) VALUES(?, ?, ?, ?)"
+PRUNE_OLD: Final = (
+    "DELETE FROM flowkit_history WHERE subscriber IN (SELECT value FROM json_each(?)) AND type = ? AND at <= ?"
+)
+PRUNE_SURPLUS: Final = (
+    "DELETE FROM flowkit_history WHERE id IN (SELECT id FROM flowkit_history"
+    " WHERE subscriber = ? AND type = ? ORDER BY at DESC, id DESC LIMIT -1 OFFSET ?)"
+)
+
+TOTALS: Final = (
+    "SELECT w.name, t.entries FROM flowkit_workflow w JOIN flowkit_total t ON t.workflow = w.id"
+    " WHERE w.name IN (SELECT value FROM json_each(?))"
+)
+# Writes no row where the limit, if any, would be passed.
+ADD_ENTRIES: Final = (
+    "INSERT INTO flowkit_total(workflow, entries) SELECT ?1, ?2 WHERE ?3 IS NULL OR ?2 <= ?3"
+    " ON CONFLICT(workflow) DO UPDATE SET entries = entries + excluded.entries"
+    " WHERE ?3 IS NULL OR entries + excluded.entries <= ?3"
+)
+
+# Each subscriber stands by its earliest watch: no ledger of its own comes before it.
+WATCHES: Final = (
+    "SELECT s.name FROM flowkit_ledger l JOIN flowkit_subscriber s ON s.id = l.subscriber"
+    " WHERE l.watch <= ? AND NOT EXISTS (SELECT 1 FROM flowkit_ledger e"
+    " WHERE e.subscriber = l.subscriber AND (e.watch, e.workflow) < (l.watch, l.workflow))"
+    " ORDER BY l.watch, l.subscriber LIMIT ?"
+)
+NEXT_DUE: Final = (
+    "SELECT min(next) FROM (SELECT min(due) AS next FROM flowkit_run WHERE due IS NOT NULL"
+    " UNION ALL SELECT min(watch) FROM flowkit_ledger WHERE watch IS NOT NULL"
+    " UNION ALL SELECT min(due) FROM flowkit_sweep)"
+)
+
+SWEEPS: Final = "SELECT name, workflow, kind, due, plan, sequence FROM flowkit_sweep"
+SWEEP_DUE: Final = f"{SWEEPS} WHERE due <= ? AND until <= ? ORDER BY due, name LIMIT 1"
+NEW_SWEEP: Final = (
+    "INSERT INTO flowkit_sweep(workflow, kind, due, plan, name, sequence, until) VALUES(?, ?, ?, ?, ?, ? + 1, 0)"
+    " ON CONFLICT(name) DO NOTHING"
+)
+NEXT_SWEEP: Final = (
+    "UPDATE flowkit_sweep SET workflow = ?, kind = ?, due = ?, plan = ?, until = 0, sequence = sequence + 1"
+    " WHERE name = ? AND sequence = ?"
+)
+
 NEW_SUBSCRIBER: Final = "INSERT INTO flowkit_subscriber(name) VALUES(?)"
 NEW_SEEN: Final = "INSERT INTO flowkit_seen(subscriber, event, at) VALUES(?, ?, ?)"
 NEW_LEDGER: Final = (
     "INSERT INTO flowkit_ledger(subscriber, workflow, entries, last_entry, sequence) VALUES(?, ?, ?, ?, 1)"
 )
+NEW_WATCHED_LEDGER: Final = (
+    "INSERT INTO flowkit_ledger(subscriber, workflow, entries, last_entry, held, watch, pending, sequence)"
+    " VALUES(?, ?, ?, ?, ?, ?, ?, 1)"
+)
+# What a plain ledger does not have is set to nothing: the row may have had it.
 NEXT_LEDGER: Final = (
-    "UPDATE flowkit_ledger SET entries = ?, last_entry = ?, sequence = sequence + 1"
-    " WHERE subscriber = ? AND workflow = ? AND sequence = ?"
+    "UPDATE flowkit_ledger SET entries = ?, last_entry = ?, held = 0, watch = NULL, pending = NULL,"
+    " sequence = sequence + 1 WHERE subscriber = ? AND workflow = ? AND sequence = ?"
+)
+NEXT_WATCHED_LEDGER: Final = (
+    "UPDATE flowkit_ledger SET entries = ?, last_entry = ?, held = ?, watch = ?, pending = ?,"
+    " sequence = sequence + 1 WHERE subscriber = ? AND workflow = ? AND sequence = ?"
 )
 NEW_RUN: Final = (
     "INSERT INTO flowkit_run(status, state, due, sequence, subscriber, version, entered, key, origin)"

@@ -20,18 +20,22 @@ from typing import Final, Literal, Self
 
 from attrs import evolve
 
-from flowkit.errors import ConfigurationError, StoreError, StoreVersionError, UnknownRun
-from flowkit.events import from_micros
-from flowkit.ports import NOTHING_REFUSED, Changes, Claim, Edition, Ledger, Recall, Recalled, Refused
+from flowkit.errors import ConfigurationError, StoreError, StoreVersionError
+from flowkit.events import Occurrence
+from flowkit.ports import NOTHING_REFUSED, Changes, Claim, Edition, Recall, Refused, Sweep
 from flowkit.runs.effects import RUN_ID_LENGTH
 from flowkit.runs.model import Line, Run
 from flowkit.stores.phrases import Phrases
-from flowkit.stores.rows import read_entries
 from flowkit.stores.sqlite import schema as sql
 from flowkit.stores.sqlite.claims import find_lapsed, take_due, take_lapsed
 from flowkit.stores.sqlite.decode import Decoder, Shared
+from flowkit.stores.sqlite.editions import publish, read_editions, read_source, read_stamp
+from flowkit.stores.sqlite.history import read_past
 from flowkit.stores.sqlite.notes import SUFFIX, NoteFile, remove_notes, sweep_notes
+from flowkit.stores.sqlite.read import read_again, read_lines, read_runs
+from flowkit.stores.sqlite.recall import recall
 from flowkit.stores.sqlite.session import Session, translated
+from flowkit.stores.sqlite.sweeps import find_due, hold, put, read_sweeps
 from flowkit.stores.sqlite.write import Stale, Writer, stale
 
 __all__ = ["SqliteStore"]
@@ -145,83 +149,45 @@ class SqliteStore:
     def publish(self, edition: Edition, sources: Mapping[str, str]) -> Edition:
         """Store a version; see ``Store.publish``."""
         with self._lock, self._session.transaction() as cursor:
-            cursor.executemany("INSERT OR IGNORE INTO flowkit_source(hash, content) VALUES(?, ?)", sources.items())
-            cursor.execute("INSERT OR IGNORE INTO flowkit_workflow(name) VALUES(?)", (edition.workflow_id,))
-            [workflow] = cursor.execute(
-                "SELECT id FROM flowkit_workflow WHERE name = ?", (edition.workflow_id,)
-            ).fetchone()
-            cursor.execute("UPDATE flowkit_edition SET live = 0 WHERE workflow = ?", (workflow,))
-            cursor.execute(
-                "INSERT INTO flowkit_edition(workflow, hash, document, templates, live) VALUES(?, ?, ?, ?, 1)"
-                " ON CONFLICT(workflow, hash) DO UPDATE SET live = 1",
-                (workflow, edition.content_hash, edition.document, _encode(dict(edition.templates))),
-            )
-            [number] = cursor.execute(
-                "SELECT number FROM flowkit_edition WHERE workflow = ? AND hash = ?", (workflow, edition.content_hash)
-            ).fetchone()
-            cursor.execute("UPDATE flowkit_meta SET value = value + 1 WHERE name = 'stamp'")
-        return evolve(edition, number=number, live=True)
+            return publish(cursor, edition, sources)
 
     def editions(self) -> tuple[int, Sequence[Edition]]:
         """Read the stamp and the versions; see ``Store.editions``."""
         with self._lock, translated(joined=self._session.joined):
-            stamp = self._stamp()
-            rows = self._session.cursor.execute(
-                "SELECT e.number, w.name, e.hash, e.document, e.templates, e.live"
-                " FROM flowkit_edition e JOIN flowkit_workflow w ON w.id = e.workflow ORDER BY e.number"
-            ).fetchall()
-        return stamp, [
-            Edition(name, number, digest, document, json.loads(templates), bool(live))
-            for number, name, digest, document, templates, live in rows
-        ]
+            cursor = self._session.cursor
+            return read_stamp(cursor), read_editions(cursor)
 
     def source(self, content_hash: str) -> str:
         """Read a template source; see ``Store.source``."""
         with self._lock, translated(joined=self._session.joined):
-            row = self._session.cursor.execute(
-                "SELECT content FROM flowkit_source WHERE hash = ?", (content_hash,)
-            ).fetchone()
-        if row is None:
-            message = f"no template source has the hash {content_hash}"
-            raise StoreError(message)
-        return str(row[0])
-
-    def _stamp(self) -> int:
-        return int(self._session.cursor.execute(sql.STAMP).fetchone()[0])
+            return read_source(self._session.cursor, content_hash)
 
     # -- events -------------------------------------------------------------------------------------------------------
 
-    def recall(self, events: Mapping[str, Sequence[str]], *, runs: bool) -> Recall:
+    def recall(
+        self,
+        events: Mapping[str, Sequence[str]],
+        *,
+        runs: bool,
+        history: Sequence[str] = (),
+        totals: Sequence[str] = (),
+    ) -> Recall:
         """Read what is remembered about subscribers; see ``Store.recall``."""
         with self._lock, translated(joined=self._session.joined):
             cursor = self._session.cursor
-            known = cursor.execute(sql.KNOWN, (_encode(list(events)),)).fetchall()
-            stamp: int = known[0][0]
-            handles: dict[str, int] = {name: handle for _, name, handle in known if name is not None}
-            if not handles:
-                return Recall(stamp, {})
-            numbers = _encode(list(handles.values()))
-            asked = [[handle, event] for name, handle in handles.items() for event in events[name]]
-            seen: dict[int, set[str]] = {}
-            for subscriber, event in cursor.execute(sql.SEEN, (_encode(asked),)):
-                seen.setdefault(subscriber, set()).add(event)
-            ledgers: dict[int, dict[str, Ledger]] = {}
-            for subscriber, workflow, *row in cursor.execute(sql.LEDGERS, (numbers,)).fetchall():
-                name = self._decoder.workflow(workflow)
-                ledgers.setdefault(subscriber, {})[name] = Ledger(name, *row)
-            living: dict[str, list[Run]] = {}
-            if runs:
-                for run in self._decoder.runs(cursor.execute(sql.LIVING, (numbers,)).fetchall()):
-                    living.setdefault(run.subscriber_id, []).append(run)
-        return Recall(
-            stamp,
-            {
-                name: Recalled(
-                    handle, frozenset(seen.get(handle, ())), ledgers.get(handle, {}), tuple(living.get(name, ()))
-                )
-                for name, handle in handles.items()
-            },
-        )
+            return recall(cursor, self._decoder, events, runs=runs, history=history, totals=totals)
+
+    def history(
+        self, subscriber_ids: Sequence[str], types: Sequence[str]
+    ) -> Mapping[str, Mapping[str, Sequence[Occurrence]]]:
+        """Read past events; see ``Store.history``."""
+        with self._lock, translated(joined=self._session.joined):
+            return read_past(self._session.cursor, subscriber_ids, types)
+
+    def watches(self, now: int, *, limit: int) -> Sequence[str]:
+        """Name who is to be looked at again; see ``Store.watches``."""
+        with self._lock, translated(joined=self._session.joined):
+            return [name for (name,) in self._session.cursor.execute(sql.WATCHES, (now, limit)).fetchall()]
 
     # -- claims -------------------------------------------------------------------------------------------------------
 
@@ -241,7 +207,7 @@ class SqliteStore:
             until = clock + lease.total_seconds()
             with self._session.transaction():
                 taken = take_lapsed(cursor, clock, until, notes) or take_due(cursor, now, limit, until, notes)
-                stamp = self._stamp()
+                stamp = read_stamp(cursor)
             if taken is None:
                 return None
             shared.idle.pop()
@@ -322,9 +288,7 @@ class SqliteStore:
         with self._session.transaction() as cursor:
             if changes.claim is not None and not self._held(cursor, changes.claim, ends=changes.ends):
                 return Refused(lost=True)
-            Writer(cursor, phrases, self._shared.texts, self._decoder.number, changes.at).write(
-                changes.changes, changes.moves
-            )
+            Writer(cursor, phrases, self._shared.texts, self._decoder.number, changes).write()
             self._thaw(cursor, changes)
         return NOTHING_REFUSED
 
@@ -343,9 +307,7 @@ class SqliteStore:
                     move._replace(runs=[run for run in move.runs if run.handle not in gone]) for move in changes.moves
                 ],
             )
-            Writer(cursor, phrases, self._shared.texts, self._decoder.number, changes.at).write(
-                standing.changes, standing.moves
-            )
+            Writer(cursor, phrases, self._shared.texts, self._decoder.number, standing).write()
             self._thaw(cursor, standing)
         return refused
 
@@ -383,58 +345,49 @@ class SqliteStore:
     def read(self, runs: Sequence[Run]) -> Sequence[Run]:
         """Read runs again; see ``Store.read``."""
         with self._lock, translated(joined=self._session.joined):
-            rows = self._session.cursor.execute(sql.THESE, (_encode([run.handle for run in runs]),)).fetchall()
-            found = {run.handle: run for run in self._decoder.runs(rows)}
-        missing = [run.id for run in runs if run.handle not in found]
-        if missing:
-            message = f"no run has the id {missing[0]}"
-            raise UnknownRun(message)
-        return [found[run.handle] for run in runs]
+            return read_again(self._session.cursor, self._decoder, runs)
 
     def runs(
         self, *, subscriber_id: str | None = None, workflow_id: str | None = None, after: int = 0, limit: int = 1000
     ) -> Sequence[Run]:
         """Read runs a page at a time; see ``Store.runs``."""
-        where: list[str] = ["r.id > ?"]
-        values: list[int | str] = [after]
-        if subscriber_id is not None:
-            where.append("s.name = ?")
-            values.append(subscriber_id)
-        if workflow_id is not None:
-            where.append(
-                "r.version IN (SELECT e.number FROM flowkit_edition e JOIN flowkit_workflow w ON w.id = e.workflow"
-                " WHERE w.name = ?)"
-            )
-            values.append(workflow_id)
-        query = f"{sql.RUN} WHERE {' AND '.join(where)} ORDER BY r.id LIMIT ?"
         with self._lock, translated(joined=self._session.joined):
-            return self._decoder.runs(self._session.cursor.execute(query, (*values, limit)).fetchall())
+            return read_runs(self._session.cursor, self._decoder, subscriber_id, workflow_id, after, limit)
 
     def lines(
         self, *, subscriber_id: str | None = None, run: Run | None = None, after: int = 0, limit: int = 1000
     ) -> Sequence[Line]:
         """Read the journal a page at a time; see ``Store.lines``."""
-        where: list[str] = ["j.id > ?"]
-        values: list[int | str] = [after]
-        # One index serves both: a run's lines are among its subscriber's.
-        whose = subscriber_id if run is None else run.subscriber_id
-        if whose is not None:
-            where.append("s.name = ?")
-            values.append(whose)
-        if run is not None:
-            where.append("j.run = ?")
-            values.append(run.handle)
-        query = f"{sql.LINES} WHERE {' AND '.join(where)} ORDER BY j.id LIMIT ?"
         with self._lock, translated(joined=self._session.joined):
-            rows = self._session.cursor.execute(query, (*values, limit)).fetchall()
-            return [
-                Line(number, from_micros(at), subscriber, workflow, None if key is None else key.hex(), entry)
-                for number, at, subscriber, workflow, key, place in rows
-                for entry in read_entries(self._decoder.text(place))
-            ]
+            return read_lines(self._session.cursor, self._decoder, subscriber_id, run, after, limit)
 
     def next_due(self) -> int | None:
-        """Tell when the next run wants to go on; see ``Store.next_due``."""
+        """Tell when the next run, watch or sweep wants to go on; see ``Store.next_due``."""
         with self._lock, translated(joined=self._session.joined):
-            row = self._session.cursor.execute("SELECT min(due) FROM flowkit_run WHERE due IS NOT NULL").fetchone()
-        return None if row[0] is None else int(row[0])
+            [due] = self._session.cursor.execute(sql.NEXT_DUE).fetchone()
+        return None if due is None else int(due)
+
+    # -- sweeps -------------------------------------------------------------------------------------------------------
+
+    def sweeps(self) -> Sequence[Sweep]:
+        """Read all sweeps; see ``Store.sweeps``."""
+        with self._lock, translated(joined=self._session.joined):
+            return read_sweeps(self._session.cursor)
+
+    def claim_sweep(self, now: int, *, lease: timedelta) -> Sweep | None:
+        """Take the sweep that is due for the longest; see ``Store.claim_sweep``."""
+        with self._lock, translated(joined=self._session.joined):
+            clock = self._shared.clock()
+            # As in ``claim``: who has nothing to do takes no lock.
+            if find_due(self._session.cursor, now, clock) is None:
+                return None
+            with self._session.transaction() as cursor:
+                sweep = find_due(cursor, now, clock)
+                if sweep is not None:
+                    hold(cursor, sweep, clock + lease.total_seconds())
+            return sweep
+
+    def put_sweep(self, sweep: Sweep) -> bool:
+        """Write a sweep, and let go of it; see ``Store.put_sweep``."""
+        with self._lock, self._session.transaction() as cursor:
+            return put(cursor, sweep)

@@ -17,8 +17,9 @@ from typing import Any, Final
 from flowkit.ports import Change, Changes, Ledger, Move, Refused
 from flowkit.runs.model import Entry, Run, Status
 from flowkit.stores.phrases import Phrases, Texts
-from flowkit.stores.rows import STATUS_CODES, write_entries
+from flowkit.stores.rows import STATUS_CODES, write_entries, write_occurrence, write_pending
 from flowkit.stores.sqlite import schema as sql
+from flowkit.stores.sqlite.history import has_newer_past, prune
 
 __all__ = ["Stale", "Writer", "stale"]
 
@@ -39,29 +40,29 @@ class Writer:
         phrases: Texts that rows share.
         texts: Texts that were written before.
         workflows: The numbers of the workflows by id.
-        at: The engine's instant, in microseconds.
+        batch: What is to be written.
     """
 
     def __init__(
-        self, cursor: sqlite3.Cursor, phrases: Phrases, texts: Texts, workflows: Callable[[str], int], at: int
+        self, cursor: sqlite3.Cursor, phrases: Phrases, texts: Texts, workflows: Callable[[str], int], batch: Changes
     ) -> None:
         self._cursor = cursor
         self._phrases = phrases
         self._texts = texts
         self._workflows = workflows
-        self._at = at
+        self._batch = batch
+        self._at = batch.at
 
-    def write(self, changes: Iterable[Change], moves: Iterable[Move]) -> None:
+    def write(self) -> None:
         """Write changes and moves.
 
         Raises:
-            Stale: Somebody else wrote first; the transaction must be undone.
+            Stale: Somebody else wrote first, or a limit is passed; the transaction must be undone.
         """
-        changes = list(changes)
         try:
-            if changes:
-                self._changes(changes)
-            for move in moves:
+            if self._batch.changes:
+                self._changes(self._batch.changes)
+            for move in self._batch.moves:
                 self._move(move)
         except sqlite3.IntegrityError as error:
             raise Stale from error
@@ -73,16 +74,10 @@ class Writer:
         observing = [(handle, change.newest) for handle, change in pairs if change.newest is not None]
         if observing and _has_newer(self._cursor, observing):
             raise Stale
+        self._count(changes)
+        self._remember(pairs)
         self._insert(sql.NEW_SEEN, [(handle, event, at) for handle, change in pairs for event in change.seen])
-        ledgers = [(handle, ledger) for handle, change in pairs for ledger in change.ledgers]
-        first = [
-            (handle, workflows(ledger.workflow_id), ledger.entries, ledger.last_entry)
-            for handle, ledger in ledgers
-            if not ledger.sequence
-        ]
-        self._insert(sql.NEW_LEDGER, first)
-        if len(first) < len(ledgers):
-            self._next_ledgers([(handle, ledger) for handle, ledger in ledgers if ledger.sequence])
+        self._ledgers([(handle, ledger) for handle, change in pairs for ledger in change.ledgers])
         self._begin(pairs)
         lines: list[tuple[int, None, int, int | str, int]] = []
         for handle, change in pairs:
@@ -101,16 +96,49 @@ class Writer:
         numbers = iter(self._numbered(sql.NEW_SUBSCRIBER, [(name,) for name in new]))
         return [next(numbers) if change.handle is None else change.handle for change in changes]
 
-    def _next_ledgers(self, ledgers: Sequence[tuple[int, Ledger]]) -> None:
-        self._cursor.executemany(
-            sql.NEXT_LEDGER,
-            [
-                (ledger.entries, ledger.last_entry, handle, self._workflows(ledger.workflow_id), ledger.sequence)
-                for handle, ledger in ledgers
-            ],
-        )
-        if self._cursor.rowcount != len(ledgers):
+    def _count(self, changes: Sequence[Change]) -> None:
+        """Add up the entries of the whole batch where all subscribers together have a limit."""
+        totals = Counter[str]()
+        for change in changes:
+            for workflow_id, added in change.totals:
+                totals[workflow_id] += added
+        for workflow_id, added in totals.items():
+            limit = self._batch.limits.get(workflow_id)
+            self._cursor.execute(sql.ADD_ENTRIES, (self._workflows(workflow_id), added, limit))
+            if self._cursor.rowcount != 1:
+                raise Stale
+
+    def _remember(self, pairs: Sequence[tuple[int, Change]]) -> None:
+        """Keep past events, and drop of their kind what is read no longer."""
+        fenced = [(handle, change.latest) for handle, change in pairs if change.latest is not None]
+        if fenced and has_newer_past(self._cursor, fenced):
             raise Stale
+        occurred = [(handle, *pair) for handle, change in pairs for pair in change.occurred]
+        if occurred:
+            rows = [(handle, kind, past.occurred_at, write_occurrence(past)) for handle, kind, past in occurred]
+            self._insert(sql.NEW_PAST, rows)
+            prune(self._cursor, self._batch.history, [row[:2] for row in rows], self._at)
+
+    def _ledgers(self, ledgers: Sequence[tuple[int, Ledger]]) -> None:
+        """Write ledgers: the plain ones, which most are, with the fewest columns."""
+        new: list[tuple[object, ...]] = []
+        new_watched: list[tuple[object, ...]] = []
+        following: list[tuple[object, ...]] = []
+        following_watched: list[tuple[object, ...]] = []
+        for handle, (workflow_id, entries, last_entry, sequence, held, watch, pending) in ledgers:
+            workflow = self._workflows(workflow_id)
+            watched = held or watch is not None or pending
+            more = (held, watch, write_pending(pending)) if watched else ()
+            if sequence:
+                row = (entries, last_entry, *more, handle, workflow, sequence)
+                (following_watched if watched else following).append(row)
+            else:
+                (new_watched if watched else new).append((handle, workflow, entries, last_entry, *more))
+        self._insert(sql.NEW_LEDGER, new)
+        self._insert(sql.NEW_WATCHED_LEDGER, new_watched)
+        for statement, rows in ((sql.NEXT_LEDGER, following), (sql.NEXT_WATCHED_LEDGER, following_watched)):
+            if rows and self._cursor.executemany(statement, rows).rowcount != len(rows):
+                raise Stale
 
     def _begin(self, changes: Iterable[tuple[int, Change]]) -> None:
         """Write runs that begin, in their order; those that stand alike share their texts."""
@@ -206,10 +234,29 @@ def _together(statement: str) -> str:
 
 
 def stale(cursor: sqlite3.Cursor, changes: Changes, workflows: Callable[[str], int]) -> Refused:
-    """Look at every row that a batch was decided on, and say what of it was written by others since."""
-    refused = [change.subscriber_id for change in changes.changes if _is_stale(cursor, change, workflows)]
+    """Look at every row that a batch was decided on, and say what of it others wrote since, or does not fit a limit."""
+    room = _room(cursor, changes)
+    refused: list[str] = []
+    for change in changes.changes:
+        fits = all(added <= room[workflow_id] for workflow_id, added in change.totals if workflow_id in room)
+        if not fits or _is_stale(cursor, change, workflows):
+            refused.append(change.subscriber_id)
+            continue
+        for workflow_id, added in change.totals:
+            if workflow_id in room:
+                room[workflow_id] -= added
     runs = [run for move in changes.moves for run in move.runs]
     return Refused(refused, _moved(cursor, runs))
+
+
+def _room(cursor: sqlite3.Cursor, changes: Changes) -> dict[str, int]:
+    """Tell how many may still enter, by workflow, where all subscribers together have a limit."""
+    counted = {workflow_id for change in changes.changes for workflow_id, _ in change.totals}
+    if not counted:
+        return {}
+    totals = dict(cursor.execute(sql.TOTALS, (_encode(sorted(counted)),)).fetchall())
+    limits = changes.limits
+    return {workflow_id: limits[workflow_id] - totals.get(workflow_id, 0) for workflow_id in counted & limits.keys()}
 
 
 def _is_stale(cursor: sqlite3.Cursor, change: Change, workflows: Callable[[str], int]) -> bool:
@@ -217,6 +264,8 @@ def _is_stale(cursor: sqlite3.Cursor, change: Change, workflows: Callable[[str],
     if known is None or change.handle is None:
         return known is not None or change.handle is not None
     if change.newest is not None and _has_newer(cursor, [(change.handle, change.newest)]):
+        return True
+    if change.latest is not None and has_newer_past(cursor, [(change.handle, change.latest)]):
         return True
     for event in change.seen:
         if cursor.execute(

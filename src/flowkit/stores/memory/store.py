@@ -1,24 +1,20 @@
-"""The store in memory: for tests, previews and simulations, and the model that other stores are held against.
-
-It keeps every promise that does not need a disk: claims, leases, fences and notes work as in a durable store.
-"""
+"""The store: it keeps every promise that needs no disk; claims, leases, fences and notes work as in a durable store."""
 
 from __future__ import annotations
 
 import secrets
-from bisect import bisect_right
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from heapq import heappop, heappush
-from itertools import islice
 from threading import RLock
 from time import monotonic
-from typing import NamedTuple, NoReturn
+from typing import NoReturn
 
-from attrs import define, evolve, field
+from attrs import evolve
 
 from flowkit.errors import ConfigurationError, StoreError, UnknownRun
-from flowkit.events import from_micros
+from flowkit.events import Occurrence
 from flowkit.ports import (
     NOTHING_REFUSED,
     Change,
@@ -30,54 +26,17 @@ from flowkit.ports import (
     Recall,
     Recalled,
     Refused,
+    Sweep,
 )
-from flowkit.runs.effects import RUN_ID_LENGTH, Outcome
+from flowkit.runs.effects import RUN_ID_LENGTH
 from flowkit.runs.model import Entry, Line, Run
+from flowkit.stores.memory.claims import Held
+from flowkit.stores.memory.journal import Journal
+from flowkit.stores.memory.past import Past
+from flowkit.stores.memory.sweeps import Sweeps
+from flowkit.stores.memory.watches import Watches
 
 __all__ = ["MemoryStore"]
-
-
-class _Steps(NamedTuple):
-    """What the same step of some runs wrote into the journal, or an entry of no run.
-
-    Attributes:
-        first: The number of the first run's line; the others follow on it.
-        at: When, in microseconds.
-        handles: The runs.
-        about: Subscriber and workflow, where there is no run.
-        entries: The entries of each.
-    """
-
-    first: int
-    at: int
-    handles: Sequence[int]
-    about: tuple[str, str] | None
-    entries: tuple[Entry, ...]
-
-
-@define(eq=False)
-class _Held:
-    """A claim as it is kept: the notes survive the worker, as a file beside a database would."""
-
-    handles: tuple[int, ...]
-    until: float
-    settled: dict[str, Outcome] = field(factory=dict[str, Outcome])
-    doubtful: dict[str, int] = field(factory=dict[str, int])
-    begun: dict[str, None] = field(factory=dict[str, None])
-    deaths: int = 0
-    released: bool = False
-
-    def begin(self, key: str) -> None:
-        self.begun[key] = None
-
-    def settle(self, key: str, outcome: Outcome) -> None:
-        self.begun.pop(key, None)
-        if self.doubtful:
-            self.doubtful.pop(key, None)
-        self.settled[key] = outcome
-
-    def flush(self) -> None:
-        """Nothing waits: every note is kept at once."""
 
 
 class MemoryStore:
@@ -100,11 +59,14 @@ class MemoryStore:
         self._runs: list[Run] = []
         self._by_id: dict[str, int] = {}
         self._queue: list[tuple[int, int]] = []
-        self._claims: dict[str, _Held] = {}
+        self._claims: dict[str, Held] = {}
         self._claimed: set[int] = set()
         self._frozen: dict[str, dict[str, str]] = {}
-        self._journal: list[_Steps] = []
-        self._written = 0
+        self._journal = Journal(self._runs)
+        self._past = Past()
+        self._totals = Counter[str]()
+        self._watches = Watches()
+        self._sweeps = Sweeps()
 
     # -- workflows ----------------------------------------------------------------------------------------------------
 
@@ -138,7 +100,14 @@ class MemoryStore:
 
     # -- events -------------------------------------------------------------------------------------------------------
 
-    def recall(self, events: Mapping[str, Sequence[str]], *, runs: bool) -> Recall:
+    def recall(
+        self,
+        events: Mapping[str, Sequence[str]],
+        *,
+        runs: bool,
+        history: Sequence[str] = (),
+        totals: Sequence[str] = (),
+    ) -> Recall:
         """Read what is remembered about subscribers; see ``Store.recall``."""
         with self._lock:
             found: dict[str, Recalled] = {}
@@ -150,8 +119,23 @@ class MemoryStore:
                         frozenset(event_id for event_id in event_ids if (subscriber_id, event_id) in self._seen),
                         {ledger.workflow_id: ledger for ledger in self._ledgers.get(subscriber_id, ())},
                         [self._runs[living - 1] for living in self._living.get(subscriber_id, ())] if runs else (),
+                        self._past.read(subscriber_id, history),
+                        self._past.latest(subscriber_id) if history else 0,
                     )
-            return Recall(self._stamp, found)
+            entered = {workflow_id: self._totals[workflow_id] for workflow_id in totals if workflow_id in self._totals}
+            return Recall(self._stamp, found, entered)
+
+    def history(
+        self, subscriber_ids: Sequence[str], types: Sequence[str]
+    ) -> Mapping[str, Mapping[str, Sequence[Occurrence]]]:
+        """Read past events; see ``Store.history``."""
+        with self._lock:
+            return {name: past for name in subscriber_ids if (past := self._past.read(name, types))}
+
+    def watches(self, now: int, *, limit: int) -> Sequence[str]:
+        """Name who is to be looked at again; see ``Store.watches``."""
+        with self._lock:
+            return self._watches.due(now, limit)
 
     # -- claims -------------------------------------------------------------------------------------------------------
 
@@ -169,7 +153,7 @@ class MemoryStore:
             runs = [self._runs[handle - 1] for handle in held.handles]
             return Claim(token, runs, self._stamp, dict(held.settled), dict(held.doubtful), held.deaths, lapsed is None)
 
-    def _lapsed(self) -> _Held | None:
+    def _lapsed(self) -> Held | None:
         """Take a lapsed claim over: its notes come along, and a death without one begun counts against its only run."""
         now = self._ticks()
         token = next((token for token, held in self._claims.items() if held.until <= now), None)
@@ -185,12 +169,12 @@ class MemoryStore:
         if len(held.handles) == 1 or not held.deaths:
             held.deaths += 1
             return held
-        alone = _Held(held.handles[:1], held.until, held.settled, held.doubtful)
+        alone = Held(held.handles[:1], held.until, held.settled, held.doubtful)
         held.handles = held.handles[1:]
         self._claims[secrets.token_hex(8)] = held  # Who held all of it holds nothing any more.
         return alone
 
-    def _due(self, now: int, limit: int) -> _Held | None:
+    def _due(self, now: int, limit: int) -> Held | None:
         handles: list[int] = []
         queue, runs, claimed = self._queue, self._runs, self._claimed
         while queue and queue[0][0] <= now and len(handles) < limit:
@@ -199,7 +183,7 @@ class MemoryStore:
             if runs[handle - 1].due == due and handle not in claimed:
                 handles.append(handle)
                 claimed.add(handle)
-        return _Held(tuple(handles), 0.0) if handles else None
+        return Held(tuple(handles), 0.0) if handles else None
 
     def extend(self, claim: Claim, lease: timedelta) -> bool:
         """Hold a claim longer; see ``Store.extend``."""
@@ -218,10 +202,10 @@ class MemoryStore:
                 held.until = self._ticks()
                 held.released = True
 
-    def attempts(self, claim: Claim) -> _Held:
+    def attempts(self, claim: Claim) -> Held:
         """Open the notes of a claim; see ``Store.attempts``."""
         with self._lock:
-            return self._claims.get(claim.token) or _Held((), 0.0)
+            return self._claims.get(claim.token) or Held((), 0.0)
 
     def freeze(self, claim: Claim, inputs: Mapping[str, str]) -> Mapping[str, str]:
         """Keep the inputs of effects; see ``Store.freeze``."""
@@ -236,23 +220,23 @@ class MemoryStore:
         with self._lock:
             if changes.claim is not None and changes.claim.token not in self._claims:
                 return Refused(runs=(), lost=True)
-            turned_away = [change.subscriber_id for change in changes.changes if not self._change(change, changes.at)]
+            turned_away = [change.subscriber_id for change in changes.changes if not self._change(change, changes)]
             stale = [run for move in changes.moves for run in self._move(move, changes.at)]
             if changes.claim is not None and changes.ends and not stale:
                 held = self._claims.pop(changes.claim.token)
                 self._let_go(held)
             return Refused(turned_away, stale) if turned_away or stale else NOTHING_REFUSED
 
-    def _let_go(self, held: _Held) -> None:
+    def _let_go(self, held: Held) -> None:
         self._claimed.difference_update(held.handles)
         for handle in held.handles:
             run = self._runs[handle - 1]
             if run.due is not None:
                 heappush(self._queue, (run.due, handle))
 
-    def _change(self, change: Change, at: int) -> bool:
-        subscriber = change.subscriber_id
-        if not self._current(change):
+    def _change(self, change: Change, batch: Changes) -> bool:
+        subscriber, at = change.subscriber_id, batch.at
+        if not self._current(change) or not self._fits(change, batch.limits):
             return False
         if change.handle is None:
             self._handles[subscriber] = len(self._handles) + 1
@@ -260,16 +244,28 @@ class MemoryStore:
         if change.ledgers:
             ledgers = {ledger.workflow_id: ledger for ledger in self._ledgers.get(subscriber, ())}
             for ledger in change.ledgers:
-                name = ledger.workflow_id
-                ledgers[name] = Ledger(name, ledger.entries, ledger.last_entry, ledger.sequence + 1)
+                ledgers[ledger.workflow_id] = ledger._replace(sequence=ledger.sequence + 1)
+                self._watches.put(subscriber, ledger.workflow_id, ledger.watch)
             self._ledgers[subscriber] = tuple(ledgers.values())
+        if change.occurred:
+            self._past.add(subscriber, change.occurred, batch.history, at)
+        for workflow_id, added in change.totals:
+            self._totals[workflow_id] += added
         for run, entries in change.started:
             self._begin(run, entries, at)
         for move in change.moves:
             self._move(move, at)
         for workflow_id, entry in change.lines:
-            self._write(at, (), (subscriber, workflow_id), (entry,))
+            self._journal.write(at, (), (subscriber, workflow_id), (entry,))
         return True
+
+    def _fits(self, change: Change, limits: Mapping[str, int]) -> bool:
+        """Whether all subscribers together may enter as often as that."""
+        return all(
+            self._totals[workflow_id] + added <= limits[workflow_id]
+            for workflow_id, added in change.totals
+            if workflow_id in limits
+        )
 
     def _current(self, change: Change) -> bool:
         """Whether nobody wrote what the change was decided on."""
@@ -282,6 +278,7 @@ class MemoryStore:
         newest = change.newest
         return (
             (newest is None or all(handle <= newest for handle in self._living.get(subscriber, ())))
+            and (change.latest is None or self._past.latest(subscriber) <= change.latest)
             and not any((subscriber, event) in self._seen for event in change.seen)
             and all(sequences.get(ledger.workflow_id, 0) == ledger.sequence for ledger in change.ledgers)
             and all(self._runs[run.handle - 1].sequence == run.sequence for move in change.moves for run in move.runs)
@@ -295,7 +292,7 @@ class MemoryStore:
             self._living[run.subscriber_id] = (*self._living.get(run.subscriber_id, ()), handle)
         if run.due is not None:
             heappush(self._queue, (run.due, handle))
-        self._write(at, (handle,), None, entries)
+        self._journal.write(at, (handle,), None, entries)
 
     def _move(self, move: Move, at: int) -> list[Run]:
         """Move each run that nobody else moved; give the others."""
@@ -317,16 +314,8 @@ class MemoryStore:
         if self._frozen and (state.pending is None or not state.pending.attempt):
             for handle in moved:
                 self._frozen.pop(runs[handle - 1].id, None)
-        self._write(at, moved, None, move.entries)
+        self._journal.write(at, moved, None, move.entries)
         return stale
-
-    def _write(
-        self, at: int, handles: Sequence[int], about: tuple[str, str] | None, entries: tuple[Entry, ...]
-    ) -> None:
-        lines = len(handles) if about is None else 1
-        if entries and lines:
-            self._journal.append(_Steps(self._written + 1, at, handles, about, entries))
-            self._written += lines
 
     # -- reading ------------------------------------------------------------------------------------------------------
 
@@ -357,39 +346,36 @@ class MemoryStore:
     ) -> Sequence[Line]:
         """Read the journal a page at a time; see ``Store.lines``."""
         with self._lock:
-            lines: list[Line] = []
-            steps = 0
-            for number, at, subscriber, workflow, run_id, entries in self._after(after):
-                if steps == limit:
-                    break
-                if subscriber_id in (None, subscriber) and (run is None or run.id == run_id):
-                    steps += 1
-                    lines += [Line(number, from_micros(at), subscriber, workflow, run_id, entry) for entry in entries]
-            return lines
-
-    def _after(self, number: int) -> Iterator[tuple[int, int, str, str, str | None, tuple[Entry, ...]]]:
-        begin = max(0, bisect_right(self._journal, number, key=_first) - 1)
-        for steps in islice(self._journal, begin, None):
-            if steps.about is not None and steps.first > number:
-                yield steps.first, steps.at, *steps.about, None, steps.entries
-            for line, handle in enumerate(steps.handles, steps.first):
-                if line > number:
-                    run = self._runs[handle - 1]
-                    yield line, steps.at, run.subscriber_id, run.workflow_id, run.id, steps.entries
+            return self._journal.lines(subscriber_id, run, after, limit)
 
     def next_due(self) -> int | None:
-        """Tell when the next run wants to go on; see ``Store.next_due``."""
+        """Tell when the next run, watch or sweep wants to go on; see ``Store.next_due``."""
         with self._lock:
             while self._queue and self._runs[self._queue[0][1] - 1].due != self._queue[0][0]:
                 heappop(self._queue)  # The run has another due instant by now, and a line of its own for it.
             held = [due for handle in self._claimed if (due := self._runs[handle - 1].due) is not None]
-            return min([due for due, _ in self._queue[:1]] + held, default=None)
+            others = [due for due in (self._watches.first(), self._sweeps.first()) if due is not None]
+            return min([due for due, _ in self._queue[:1]] + held + others, default=None)
+
+    # -- sweeps -------------------------------------------------------------------------------------------------------
+
+    def sweeps(self) -> Sequence[Sweep]:
+        """Read all sweeps; see ``Store.sweeps``."""
+        with self._lock:
+            return self._sweeps.all()
+
+    def claim_sweep(self, now: int, *, lease: timedelta) -> Sweep | None:
+        """Take the sweep that is due for the longest; see ``Store.claim_sweep``."""
+        with self._lock:
+            clock = self._ticks()
+            return self._sweeps.claim(now, clock, clock + lease.total_seconds())
+
+    def put_sweep(self, sweep: Sweep) -> bool:
+        """Write a sweep, and let go of it; see ``Store.put_sweep``."""
+        with self._lock:
+            return self._sweeps.put(sweep)
 
     def joined(self, connection: object) -> NoReturn:
         """Refuse: memory takes part in no transaction."""
         message = f"MemoryStore cannot join a transaction of {type(connection).__name__}; use a store in that database"
         raise ConfigurationError(message)
-
-
-def _first(steps: _Steps) -> int:
-    return steps.first

@@ -1,0 +1,81 @@
+"""Recall: what is remembered about a batch of subscribers, with a few statements for all of it."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from flowkit.ports import Ledger, Recall, Recalled
+from flowkit.runs.model import Run
+from flowkit.stores.rows import read_pending
+from flowkit.stores.sqlite import schema as sql
+from flowkit.stores.sqlite.decode import Decoder
+from flowkit.stores.sqlite.history import Past, read_latest, read_past
+
+__all__ = ["recall"]
+
+_NOTHING: Final[Past] = {}
+_encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
+def recall(
+    cursor: sqlite3.Cursor,
+    decoder: Decoder,
+    events: Mapping[str, Sequence[str]],
+    *,
+    runs: bool,
+    history: Sequence[str],
+    totals: Sequence[str],
+) -> Recall:
+    """Read what is remembered; see ``Store.recall``."""
+    known = cursor.execute(sql.KNOWN, (_encode(list(events)),)).fetchall()
+    stamp: int = known[0][0]
+    entries: dict[str, int] = dict(cursor.execute(sql.TOTALS, (_encode(totals),)).fetchall()) if totals else {}
+    handles: dict[str, int] = {name: handle for _, name, handle in known if name is not None}
+    if not handles:
+        return Recall(stamp, {}, entries)
+    numbers = _encode(list(handles.values()))
+    asked = [[handle, event] for name, handle in handles.items() for event in events[name]]
+    seen: dict[int, set[str]] = {}
+    for subscriber, event in cursor.execute(sql.SEEN, (_encode(asked),)):
+        seen.setdefault(subscriber, set()).add(event)
+    ledgers = _ledgers(cursor, decoder, numbers)
+    living: dict[str, list[Run]] = {}
+    if runs:
+        for run in decoder.runs(cursor.execute(sql.LIVING, (numbers,)).fetchall()):
+            living.setdefault(run.subscriber_id, []).append(run)
+    past: Past = _NOTHING
+    latest: Mapping[int, int] = {}
+    if history:
+        # In this order: what comes in between is then read as past, and yet found to be newer by the commit.
+        latest = read_latest(cursor, numbers)
+        past = read_past(cursor, list(handles), history)
+    return Recall(
+        stamp,
+        {
+            name: Recalled(
+                handle,
+                frozenset(seen.get(handle, ())),
+                ledgers.get(handle, {}),
+                tuple(living.get(name, ())),
+                past.get(name, {}),
+                latest.get(handle, 0),
+            )
+            for name, handle in handles.items()
+        },
+        entries,
+    )
+
+
+def _ledgers(cursor: sqlite3.Cursor, decoder: Decoder, numbers: str) -> Mapping[int, Mapping[str, Ledger]]:
+    ledgers: dict[int, dict[str, Ledger]] = {}
+    for subscriber, workflow, entries, last_entry, sequence, held, watch, pending in cursor.execute(
+        sql.LEDGERS, (numbers,)
+    ).fetchall():
+        name = decoder.workflow(workflow)
+        ledgers.setdefault(subscriber, {})[name] = Ledger(
+            name, entries, last_entry, sequence, bool(held), watch, read_pending(pending)
+        )
+    return ledgers
