@@ -22,7 +22,8 @@ class Listed:
         return {} if facts is None else dict(facts.attributes)
 
     def zones(self) -> Sequence[str]:
-        return sorted({zone for name in self.names if (zone := self._attributes(name).get("timezone"))})
+        given = (self._attributes(name).get("timezone") for name in self.names)
+        return sorted({name for name in given if isinstance(name, str)})
 
     def members(self, *, where, zones, on, path, after, limit) -> Sequence[str]:
         self.pages.append((None if zones is None else tuple(zones), after))
@@ -31,7 +32,8 @@ class Listed:
             attributes = self._attributes(name)
             if after is not None and name <= after:
                 continue
-            if zones is not None and attributes.get("timezone") not in zones:
+            own = attributes.get("timezone")
+            if zones is not None and (own if isinstance(own, str) else None) not in zones:
                 continue
             if on is not None:
                 day = profile_date(attributes.get(path), zone(attributes.get("timezone")).tz)

@@ -1,13 +1,17 @@
-"""Where a sweep stands, and what comes next: pure, and written as the text that the store keeps."""
+"""Where a sweep stands, and what comes next: pure, and written as the text that the store keeps.
+
+A firing has a place: its instant, its wall time, and which dates of profiles it is for. Firings are gone through in the
+order of their places, and a plan notes the last one that is settled. So the audience may change at any time: whoever
+comes to a zone where there was nobody is found with the next firing there.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, tzinfo
+from datetime import timedelta, tzinfo
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
-from zoneinfo import available_timezones
 
 from attrs import evolve, frozen
 
@@ -20,8 +24,26 @@ from flowkit.triggers.schedule import Firing, next_firing, together
 from flowkit.triggers.schedule_documents import dump_rule
 from flowkit.triggers.zones import find_zone, zone
 
-__all__ = ["Plan", "Stop", "first_stop", "next_stop", "planned", "read_plan", "schedule_hash", "stop_at", "write_plan"]
+__all__ = [
+    "LOOK",
+    "Plan",
+    "Stop",
+    "due_of",
+    "looked",
+    "next_stop",
+    "passed",
+    "read_plan",
+    "schedule_hash",
+    "settled",
+    "stop_under_way",
+    "write_plan",
+]
 
+LOOK: Final = timedelta(hours=1) // timedelta(microseconds=1)
+"""How often the audience is asked for new zones, in microseconds: somebody may come to one where nobody was."""
+
+_ALL: Final = "~"  # Sorts after every place: places begin with a digit.
+_LAST_ON_EARTH: Final = "Etc/GMT+12"
 _MOST_SKIPPED: Final = 1_000
 _encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode
 
@@ -32,9 +54,9 @@ class Plan:
 
     Attributes:
         of: The hash of what it was made for, by which a changed definition is noticed.
-        instant: At which firing it is, in microseconds; None for a backfill.
-        wall: For which wall time that is scheduled.
-        wanted: Which dates of profiles it is for, as text that tells them apart.
+        after: The instant up to which firings are settled, in microseconds; None for a backfill.
+        done: The last place that is settled at that instant.
+        at: The place of the firing that is under way; empty where none is.
         last: The last subscriber that was looked at; None before the first.
         entered: How many runs have begun.
         missed: How many firings were found too late and left out.
@@ -43,9 +65,9 @@ class Plan:
     """
 
     of: str
-    instant: int | None = None
-    wall: str = ""
-    wanted: str = ""
+    after: int | None = None
+    done: str = _ALL
+    at: str = ""
     last: str | None = None
     entered: int = 0
     missed: int = 0
@@ -53,8 +75,8 @@ class Plan:
     stopped: bool = False
 
 
+_NAMES: Final = ("of", "after", "done", "at", "last", "entered", "missed", "where", "stopped")
 _START: Final = Plan(of="")
-_NAMES: Final = ("of", "instant", "wall", "wanted", "last", "entered", "missed", "where", "stopped")
 
 
 def write_plan(plan: Plan) -> str:
@@ -76,129 +98,100 @@ class Stop(NamedTuple):
     """One firing, for all who share instant, wall time and wanted dates.
 
     Attributes:
+        instant: When it fires, in microseconds.
         firing: The firing.
-        wanted: The wanted dates as text.
-        zones: The zones, as the audience names them, of which there may be none; None among them for subscribers
-            without one. None for everybody.
+        zones: The zones, as the audience names them; None among them for subscribers without one. None for everybody.
         on: The wanted dates; None where the rule asks for none.
         tz: The zone in which dates are read.
     """
 
+    instant: int
     firing: Firing
-    wanted: str
     zones: Sequence[str | None] | None
     on: Wanted | None
     tz: tzinfo
 
     @property
-    def place(self) -> tuple[str, str]:
-        """Where it comes among those of its instant."""
-        return self.firing.key, self.wanted
+    def place(self) -> str:
+        """Where it comes among those of its instant, as text that tells it apart from them."""
+        return self.firing.key if self.on is None else f"{self.firing.key} {self.on}"
 
 
-def first_stop(schedule: Schedule, zones: Iterable[str], after: int) -> Stop | None:
-    """Find the first firing after an instant in microseconds; None where there is none any more."""
-    stops = _stops(schedule, zones, after)
-    return stops[0] if stops else None
+def next_stop(schedule: Schedule, zones: Iterable[str], plan: Plan) -> Stop | None:
+    """Find the first firing that is not settled; None where there is none any more in the zones of the audience."""
+    names, after = tuple(sorted(zones)), plan.after or 0
+    if plan.done != _ALL:
+        for stop in _stops(schedule, names, after - 1):
+            if stop.instant == after and stop.place > plan.done:
+                return stop
+    return next(iter(_stops(schedule, names, after)), None)
 
 
-def stop_at(schedule: Schedule, zones: Iterable[str], plan: Plan) -> Stop | None:
-    """Find the firing at which a plan is; None where clocks or zones were changed since, and it is none any more."""
-    for stop in _stops_of(schedule, zones, plan):
-        if stop.place == (plan.wall, plan.wanted):
-            return stop
-    return None
+def stop_under_way(schedule: Schedule, zones: Iterable[str], plan: Plan) -> Stop | None:
+    """Find the firing that is under way; None where there is none, or clocks and zones were changed since."""
+    if not plan.at:
+        return None
+    instant, _, place = plan.at.partition(" ")
+    stops = _stops(schedule, tuple(sorted(zones)), int(instant) - 1)
+    return next((stop for stop in stops if (stop.instant, stop.place) == (int(instant), place)), None)
 
 
-def next_stop(schedule: Schedule, zones: Sequence[str], plan: Plan, not_before: int) -> tuple[Stop | None, int]:
-    """Find the firing after the one at which a plan is, that is not too late.
-
-    Args:
-        schedule: The schedule.
-        zones: The zones of the audience.
-        plan: Where it stands.
-        not_before: What fires before this instant is found too late and left out.
-
-    Returns:
-        The firing, None where there is none any more; and how many were left out, at least.
-    """
-    if plan.instant is None:
-        return first_stop(schedule, zones, not_before), 0
-    skipped = turns = 0
-    instant = plan.instant
-    left = [stop for stop in _stops_of(schedule, zones, plan) if stop.place > (plan.wall, plan.wanted)]
-    while True:
-        if not left:
-            left = _stops(schedule, zones, instant)
-        if not left or to_micros(left[0].firing.instant) >= not_before:
-            return (left[0] if left else None), skipped
-        instant = to_micros(left[0].firing.instant)
-        together_now = [stop for stop in left if to_micros(stop.firing.instant) == instant]
-        skipped += sum(stop.zones is None or bool(stop.zones) for stop in together_now)
-        turns += 1
-        left = []
-        if turns >= _MOST_SKIPPED:
-            instant = max(instant, not_before - 1)
+def settled(plan: Plan, stop: Stop) -> Plan:
+    """Give a plan after a firing."""
+    return evolve(plan, after=stop.instant, done=stop.place, at="", last=None)
 
 
-def planned(plan: Plan, stop: Stop | None, *, missed: int = 0) -> Plan:
-    """Give a plan that goes on with a firing."""
-    if stop is None:
-        return evolve(plan, last=None, missed=plan.missed + missed)
-    return evolve(
-        plan,
-        instant=to_micros(stop.firing.instant),
-        wall=stop.firing.key,
-        wanted=stop.wanted,
-        last=None,
-        missed=plan.missed + missed,
-    )
+def looked(plan: Plan, now: int) -> Plan:
+    """Give a plan after nothing was found to fire until now."""
+    return evolve(plan, after=now, done=_ALL)
 
 
-def _stops_of(schedule: Schedule, zones: Iterable[str], plan: Plan) -> list[Stop]:
-    """Give the firings at the instant at which a plan is."""
-    if plan.instant is None:
-        return []
-    return [
-        stop for stop in _stops(schedule, zones, plan.instant - 1) if to_micros(stop.firing.instant) == plan.instant
-    ]
+def passed(schedule: Schedule, zones: Iterable[str], plan: Plan, not_before: int) -> Plan:
+    """Settle the firings before an instant, since they are found too late; they are counted, up to a thousand."""
+    missed = 0
+    names = tuple(sorted(zones))
+    while (stop := next_stop(schedule, names, plan)) is not None and stop.instant < not_before:
+        plan = settled(plan, stop)
+        missed += 1
+        if missed == _MOST_SKIPPED:
+            plan = evolve(plan, after=not_before - 1, done=_ALL)
+    return evolve(plan, missed=plan.missed + missed)
 
 
-def _stops(schedule: Schedule, zones: Iterable[str], after: int) -> list[Stop]:
-    """Give the next firing in each zone of the world, put together, in order.
-
-    In zones without anybody too: somebody may have come there by then.
-    """
-    return list(_world(schedule, tuple(sorted(zones)), after))
+def due_of(schedule: Schedule, zones: Iterable[str], plan: Plan, now: int) -> int | None:
+    """Say when the next firing is to be looked for, in microseconds; None where it fires nowhere any more."""
+    stop = next_stop(schedule, zones, plan)
+    if schedule.timezone is not None:
+        return None if stop is None else stop.instant
+    if stop is None and next_firing(schedule.rule, zone(_LAST_ON_EARTH).tz, from_micros(now)) is None:
+        return None
+    return now + LOOK if stop is None else min(stop.instant, now + LOOK)
 
 
 @lru_cache(maxsize=256)
-def _world(schedule: Schedule, zones: Sequence[str], after: int) -> Sequence[Stop]:
+def _stops(schedule: Schedule, zones: tuple[str, ...], after: int) -> Sequence[Stop]:
+    """Give the next firing in each zone, put together, in the order of their places."""
     moment = from_micros(after)
     if schedule.timezone is not None:
         tz = zone(schedule.timezone, schedule.fallback_timezone).tz
         firing = next_firing(schedule.rule, tz, moment)
         return [] if firing is None else [_stop(schedule, firing, None, tz)]
     fallback = zone(None, schedule.fallback_timezone).name
-    members: dict[str, list[str | None]] = {name: [] for name in sorted(available_timezones())}
-    members[fallback] = [None]
+    members: dict[str, list[str | None]] = {fallback: [None]}
     for name in zones:
         members.setdefault(name if find_zone(name) is not None else fallback, []).append(name)
-    stops: dict[tuple[Firing, str], Stop] = {}
+    stops: dict[tuple[int, str], Stop] = {}
     for group in together(schedule.rule, members, moment):
         for name in group.zones:
             stop = _stop(schedule, group.firing, members[name], zone(name).tz)
-            known = stops.get((stop.firing, stop.wanted))
-            stops[stop.firing, stop.wanted] = (
-                stop if known is None else known._replace(zones=[*(known.zones or ()), *(stop.zones or ())])
-            )
-    return sorted(stops.values(), key=lambda stop: (stop.firing.instant, *stop.place))
+            known = stops.get((stop.instant, stop.place))
+            if known is not None:
+                stop = known._replace(zones=[*(known.zones or ()), *members[name]])
+            stops[stop.instant, stop.place] = stop
+    return [stops[place] for place in sorted(stops)]
 
 
 def _stop(schedule: Schedule, firing: Firing, zones: Sequence[str | None] | None, tz: tzinfo) -> Stop:
     rule = schedule.rule
-    if not isinstance(rule, DateProperty):
-        return Stop(firing, "", zones, None, tz)
-    day: date = firing.wall.date()
-    on = wanted_dates(rule, tz, day)
-    return Stop(firing, str(on), zones, on, tz)
+    on = wanted_dates(rule, tz, firing.wall.date()) if isinstance(rule, DateProperty) else None
+    return Stop(to_micros(firing.instant), firing, zones, on, tz)

@@ -22,17 +22,19 @@ from flowkit.engine.parts import Parts
 from flowkit.engine.plans import (
     Plan,
     Stop,
-    first_stop,
+    due_of,
+    looked,
     next_stop,
-    planned,
+    passed,
     read_plan,
     schedule_hash,
-    stop_at,
+    settled,
+    stop_under_way,
     write_plan,
 )
 from flowkit.engine.rounds import Ingested, run_errand
 from flowkit.errors import ConfigurationError, ConflictError, UnknownWorkflow
-from flowkit.events import NO_NEEDS, Needs, from_micros, to_micros
+from flowkit.events import NO_NEEDS, Needs, from_micros
 from flowkit.hashing import content_hash
 from flowkit.ports import Audience, Sweep, SweepKind
 from flowkit.runs.model import kind_text
@@ -139,18 +141,15 @@ def _scheduled(
 ) -> Sweep | None:
     """Give the sweep of a time trigger as it is to be; None where it is so already. It counts from its publishing."""
     of = schedule_hash(schedule)
-    plan = Plan(of=of)
+    plan = Plan(of=of, after=now)
     if before is not None:
         known = read_plan(before.plan)
         if known.of == of and not known.stopped:
             return None
-        plan = Plan(of=of, entered=known.entered, missed=known.missed)
-    stop = first_stop(schedule, zones, now)
-    due = None if stop is None else to_micros(stop.firing.instant)
-    plan = planned(plan, stop)
-    return Sweep(
-        name, gate.workflow_id, SweepKind.SCHEDULE, due, write_plan(plan), 0 if before is None else before.sequence
-    )
+        plan = evolve(plan, entered=known.entered, missed=known.missed)
+    due = due_of(schedule, zones, plan, now)
+    sequence = 0 if before is None else before.sequence
+    return Sweep(name, gate.workflow_id, SweepKind.SCHEDULE, due, write_plan(plan), sequence)
 
 
 def _levelled(name: str, gate: Gate, before: Sweep | None, now: int) -> Sweep | None:
@@ -242,37 +241,45 @@ async def _swept(parts: Parts, audience: Audience, sweep: Sweep, now: int) -> tu
 async def _fired(
     parts: Parts, audience: Audience, gate: Gate, schedule: Schedule, sweep: Sweep, plan: Plan, now: int
 ) -> tuple[Swept, Sweep]:
-    """Take a page of a firing, or go on to the next one."""
+    """Take a page of the firing that has come, or look for the next one."""
     zones = await resolve("audience.zones", audience.zones())
     not_before = now - schedule.late // _MICROSECOND
-    stop = stop_at(schedule, zones, plan)
-    done, missed, more = Ingested(), 0, False
-    if stop is not None and to_micros(stop.firing.instant) < not_before:
-        missed = 0 if stop.zones == [] else 1
-    elif stop is not None and stop.zones != []:
-        rule = schedule.rule
-        page = await resolve(
-            "audience.members",
-            audience.members(
-                where=gate.trigger.condition,
-                zones=stop.zones,
-                on=stop.on,
-                path=rule.path if isinstance(rule, DateProperty) else None,
-                after=plan.last,
-                limit=parts.batch,
-            ),
-        )
+    before = plan.missed
+    stop = stop_under_way(schedule, zones, plan)
+    if stop is not None and stop.instant < not_before:
+        plan = evolve(settled(plan, stop), missed=plan.missed + 1)
+        stop = None
+    if stop is None:
+        plan = passed(schedule, zones, evolve(plan, at="", last=None), not_before)
+        stop = next_stop(schedule, zones, plan)
+    done, more = Ingested(), False
+    if stop is not None and stop.instant <= now:
+        page = await _page_of(audience, gate, schedule, stop, plan.last, parts.batch)
         if page:
             done = await run_errand(parts, parts.store, _Firing(gate, page, stop), now)
+        plan = evolve(plan, entered=plan.entered + done.started)
         more = len(page) >= parts.batch
-        plan = evolve(plan, last=page[-1] if more else None, entered=plan.entered + done.started)
-    if more:
-        return Swept(done), evolve(sweep, due=now, plan=write_plan(plan))
-    following, skipped = next_stop(schedule, zones, plan, not_before)
-    missed += skipped
-    plan = planned(plan, following, missed=missed)
-    due = None if following is None else to_micros(following.firing.instant)
-    return Swept(done, missed), evolve(sweep, due=due, plan=write_plan(plan))
+        plan = evolve(plan, at=f"{stop.instant} {stop.place}", last=page[-1]) if more else settled(plan, stop)
+    else:
+        # Nothing has come: what a zone that nobody was in fires from now on is found by the next look.
+        plan = looked(plan, now)
+    due = now if more else due_of(schedule, zones, plan, now)
+    return Swept(done, plan.missed - before), evolve(sweep, due=due, plan=write_plan(plan))
+
+
+async def _page_of(
+    audience: Audience, gate: Gate, schedule: Schedule, stop: Stop, after: str | None, limit: int
+) -> Sequence[str]:
+    rule = schedule.rule
+    page = audience.members(
+        where=gate.trigger.condition,
+        zones=stop.zones,
+        on=stop.on,
+        path=rule.path if isinstance(rule, DateProperty) else None,
+        after=after,
+        limit=limit,
+    )
+    return await resolve("audience.members", page)
 
 
 class _Firing:
@@ -284,7 +291,7 @@ class _Firing:
         # Of the workflow and its trigger, and of the wall time that was scheduled, whatever the zone.
         workflow_id, trigger_id = gate.workflow_id, gate.trigger.trigger_id
         cause = f"~at:{content_hash(f'{len(workflow_id)}:{workflow_id}{trigger_id}')}:{stop.firing.key}"
-        origin = kind_text(SCHEDULED, to_micros(stop.firing.instant), wall=stop.firing.key)
+        origin = kind_text(SCHEDULED, stop.instant, wall=stop.firing.key)
         self._knock = Knock(cause, origin, SCHEDULED)
         self.asked: Mapping[str, Sequence[str]] = dict.fromkeys(page, (cause,))
 

@@ -1,0 +1,415 @@
+"""Triggers by the clock, and backfills: who is found, when, once, and what becomes of it after downtime or a crash."""
+
+from collections import Counter
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from flowkit.adapters.clock import VirtualClock
+from flowkit.adapters.profiles import MemoryProfiles
+from flowkit.conditions import ALWAYS, Condition, parse
+from flowkit.engine.sync import Engine
+from flowkit.errors import ConfigurationError, UnknownWorkflow
+from flowkit.events import Event
+from flowkit.ports import SweepKind
+from flowkit.runs.model import Kind
+from flowkit.triggers.calendar import Offset, Unit
+from flowkit.triggers.model import Backfill, EntryPolicy, On, Reentry, Schedule, Trigger, TriggerType
+from flowkit.triggers.rules import At, DateProperty, Every, Repeat
+from flowkit.workflows.model import Workflow
+from tests.support.audiences import Listed
+from tests.support.journeys import DAY, HOUR, START, node, signup, wait, workflow
+
+NINE = Every(Unit.DAY, time(9))
+VIP = parse({"segments": "vip"})
+MICROSECOND = timedelta(microseconds=1)
+
+
+def timed(rule, workflow_id="w", *, where: Condition = ALWAYS, stay=HOUR, active=True, timing=None, **trigger):
+    return Workflow(
+        workflow_id,
+        workflow_id,
+        trigger=Trigger(
+            f"{workflow_id}-trigger",
+            trigger_type=TriggerType.TIME_BASED,
+            condition=where,
+            schedule=Schedule(rule, **(timing or {})),
+            **trigger,
+        ),
+        nodes=(node("start", wait(stay)),),
+        active=active,
+    )
+
+
+def level(*, backfill=Backfill.NONE, condition=VIP, workflow_id="w"):
+    return Workflow(
+        workflow_id,
+        workflow_id,
+        trigger=Trigger(
+            "t",
+            trigger_type=TriggerType.CONDITION_BASED,
+            condition=condition,
+            on=On.ENTER,
+            entry=EntryPolicy(backfill=backfill),
+        ),
+        nodes=(node("start", wait(90 * DAY)),),
+    )
+
+
+class World:
+    """An engine, its clock, and the people whom it may find."""
+
+    def __init__(self, store, people, *workflows, **options):
+        self.clock = VirtualClock(START)
+        self.profiles = MemoryProfiles(people)
+        self.audience = Listed(self.profiles, *people)
+        self.store = store
+        self.options = options
+        self.engine = self.another()
+        for each in workflows:
+            self.engine.publish(each)
+
+    def another(self):
+        return Engine(
+            self.store, clock=self.clock, profiles=self.profiles, audience=self.audience, **{"batch": 3} | self.options
+        )
+
+    def until(self, end, engine=None):
+        """Go on as a worker does that wakes up whenever something is due."""
+        engine = engine or self.engine
+        total = engine.advance()
+        while (due := engine.next_due()) is not None and due <= end:
+            self.clock.set(max(due, self.clock.now()))
+            total += engine.advance()
+        self.clock.set(end)
+        return total
+
+    def entered(self):
+        return [(run.subscriber_id, run.entered_at) for run in self.engine.runs()]
+
+    def sweep(self, name="schedule:w"):
+        [found] = [each for each in self.engine.sweeps() if each.name == name]
+        return found
+
+
+# ------------------------------------------------------------------------------------------------------------
+# By the clock
+
+
+def test_everybody_fires_at_nine_where_they_are(any_store):
+    """Over both changes of the clocks; once a local day, whatever the zone, and UTC for who has none."""
+    zones = ["America/New_York", "Asia/Tokyo", "Europe/Berlin", "Pacific/Kiritimati", "Nowhere/At_All", None, 7]
+    people = {f"p{number}": {"timezone": zone} for number, zone in enumerate(zones)}
+    world = World(any_store, people)
+    world.clock.set(datetime(2026, 3, 27, tzinfo=UTC))
+    world.engine.publish(timed(NINE, stay=timedelta(seconds=1)))
+    end = datetime(2026, 3, 31, tzinfo=UTC)
+    world.until(end)
+    expected = []
+    for number, name in enumerate(zones):
+        tz = ZoneInfo(name) if number < 4 else UTC
+        for day in range(26, 33):
+            shown = datetime.combine(date(2026, 3, 1) + timedelta(days=day - 1), time(9), tz).astimezone(UTC)
+            if datetime(2026, 3, 27, tzinfo=UTC) < shown <= end:
+                expected.append((f"p{number}", shown))
+    assert sorted(world.entered()) == sorted(expected)
+
+
+def test_a_run_by_the_clock_says_for_which_wall_time(any_store):
+    world = World(any_store, {"s": {"timezone": "Asia/Tokyo"}}, timed(NINE))
+    world.until(START + DAY)
+    [run] = world.engine.runs()
+    assert run.event.type == "flowkit.scheduled"
+    assert run.event.properties == {"wall": "2026-01-02T09:00"}
+    assert run.event.occurred_at == START + DAY
+    sweep = world.sweep()
+    assert (sweep.kind, sweep.workflow_id, sweep.entered, sweep.missed) == (SweepKind.SCHEDULE, "w", 1, 0)
+
+
+def test_in_one_zone_all_fire_at_once_page_after_page(any_store):
+    people = {f"p{number:02d}": {"timezone": "Asia/Tokyo"} for number in range(10)}
+    world = World(any_store, people, timed(NINE, timing={"timezone": "Europe/Berlin"}))
+    assert world.until(START + 8 * HOUR).started == 10
+    assert {at for _, at in world.entered()} == {START + 8 * HOUR}
+    assert world.audience.pages == [(None, after) for after in (None, "p02", "p05", "p08")]
+
+
+def test_a_condition_chooses_among_them(any_store):
+    people = {"a": {"plan": "pro"}, "b": {"plan": "free"}, "c": {"plan": "pro"}}
+    world = World(any_store, people, timed(NINE, where=parse({"subscriber_properties": {"plan": "pro"}})))
+    world.audience.names.append("stranger")
+    world.until(START + DAY)
+    assert [name for name, _ in world.entered()] == ["a", "c"]
+
+
+def test_who_moves_to_another_zone_is_not_fired_at_again(any_store):
+    """It was nine in Tokyo; it will be nine in New York for the same date, which was fired for."""
+    world = World(any_store, {"s": {"timezone": "Asia/Tokyo"}}, timed(NINE))
+    world.until(START + DAY)
+    world.profiles.put("s", timezone="America/New_York")
+    world.until(START + 2 * DAY)
+    assert [run.event.properties["wall"] for run in world.engine.runs()] == ["2026-01-02T09:00"]
+    world.until(START + 3 * DAY)
+    assert [run.event.properties["wall"] for run in world.engine.runs()] == ["2026-01-02T09:00", "2026-01-03T09:00"]
+
+
+def test_who_comes_later_in_a_zone_of_nobody_is_found(any_store):
+    world = World(any_store, {}, timed(NINE))
+    world.clock.set(START + HOUR)
+    world.engine.advance()
+    world.profiles.put("s", timezone="Asia/Kolkata")
+    world.audience.names.append("s")
+    world.until(START + 5 * HOUR)
+    assert world.entered() == [("s", START + 3.5 * HOUR)]
+
+
+def test_a_birthday_is_found_on_its_day(any_store):
+    """Those of 29 February on the 28th of a year without one, and in each zone on its own day."""
+    rule = DateProperty(path="birthday", at=time(9), repeat=Repeat.YEAR)
+    people = {
+        "leap": {"birthday": "2000-02-29", "timezone": "Europe/Berlin"},
+        "last": {"birthday": "1999-02-28", "timezone": "Asia/Tokyo"},
+        "first": {"birthday": "1999-03-01", "timezone": "America/New_York"},
+        "unborn": {"birthday": "2026-12-01"},
+        "unknown": {"birthday": "soon"},
+        "silent": {},
+    }
+    world = World(any_store, people)
+    world.clock.set(datetime(2026, 2, 25, tzinfo=UTC))
+    world.engine.publish(timed(rule))
+    world.until(datetime(2026, 3, 10, tzinfo=UTC))
+    assert world.entered() == [
+        ("last", datetime(2026, 2, 28, 0, tzinfo=UTC)),
+        ("leap", datetime(2026, 2, 28, 8, tzinfo=UTC)),
+        ("first", datetime(2026, 3, 1, 14, tzinfo=UTC)),
+    ]
+
+
+def test_a_week_before_the_trial_ends(any_store):
+    rule = DateProperty(path="trial.ends", at=time(10), offset=Offset.read("-7d"))
+    people = {"s": {"trial": {"ends": "2026-01-12"}}, "t": {"trial": {"ends": "2026-02-12"}}}
+    world = World(any_store, people, timed(rule))
+    world.audience.members = lambda *, after, **_: [] if after else ["s", "t"]  # gives too many: the engine asks again
+    world.until(START + 20 * DAY)
+    assert world.entered() == [("s", datetime(2026, 1, 5, 10, tzinfo=UTC))]
+
+
+def test_once_is_once(any_store):
+    world = World(any_store, {"s": {}, "t": {}}, timed(At(START + DAY)))
+    assert world.until(START + 10 * DAY).started == 2
+    assert world.sweep().due_at is None
+
+
+# ------------------------------------------------------------------------------------------------------------
+# Late
+
+
+@pytest.mark.parametrize(("late", "started"), [(6 * HOUR, 1), (6 * HOUR + MICROSECOND, 0)])
+def test_what_is_found_too_late_is_left_out_and_counted(any_store, late, started):
+    world = World(any_store, {"s": {}}, timed(At(START + DAY)))
+    world.clock.set(START + DAY + late)
+    advanced = world.engine.advance()
+    assert (advanced.started, advanced.missed) == (started, 1 - started)
+    assert world.sweep().missed == 1 - started
+
+
+def test_after_a_long_weekend_there_is_no_backlog(any_store):
+    """Of three mornings that nobody worked at, the last one is still in time."""
+    world = World(any_store, {"s": {}}, timed(NINE, timing={"late": 3 * HOUR}))
+    world.clock.set(START + 3 * DAY + 10 * HOUR)
+    advanced = world.engine.advance()
+    assert (advanced.started, advanced.missed) == (1, 3)
+    assert [run.event.properties["wall"] for run in world.engine.runs()] == ["2026-01-04T09:00"]
+    world.until(START + 5 * DAY)
+    assert len(world.engine.runs()) == 2
+
+
+# ------------------------------------------------------------------------------------------------------------
+# Editions
+
+
+def test_another_text_does_not_move_the_clock(any_store):
+    world = World(any_store, {f"p{number}": {} for number in range(5)}, timed(NINE), batch=2)
+    due = world.sweep().due_at
+    world.engine.publish(timed(NINE, stay=2 * HOUR))
+    assert world.sweep().due_at == due
+    world.until(START + DAY)
+    assert {run.version for run in world.engine.runs()} == {2}
+    assert len(world.engine.runs()) == 5
+
+
+def test_another_rule_counts_from_its_publishing(any_store):
+    world = World(any_store, {"s": {}}, timed(NINE))
+    world.clock.set(START + 9 * HOUR)
+    world.engine.publish(timed(Every(Unit.DAY, time(8))))
+    world.until(START + DAY + 8 * HOUR)
+    assert world.entered() == [("s", START + DAY + 8 * HOUR)]
+
+
+def test_who_is_taken_out_fires_no_more_and_begins_anew(any_store):
+    world = World(any_store, {"s": {}}, timed(NINE))
+    world.engine.publish(timed(NINE, active=False))
+    assert world.sweep().due_at is None
+    world.until(START + 3 * DAY)
+    assert world.entered() == []
+    world.engine.publish(timed(NINE))
+    world.until(START + 4 * DAY)
+    assert world.entered() == [("s", START + 3 * DAY + 9 * HOUR)]
+
+
+def test_another_worker_learns_of_what_was_published(any_store):
+    world = World(any_store, {"s": {}})
+    other = world.another()
+    other.advance()
+    world.engine.publish(timed(NINE))
+    world.until(START + DAY, other)
+    assert len(world.engine.runs()) == 1
+
+
+def test_without_an_audience_it_is_refused(any_store):
+    engine = Engine(any_store, clock=VirtualClock(START))
+    with pytest.raises(ConfigurationError, match="audience"):
+        engine.publish(timed(NINE))
+    with pytest.raises(ConfigurationError, match="audience"):
+        engine.publish(level(backfill=Backfill.CURRENT))
+    with pytest.raises(ConfigurationError, match="audience"):
+        engine.backfill("w", where=ALWAYS, backfill_id="b")
+
+
+# ------------------------------------------------------------------------------------------------------------
+# Crashes
+
+
+class Broken(Exception):
+    """The end of a worker."""
+
+
+@pytest.mark.parametrize("at", range(1, 6))
+def test_a_page_that_was_cut_off_is_taken_again_and_nobody_enters_twice(any_store, at):
+    """The worker dies before its n-th commit of a page, or before it has noted how far it came."""
+    people = {f"p{number}": {} for number in range(8)}
+
+    class Dying:
+        left = at
+
+        def put_sweep(self, sweep):
+            if sweep.sequence:
+                self.left -= 1
+                if not self.left:
+                    raise Broken
+            return any_store.put_sweep(sweep)
+
+        def __getattr__(self, name):
+            return getattr(any_store, name)
+
+    # A lease that is over at once stands for the time that passes until somebody else takes over.
+    world = World(Dying(), people, timed(NINE), lease=MICROSECOND)
+    with pytest.raises(Broken):
+        world.until(START + 3 * DAY)
+    world.store = any_store
+    fresh = world.another()
+    assert any_store.next_due() is not None
+    world.engine = fresh
+    world.until(START + 5 * DAY)
+    entered = Counter((run.subscriber_id, run.event.properties["wall"]) for run in fresh.runs(limit=1000))
+    assert set(entered.values()) == {1}
+    walls = {wall for _, wall in entered}
+    assert len(entered) == 8 * len(walls)
+
+
+def test_two_workers_share_the_pages(any_store):
+    people = {f"p{number:02d}": {} for number in range(20)}
+    world = World(any_store, people, timed(NINE), batch=2)
+    other = world.another()
+    world.clock.set(START + 9 * HOUR)
+    started = world.engine.advance(limit=None).started + other.advance().started
+    assert started == len(world.engine.runs()) == 20
+
+
+# ------------------------------------------------------------------------------------------------------------
+# Backfills
+
+
+def placed(store, *workflows, vips=("p1", "p4", "p6")):
+    world = World(store, {f"p{number}": {} for number in range(7)})
+    for name in vips:
+        world.profiles.place(name, "vip")
+    for each in workflows:
+        world.engine.publish(each)
+    return world
+
+
+def test_who_is_in_already_enters_where_that_is_asked_for(any_store):
+    world = placed(any_store, level(backfill=Backfill.CURRENT))
+    assert world.engine.advance().started == 3
+    assert [name for name, _ in world.entered()] == ["p1", "p4", "p6"]
+    assert world.engine.changed(["p1", "p2"]).started == 0
+    world.engine.publish(level(backfill=Backfill.CURRENT))
+    assert world.engine.advance().started == 0
+
+
+def test_who_is_in_already_does_not_enter_by_default(any_store):
+    """Everybody for whom it holds is marked; it has to cease to hold, and hold again."""
+    world = placed(any_store, level())
+    assert world.engine.advance().started == 0
+    assert world.engine.changed(["p1", "p4", "p6"]).started == 0
+    world.profiles.place("p1")
+    world.engine.changed(["p1"])
+    world.profiles.place("p1", "vip")
+    world.profiles.place("p2", "vip")
+    assert world.engine.changed(["p1", "p2"]).started == 2
+
+
+def test_who_came_in_alone_meanwhile_is_not_filled_in(any_store):
+    world = placed(any_store, level(backfill=Backfill.CURRENT))
+    assert world.engine.changed(["p4"]).started == 1
+    assert world.engine.advance().started == 2
+
+
+def test_who_was_marked_is_filled_in_when_that_is_asked_for_later(any_store):
+    world = placed(any_store, level())
+    world.engine.advance()
+    world.engine.publish(level(backfill=Backfill.CURRENT))
+    assert world.engine.advance().started == 3
+
+
+def test_a_condition_on_the_past_and_the_time_is_marked_with_its_timer(any_store):
+    asleep = parse({"not": {"performed": {"event": "visit", "within": "30d"}}})
+    world = World(any_store, {"a": {}, "b": {}}, level(condition=asleep))
+    world.engine.advance()
+    world.engine.ingest([Event("visit", "a", id="1")])
+    world.until(START + 40 * DAY)
+    assert world.entered() == [("a", START + 30 * DAY)], "b was asleep all the time"
+
+
+def test_a_host_fills_a_workflow_once(any_store):
+    """Whatever its trigger; the rules of entry hold."""
+    series = workflow(node("start", wait(DAY)), entry=EntryPolicy(reentry=Reentry.NEVER))
+    world = placed(any_store, series)
+    world.engine.ingest([signup("p4")])
+    assert world.engine.backfill("w", where=VIP, backfill_id="spring")
+    assert not world.engine.backfill("w", where=VIP, backfill_id="spring")
+    assert world.engine.advance().started == 2
+    assert sorted(name for name, _ in world.entered()) == ["p1", "p4", "p6"]
+    refused = [line for line in world.engine.journal() if line.entry.kind is Kind.REFUSED]
+    assert [(line.subscriber_id, line.entry.data["reason"]) for line in refused] == [("p4", "reentry")]
+    sweep = world.sweep("backfill:w:spring")
+    assert (sweep.due_at, sweep.entered, sweep.kind) == (None, 2, SweepKind.BACKFILL)
+    assert world.engine.backfill("w", where=VIP, backfill_id="summer")
+
+
+def test_a_workflow_that_is_none_is_not_filled(any_store):
+    world = placed(any_store)
+    with pytest.raises(UnknownWorkflow, match="'w'"):
+        world.engine.backfill("w", where=VIP, backfill_id="b")
+
+
+def test_a_backfill_into_what_is_taken_out_meanwhile_stops(any_store):
+    world = placed(any_store, workflow(node("start", wait(DAY))))
+    world.engine.backfill("w", where=ALWAYS, backfill_id="b")
+    inactive = Workflow("w", "W", trigger=Trigger("t", active=False), nodes=(node("start", wait(DAY)),))
+    world.engine.publish(inactive)
+    world.engine.advance()
+    assert world.entered() == []
+    assert world.sweep("backfill:w:b").due_at is None
