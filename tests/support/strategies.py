@@ -1,11 +1,12 @@
 """What Hypothesis draws: values at the edges, conditions over few names so that they meet, valid workflows."""
 
 import math
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 
 from hypothesis import strategies as st
 
 from flowkit.conditions import (
+    ALWAYS,
     AllOf,
     AnyOf,
     Condition,
@@ -18,7 +19,9 @@ from flowkit.conditions import (
     ValueAtLeast,
 )
 from flowkit.events import Event, Facts
-from flowkit.triggers.model import Trigger, TriggerType
+from flowkit.triggers.calendar import MonthDay, Offset, Unit, Weekday
+from flowkit.triggers.model import Backfill, EntryPolicy, On, Reentry, Schedule, Trigger, TriggerType
+from flowkit.triggers.rules import At, Cron, DateProperty, Every, LeapDay, Repeat, Rule
 from flowkit.workflows.model import (
     Action,
     CallWebhook,
@@ -58,22 +61,33 @@ def _without_operators(value: object) -> bool:
 
 matchers = (st.sampled_from(EDGES) | json_values).filter(_without_operators).map(Equals)
 paths = st.sampled_from(NAMES) | st.text(st.characters(codec="utf-8"), min_size=1, max_size=6)
+about_subscribers: st.SearchStrategy[Condition] = st.one_of(
+    st.dictionaries(paths, matchers, max_size=3).map(SubscriberHas),
+    st.dictionaries(paths, st.sampled_from([0, 1, -1, 0.5]) | numbers, max_size=3).map(EngagementAtLeast),
+)
 leaves: st.SearchStrategy[Condition] = st.one_of(
     st.lists(ids, min_size=1, max_size=3).map(lambda types: EventIs(tuple(types))),
     st.dictionaries(paths, matchers, max_size=3).map(EventHas),
-    st.dictionaries(paths, matchers, max_size=3).map(SubscriberHas),
     (st.sampled_from([0, 1, -1, 0.5]) | numbers).map(ValueAtLeast),
-    st.dictionaries(paths, st.sampled_from([0, 1, -1, 0.5]) | numbers, max_size=3).map(EngagementAtLeast),
+    about_subscribers,
 )
-conditions: st.SearchStrategy[Condition] = st.recursive(
-    leaves,
-    lambda inner: st.one_of(
-        st.lists(inner, max_size=3).map(lambda each: AllOf(tuple(each))),
-        st.lists(inner, min_size=1, max_size=3).map(lambda each: AnyOf(tuple(each))),
-        inner.map(Not),
-    ),
-    max_leaves=8,
-)
+
+
+def trees(of: st.SearchStrategy[Condition]) -> st.SearchStrategy[Condition]:
+    """Trees of conditions."""
+    return st.recursive(
+        of,
+        lambda inner: st.one_of(
+            st.lists(inner, max_size=3).map(lambda each: AllOf(tuple(each))),
+            st.lists(inner, min_size=1, max_size=3).map(lambda each: AnyOf(tuple(each))),
+            inner.map(Not),
+        ),
+        max_leaves=8,
+    )
+
+
+conditions = trees(leaves)
+conditions_without_events = trees(about_subscribers)
 
 odd_values = st.sampled_from(EDGES + ODD)
 bags = st.dictionaries(st.sampled_from(NAMES), odd_values, max_size=4)
@@ -132,16 +146,76 @@ operations = st.one_of(
         parameters=bags_without("url", "method", "headers", "body"),
     ),
 )
-triggers = st.builds(
-    Trigger,
-    ids,
-    trigger_type=st.sampled_from(TriggerType),
-    condition=conditions,
-    priority=st.integers(-(2**63), 2**63 - 1),
-    cooldown=durations,
-    max_executions=st.none() | st.integers(1, 2**63 - 1),
-    active=st.booleans(),
+clock_times = st.times().map(lambda at: at.replace(second=0, microsecond=0))
+
+
+def _every(unit: Unit, days: st.SearchStrategy[tuple]) -> st.SearchStrategy[Rule]:
+    return st.builds(
+        Every, st.just(unit), clock_times, interval=st.integers(1, 10_000), on=days, start=st.dates()
+    ) | st.builds(Every, st.just(unit), clock_times, on=days, start=st.dates() if unit is Unit.DAY else st.none())
+
+
+rules: st.SearchStrategy[Rule] = st.one_of(
+    st.datetimes().map(At),
+    st.datetimes(datetime(2, 1, 1), datetime(9998, 12, 31), timezones=st.just(UTC)).map(At),  # noqa: DTZ001
+    st.sampled_from(["0 9 * * *", "*/5 * * * MON-FRI", "0 0 L * *"]).map(Cron),
+    _every(Unit.DAY, st.just(())),
+    _every(Unit.WEEK, st.lists(st.sampled_from(Weekday), min_size=1, max_size=3).map(tuple)),
+    _every(Unit.MONTH, st.lists(st.integers(1, 31), min_size=1, max_size=3).map(tuple)),
+    _every(Unit.YEAR, st.dates(date(2000, 1, 1), date(2000, 12, 31)).map(lambda day: (MonthDay.of(day),))),
+    st.builds(
+        DateProperty,
+        path=ids,
+        at=clock_times,
+        offset=st.builds(Offset, st.integers(-100, 100), st.sampled_from(Unit)),
+        repeat=st.sampled_from(Repeat),
+        feb29=st.sampled_from(LeapDay),
+    ),
 )
+zone_names = st.sampled_from(["UTC", "Europe/Berlin", "America/Argentina/Buenos_Aires", "Etc/GMT+12", "Asia/Kolkata"])
+whole_seconds = st.builds(timedelta, seconds=st.integers(1, _CENTURY // timedelta(seconds=1))) | st.builds(
+    timedelta, hours=st.integers(1, 1_000)
+)
+planned = st.builds(Schedule, rules, timezone=st.none() | zone_names, fallback_timezone=zone_names, late=whole_seconds)
+
+
+@st.composite
+def _entries(draw: st.DrawFn, filters: st.SearchStrategy[Condition], on: On) -> EntryPolicy:
+    asked = draw(st.just(ALWAYS) | filters)
+    return EntryPolicy(
+        filter=asked,
+        grace=timedelta() if asked == ALWAYS else draw(st.just(timedelta()) | whole_seconds),
+        reentry=draw(st.sampled_from(Reentry)),
+        max_concurrent=draw(st.none() | st.integers(1, 2**63 - 1)),
+        key=draw(st.none() | ids),
+        exclusion_group=draw(st.none() | ids),
+        backfill=draw(st.sampled_from(Backfill)) if on is On.ENTER else Backfill.NONE,
+    )
+
+
+@st.composite
+def _triggers(draw: st.DrawFn) -> Trigger:
+    kind = draw(st.sampled_from(TriggerType))
+    by_clock = kind is TriggerType.TIME_BASED
+    on = draw(st.sampled_from(On)) if kind is TriggerType.CONDITION_BASED else On.EVENT
+    asked = conditions_without_events if by_clock else conditions
+    most = st.none() | st.integers(1, 2**63 - 1)
+    return Trigger(
+        draw(ids),
+        trigger_type=kind,
+        condition=draw(st.just(ALWAYS) | asked),
+        on=on,
+        schedule=draw(planned) if by_clock else None,
+        priority=draw(st.integers(-(2**63), 2**63 - 1)),
+        cooldown=draw(durations),
+        max_executions=draw(most),
+        max_executions_total=draw(most),
+        entry=draw(st.just(EntryPolicy()) | _entries(asked, on)),
+        active=draw(st.booleans()),
+    )
+
+
+triggers = _triggers()
 instants = st.datetimes(
     datetime(2, 1, 1),  # noqa: DTZ001 - Hypothesis adds the zone
     datetime(9998, 12, 31),  # noqa: DTZ001

@@ -35,6 +35,13 @@ def workflow(*nodes: dict[str, Any], **fields: Any) -> dict[str, Any]:
     return {"workflow_id": "w", "name": "W", "trigger": trigger, "nodes": by_id} | fields
 
 
+def timed(**conditions: Any) -> dict[str, Any]:
+    """A trigger by the clock, at nine by default; conditions are added or replaced, or taken out by ``...``."""
+    asked = {"cron": "0 9 * * *"} | conditions
+    given = {name: value for name, value in asked.items() if value is not ...}
+    return {"trigger_id": "t", "trigger_type": "time_based", "conditions": given}
+
+
 def golden(name: str) -> dict[str, Any]:
     """A document of the golden folder."""
     return json.loads((GOLDEN / name).read_text(encoding="utf-8"))

@@ -60,6 +60,7 @@ _SPAN: Final = timedelta(days=9)
 _PLANS: Final = ("pro", "free", 1, True)
 _durations: Final = st.sampled_from([timedelta(), timedelta(microseconds=1), _HOUR, 2 * _HOUR, _DAY, 3 * _DAY])
 _event_types: Final = st.sampled_from(EVENT_TYPES)
+_BY_EVENT: Final = (TriggerType.BEHAVIOR_BASED, TriggerType.CONDITION_BASED, TriggerType.COMPOSITE)
 
 
 # ------------------------------------------------------------------------------------------------------------
@@ -97,7 +98,7 @@ def _triggers(draw: st.DrawFn) -> Trigger:
     types = ("signup", *draw(st.lists(_event_types, max_size=1)))
     return Trigger(
         "trigger",
-        trigger_type=draw(st.sampled_from(TriggerType)),
+        trigger_type=draw(st.sampled_from(_BY_EVENT)),
         condition=AllOf((EventIs(types), draw(st.just(ALWAYS) | _about_events))),
         priority=draw(st.integers(0, 2)),
         cooldown=draw(st.sampled_from([timedelta(), _HOUR, _DAY, 3 * _DAY])),

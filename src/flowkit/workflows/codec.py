@@ -11,24 +11,23 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Final
 
-from flowkit import conditions, documents
-from flowkit.conditions import ALWAYS, KEYS, Condition
+from flowkit import documents
+from flowkit.conditions import KEYS, Condition
 from flowkit.documents import DEFAULT_LIMITS, Limits
 from flowkit.errors import DocumentError, Problem
 from flowkit.fields import Fields, instant_text
 from flowkit.problems import Problems, pointer, short, suggestion
-from flowkit.triggers.model import Trigger, TriggerType
 from flowkit.workflows import parameters
 from flowkit.workflows.check import errors
 from flowkit.workflows.model import Action, Node, Workflow
 from flowkit.workflows.parameters import ActionType, in_units
+from flowkit.workflows.trigger_documents import dump_condition, dump_trigger, read_condition, read_trigger
 
 __all__ = ["SCHEMA", "dump", "dumps", "load", "validate"]
 
 SCHEMA: Final = 1
 """The version of the document's shape that `dump` writes; a document without one is the seed's."""
 
-_HOUR: Final = timedelta(hours=1)
 _MINUTE: Final = timedelta(minutes=1)
 _THRESHOLD: Final = "engagement_threshold"
 _encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode
@@ -47,9 +46,10 @@ def load(document: str | bytes | Mapping[str, object], *, limits: Limits = DEFAU
     Raises:
         DocumentError: All that is wrong, each with a stable code and a JSON Pointer: what `documents.read` refuses;
             ``missing_field``, ``unknown_field``, ``wrong_type``, ``bad_enum``, ``out_of_range``, ``bad_id``,
-            ``duplicate_id``, ``bad_text``, ``bad_url``, ``bad_instant``, ``bad_duration``, ``bad_pattern``,
+            ``duplicate_id``, ``bad_text``, ``bad_url``, ``bad_instant``, ``bad_date``, ``bad_time``, ``bad_duration``,
+            ``bad_offset``, ``bad_pattern``, ``bad_cron``, ``missing_extra``, ``unknown_zone``,
             ``conflicting_fields``, ``too_short``, ``too_long``, ``too_deep``, ``too_many_problems``;
-            ``unsupported`` and ``unsupported_schema`` for what a later version may know; and the
+            ``unsupported_schema`` for what a later version may know; and the
             lint's errors, ``unknown_target`` and ``endless_loop``.
     """
     if isinstance(document, (str, bytes)):
@@ -75,7 +75,7 @@ def validate(workflow: Workflow, *, limits: Limits = DEFAULT_LIMITS) -> Workflow
     """
     try:
         text = dumps(workflow, limits=limits)
-    except (AttributeError, TypeError) as error:
+    except (AssertionError, AttributeError, TypeError) as error:
         message = f"a part of the workflow has a type that it cannot have: {error}"
         raise DocumentError([Problem("wrong_type", "", message=message)]) from error
     return load(text, limits=limits)
@@ -90,7 +90,7 @@ def _workflow(fields: Fields) -> Workflow:
     workflow = Workflow(
         fields.id("workflow_id"),
         fields.text("name"),
-        trigger=_trigger(fields.child("trigger"), versioned=versioned),
+        trigger=read_trigger(fields.child("trigger"), versioned=versioned),
         nodes=_nodes(fields.child("nodes")),
         entry_node=fields.id("entry_node", "start"),
         active=fields.flag("active", default=True),
@@ -105,45 +105,6 @@ def _has_schema(fields: Fields) -> bool:
         message = f"the document was written by a newer version; this one reads up to {SCHEMA}"
         raise DocumentError([Problem("unsupported_schema", "/schema", message=message)])
     return fields.has("schema")
-
-
-def _trigger(fields: Fields, *, versioned: bool) -> Trigger:
-    kind = _trigger_type(fields)
-    _on(fields, kind, versioned=versioned)
-    unlimited = fields.null("max_executions")
-    trigger = Trigger(
-        fields.id("trigger_id"),
-        trigger_type=kind,
-        condition=_condition(fields.child("conditions")),
-        priority=fields.integer("priority", 1),
-        cooldown=_HOUR * fields.number("cooldown_hours", 0, low=0, high=in_units(fields.limits.duration, _HOUR)),
-        max_executions=None if unlimited else fields.integer("max_executions", 1, low=1),
-        active=fields.flag("active", default=True),
-    )
-    fields.close()
-    return trigger
-
-
-def _trigger_type(fields: Fields) -> TriggerType:
-    if fields.values.get("trigger_type") == "time_based":
-        fields.any("trigger_type")
-        fields.wrong("trigger_type", "unsupported", "triggers by the clock are not known to this version")
-        return TriggerType.COMPOSITE
-    return fields.word("trigger_type", TriggerType) or TriggerType.COMPOSITE
-
-
-def _on(fields: Fields, kind: TriggerType, *, versioned: bool) -> None:
-    """Read what a trigger looks at; this version knows events alone, and that is what the seed means throughout."""
-    if versioned and kind is TriggerType.CONDITION_BASED and not fields.has("on"):
-        message = 'the default, "enter", is not known to this version; write "event"'
-        fields.wrong("on", "unsupported", message)
-    match fields.text("on", "event"):
-        case "event":
-            pass
-        case "enter" | "change" as later:
-            fields.wrong("on", "unsupported", f'"{later}" is not known to this version; write "event"')
-        case other:
-            fields.wrong("on", "bad_enum", f'must be "event", not {short(other)}')
 
 
 def _nodes(fields: Fields) -> dict[str, Node]:
@@ -179,7 +140,7 @@ def _node_conditions(fields: Fields) -> tuple[dict[str, float], Condition]:
     for name in [name for name in rest if name not in KEYS]:
         fields.wrong(name, "unknown_field", f"is not known; {suggestion(name, (_THRESHOLD, *KEYS))}")
         del rest[name]
-    return threshold, _condition(fields.open(rest, fields.path))
+    return threshold, read_condition(fields.open(rest, fields.path))
 
 
 def _next_nodes(fields: Fields) -> dict[str, str]:
@@ -211,14 +172,6 @@ def _action(fields: Fields) -> Action:
     )
     fields.close()
     return action
-
-
-def _condition(fields: Fields) -> Condition:
-    try:
-        return conditions.parse(fields.values, fields.path)
-    except DocumentError as error:
-        fields.problems.extend(error)
-        return ALWAYS
 
 
 def _lint(workflow: Workflow, problems: Problems) -> None:
@@ -255,7 +208,7 @@ def dump(workflow: Workflow) -> dict[str, object]:
         "schema": SCHEMA,
         "workflow_id": workflow.workflow_id,
         "name": workflow.name,
-        "trigger": _trigger_document(workflow.trigger),
+        "trigger": dump_trigger(workflow.trigger, "/trigger"),
         "nodes": {key: _node_document(node, pointer("/nodes", key)) for key, node in workflow.nodes.items()},
         "entry_node": workflow.entry_node,
         "active": workflow.active,
@@ -265,26 +218,13 @@ def dump(workflow: Workflow) -> dict[str, object]:
     return out
 
 
-def _trigger_document(trigger: Trigger) -> dict[str, object]:
-    return {
-        "trigger_id": trigger.trigger_id,
-        "trigger_type": str(trigger.trigger_type),
-        "on": "event",
-        "conditions": _condition_document(trigger.condition, "/trigger/conditions"),
-        "priority": trigger.priority,
-        "cooldown_hours": in_units(trigger.cooldown, _HOUR),
-        "max_executions": trigger.max_executions,
-        "active": trigger.active,
-    }
-
-
 def _node_document(node: Node, path: str) -> dict[str, object]:
     threshold = {_THRESHOLD: dict(node.engagement_threshold)} if node.engagement_threshold else {}
     return {
         "node_id": node.node_id,
         "name": node.name,
         "actions": [_action_document(action, f"{path}/actions/{index}") for index, action in enumerate(node.actions)],
-        "conditions": {**threshold, **_condition_document(node.condition, f"{path}/conditions")},
+        "conditions": {**threshold, **dump_condition(node.condition, f"{path}/conditions")},
         "next_nodes": dict(node.next_nodes),
     }
 
@@ -299,10 +239,3 @@ def _action_document(action: Action, path: str) -> dict[str, object]:
         "success_path": action.success_path,
         "failure_path": action.failure_path,
     }
-
-
-def _condition_document(condition: Condition, path: str) -> dict[str, object]:
-    try:
-        return conditions.dump(condition)
-    except RecursionError:
-        raise DocumentError([Problem("too_deep", path, message="conditions nest too deep")]) from None
