@@ -59,8 +59,8 @@ def test_an_event_leads_into_many_workflows_in_their_order():
 def test_facts_are_asked_for_as_the_triggers_of_a_type_need_them():
     published = [*flows(), flow("vip", AllOf((EventIs(("visit",)), SubscriberHas({"plan": Equals("pro")}))))]
     catalogue = catalogue_of(MemoryStore(), *published)
-    assert catalogue.entrance("visit").needs.attributes == {"plan"}
-    assert not catalogue.entrance("other").asks_profile
+    assert catalogue.entrance("visit").wants.needs.attributes == {"plan"}
+    assert not catalogue.entrance("other").wants.profile
     engine = Engine(MemoryStore(), clock=VirtualClock(START), profiles=MemoryProfiles({"s": {"plan": "pro"}}))
     for each in published:
         engine.publish(each)
