@@ -15,6 +15,7 @@ from attrs import field, frozen
 
 from flowkit.conditions import AllOf, AnyOf, Condition, EngagementAtLeast, EventHas, SubscriberHas
 from flowkit.problems import pointer, short, suggestion
+from flowkit.triggers.model import On, Reentry, Trigger, TriggerType
 from flowkit.workflows.model import END, Action, Node, Wait, Workflow
 
 __all__ = ["Finding", "Severity", "check", "errors"]
@@ -37,7 +38,8 @@ class Finding:
     """One thing that the lint has found.
 
     Attributes:
-        rule: Which rule speaks: ``unknown_target``, ``endless_loop``, ``unreachable_node``, ``matches_everything``.
+        rule: Which rule speaks: ``unknown_target``, ``endless_loop``, ``unreachable_node``, ``matches_everything``,
+            ``reentry_unlimited``.
         severity: What it leads to.
         path: Where, as a JSON Pointer into the workflow's document.
         message: What is wrong and what to do.
@@ -53,9 +55,15 @@ def check(workflow: Workflow) -> tuple[Finding, ...]:
     """Look at the graph and the trigger of a workflow.
 
     Returns:
-        The errors, then the warnings: ``unreachable_node``, and ``matches_everything`` for the trigger.
+        The errors, then the warnings: ``unreachable_node``, and for the trigger ``matches_everything`` and
+        ``reentry_unlimited``.
     """
-    return (*errors(workflow), *_unreachable_nodes(workflow), *_matches_everything(workflow))
+    return (
+        *errors(workflow),
+        *_unreachable_nodes(workflow),
+        *_matches_everything(workflow.trigger),
+        *_reentry_unlimited(workflow.trigger),
+    )
 
 
 def errors(workflow: Workflow) -> Iterator[Finding]:
@@ -157,14 +165,27 @@ def _unreachable_nodes(workflow: Workflow) -> Iterator[Finding]:
             yield Finding("unreachable_node", Severity.WARNING, path=path, message=message)
 
 
-def _matches_everything(workflow: Workflow) -> Iterator[Finding]:
-    if _always(workflow.trigger.condition):
-        yield Finding(
-            "matches_everything",
-            Severity.WARNING,
-            path="/trigger/conditions",
-            message="any event of any subscriber leads into this workflow; name an event_type",
-        )
+def _matches_everything(trigger: Trigger) -> Iterator[Finding]:
+    # A time trigger is for everybody unless it says otherwise: that is what a newsletter is.
+    if trigger.trigger_type is TriggerType.TIME_BASED or not _always(trigger.condition):
+        return
+    message = "any event of any subscriber leads into this workflow; name an event_type"
+    if trigger.on is not On.EVENT:
+        message = "every subscriber who is known comes into this workflow; name what is to hold"
+    yield Finding("matches_everything", Severity.WARNING, path="/trigger/conditions", message=message)
+
+
+def _reentry_unlimited(trigger: Trigger) -> Iterator[Finding]:
+    # What a condition says of a subscriber stays so, or comes and goes with each change; what an event says is once.
+    if trigger.trigger_type is not TriggerType.CONDITION_BASED or trigger.entry.reentry is not Reentry.ALWAYS:
+        return
+    if trigger.cooldown > _NO_TIME or trigger.max_executions is not None or trigger.entry.max_concurrent is not None:
+        return
+    message = (
+        "the same subscriber may enter again and again; give cooldown_hours, max_executions, "
+        "or an entry with max_concurrent or another reentry"
+    )
+    yield Finding("reentry_unlimited", Severity.WARNING, path="/trigger", message=message)
 
 
 def _always(condition: Condition) -> bool:

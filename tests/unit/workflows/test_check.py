@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import time, timedelta
 
 import pytest
 from hypothesis import given
@@ -21,7 +21,8 @@ from flowkit.conditions import (
     SubscriberHas,
     ValueAtLeast,
 )
-from flowkit.triggers.model import Trigger
+from flowkit.triggers.model import EntryPolicy, On, Reentry, Schedule, Trigger, TriggerType
+from flowkit.triggers.rules import Every, Unit
 from flowkit.workflows.check import Finding, Severity, check
 from flowkit.workflows.model import END, Action, Node, UpdateSegments, Wait, Workflow
 
@@ -291,3 +292,53 @@ def test_a_trigger_that_matches_everything_is_told(condition: Condition, everyth
     assert [finding.rule for finding in findings] == ["matches_everything"] * everything
     assert all(finding.severity is Severity.WARNING for finding in findings)
     assert all(finding.path == "/trigger/conditions" for finding in findings)
+
+
+def test_a_trigger_by_the_clock_is_for_everybody():
+    daily = Schedule(Every(Unit.DAY, time(9)))
+    trigger = Trigger("t", trigger_type=TriggerType.TIME_BASED, schedule=daily)
+    assert found(graph(node("a"), trigger=trigger)) == []
+
+
+@pytest.mark.parametrize(("on", "advice"), [(On.EVENT, "an event_type"), (On.ENTER, "what is to hold")])
+def test_what_to_do_about_a_trigger_that_matches_everything_depends_on_what_it_fires_on(on: On, advice: str):
+    trigger = Trigger("t", trigger_type=TriggerType.CONDITION_BASED, on=on, cooldown=MINUTE)
+    (finding,) = check(graph(node("a"), trigger=trigger))
+    assert finding.rule == "matches_everything"
+    assert finding.message.endswith(f"name {advice}")
+
+
+PRO = SubscriberHas({"plan": Equals("pro")})
+
+
+@pytest.mark.parametrize("on", On)
+def test_a_condition_trigger_that_lets_the_same_subscriber_in_without_end_is_told(on: On):
+    trigger = Trigger("t", trigger_type=TriggerType.CONDITION_BASED, condition=PRO, on=on)
+    (finding,) = check(graph(node("a"), trigger=trigger))
+    assert (finding.rule, finding.severity, finding.path) == ("reentry_unlimited", Severity.WARNING, "/trigger")
+    assert "cooldown_hours" in finding.message
+
+
+@pytest.mark.parametrize(
+    "bound",
+    [
+        {"cooldown": MINUTE},
+        {"max_executions": 1},
+        {"entry": EntryPolicy(max_concurrent=1)},
+        {"entry": EntryPolicy(reentry=Reentry.NEVER)},
+        {"entry": EntryPolicy(reentry=Reentry.AFTER_EXIT)},
+        {"trigger_type": TriggerType.BEHAVIOR_BASED},
+        {"trigger_type": TriggerType.COMPOSITE},
+        {"trigger_type": TriggerType.TIME_BASED, "schedule": Schedule(Every(Unit.DAY, time(9)))},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("on", On)
+def test_any_bound_on_coming_in_again_is_enough_and_events_need_none(on: On, bound: dict[str, object]):
+    fields = {"trigger_type": TriggerType.CONDITION_BASED, "condition": PRO, "on": on} | bound
+    assert found(graph(node("a"), trigger=Trigger("t", **fields))) == []
+
+
+def test_how_many_enter_in_all_is_no_bound_for_one_of_them():
+    trigger = Trigger("t", trigger_type=TriggerType.CONDITION_BASED, condition=PRO, max_executions_total=1_000)
+    assert found(graph(node("a"), trigger=trigger)) == [("reentry_unlimited", "/trigger")]
