@@ -26,6 +26,7 @@ __all__ = ["Desk", "Knock"]
 
 _PENDING: Final = 16
 _MICROSECONDS: Final = 1_000_000
+_NO_TOTALS: Final[Mapping[str, int]] = {}
 
 
 class Knock(NamedTuple):
@@ -52,7 +53,7 @@ class Desk:
         subscriber_id: Who.
         recalled: What the store remembers.
         facts: What the host knows; None where it knows nothing of the subscriber, or was not asked.
-        now: The engine's instant, in microseconds.
+        moment: The engine's instant, with the host's predicates.
         places: How many more entries by all subscribers the workflows with such a limit take; counted down.
         fenced: Whether past events were recalled, so that the change depends on them.
 
@@ -94,7 +95,7 @@ class Desk:
         subscriber_id: str,
         recalled: Recalled,
         facts: Facts | None,
-        now: int,
+        moment: Moment,
         places: dict[str, int],
         *,
         fenced: bool,
@@ -104,19 +105,21 @@ class Desk:
         self._decisions = parts.decisions
         self._recalled = recalled
         self._facts = self._full = facts
-        self._now = now
-        self._moment = Moment(now, predicates=parts.catalogue.predicates)
+        self._now = moment.now
+        self._moment = moment
         self._places = places
         self._fenced = fenced
         # What is taken goes on here, so that the next event of the batch finds it.
-        self._history = {kind: list(past) for kind, past in recalled.history.items()}
+        self._history: dict[str, list[Occurrence]] = {}
+        if recalled.history:
+            self._history = {kind: list(past) for kind, past in recalled.history.items()}
         if parts.catalogue.personal:
             self._full = personal(facts, subscriber_id, self._history)
         self._ledgers: dict[str, Ledger] = {}
         self._observed: dict[str, Move] | None = None
-        self._occurred: list[tuple[str, Occurrence]] = []
-        self._totals: dict[str, int] = {}
-        self._lines: list[tuple[str, Entry]] = []
+        self._occurred: tuple[tuple[str, Occurrence], ...] = ()
+        self._totals: Mapping[str, int] = _NO_TOTALS
+        self._lines: tuple[tuple[str, Entry], ...] = ()
         self._asked_runs = False
         self.seen: dict[str, None] = {}
         self.duplicates = 0
@@ -213,7 +216,7 @@ class Desk:
             max((run.handle for run in self._recalled.runs), default=0) if asked else None,
             self._occurred,
             self._recalled.latest if self._fenced else None,
-            tuple(self._totals.items()),
+            tuple(self._totals.items()) if self._totals else (),
         )
 
     # -- matching -----------------------------------------------------------------------------------------------------
@@ -270,7 +273,7 @@ class Desk:
             return
         properties = {name: value for name, value in event.properties.items() if name in need.properties}
         occurrence = Occurrence(at, value=event.value if need.value else None, properties=properties)
-        self._occurred.append((event.type, occurrence))
+        self._occurred += ((event.type, occurrence),)
         self._history.setdefault(event.type, []).append(occurrence)
 
     # -- levels: what holds for a while -------------------------------------------------------------------------------
@@ -372,7 +375,7 @@ class Desk:
             )
             if workflow_id in self._places:
                 self._places[workflow_id] -= 1
-                self._totals[workflow_id] = self._totals.get(workflow_id, 0) + 1
+                self._totals = {**self._totals, workflow_id: self._totals.get(workflow_id, 0) + 1}
         self._begin(gate, knock)
 
     def _begin(self, gate: Gate, knock: Knock) -> None:
@@ -403,7 +406,7 @@ class Desk:
         again = self._asked_again(gate, knock.event, until)
         self._keep(ledger, watch=_earlier(ledger.watch, again), pending=pending)
         data = _about(gate, knock, "filter") | {"seconds": gate.grace / _MICROSECONDS}
-        self._lines.append((gate.workflow_id, Entry(Kind.WAITING, data=data)))
+        self._lines += ((gate.workflow_id, Entry(Kind.WAITING, data=data)),)
 
     def _refuse(self, workflow_id: str, gate: Gate | None, knock: Knock, refused: Refusal) -> None:
         self.refused += 1
@@ -412,7 +415,7 @@ class Desk:
             data["opens_in_seconds"] = refused.opens_in / _MICROSECONDS
         if refused.by is not None:
             data["by"] = refused.by
-        self._lines.append((workflow_id, Entry(Kind.REFUSED, data=data)))
+        self._lines += ((workflow_id, Entry(Kind.REFUSED, data=data)),)
 
     def _standing(self, gate: Gate, ledger: Ledger, knock: Knock) -> Standing:
         places = self._places.get(gate.workflow_id)

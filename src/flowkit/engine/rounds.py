@@ -7,6 +7,7 @@ from typing import Final, Protocol
 
 from attrs import evolve, frozen
 
+from flowkit.conditions import Moment
 from flowkit.engine.catalogue import Catalogue, Wants
 from flowkit.engine.desk import Desk
 from flowkit.engine.drive import resolve
@@ -96,10 +97,11 @@ async def _attempt(
     limits = parts.catalogue.limits
     places = {name: limits[name] - recall.totals.get(name, 0) for name in sorted(wants.totals) if name in limits}
     fenced = bool(wants.needs.history)
+    moment = Moment(now, predicates=parts.catalogue.predicates)
     desks: list[Desk] = []
     for subscriber_id in asked:
         recalled = recall.subscribers.get(subscriber_id, EMPTY_RECALL)
-        desk = Desk(parts, subscriber_id, recalled, facts.get(subscriber_id), now, places, fenced=fenced)
+        desk = Desk(parts, subscriber_id, recalled, facts.get(subscriber_id), moment, places, fenced=fenced)
         errand.visit(desk)
         desks.append(desk)
     refused: Sequence[str] = ()
