@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Final, TypeVar, cast
 
+from flowkit.events import HistoryNeed, Occurrence
 from flowkit.hashing import content_hash, run_id
 from flowkit.ports import (
     Attempts,
@@ -23,6 +24,8 @@ from flowkit.ports import (
     Refused,
     Started,
     Store,
+    Sweep,
+    SweepKind,
 )
 from flowkit.runs.effects import Effect, Outcome
 from flowkit.runs.model import Entry, Kind, Line, Run, State, Status, Waiting
@@ -40,6 +43,8 @@ SENDING: Final = State(node="mail", pending=Effect("mail", 1, 0, "send"))
 DONE_STATE: Final = State(Status.COMPLETED)
 """The state of a run that has reached its end."""
 _MANY: Final = 1000
+_ALL_HISTORY: Final[Mapping[str, HistoryNeed]] = {}
+_NO_LIMITS: Final[Mapping[str, int]] = {}
 
 
 class Ticks:
@@ -158,13 +163,33 @@ class Bench:
 
     # -- events -------------------------------------------------------------------------------------------------------
 
-    def recall(self, events: Mapping[str, Sequence[str]], *, runs: bool = True) -> Recall:
+    def recall(
+        self,
+        events: Mapping[str, Sequence[str]],
+        *,
+        runs: bool = True,
+        history: Sequence[str] = (),
+        totals: Sequence[str] = (),
+    ) -> Recall:
         """Read what is remembered about subscribers."""
-        return self.done(self.store.recall(events, runs=runs))
+        return self.done(self.store.recall(events, runs=runs, history=history, totals=totals))
 
-    def recalled(self, subscriber_id: str, *events: str) -> Recalled:
-        """Read all that is remembered about one subscriber."""
-        return self.recall({subscriber_id: events}).subscribers.get(subscriber_id, Recalled())
+    def recalled(self, subscriber_id: str, *events: str, history: Sequence[str] = ()) -> Recalled:
+        """Read all that is remembered about one subscriber, and the past of the types that are wanted."""
+        return self.recall({subscriber_id: events}, history=history).subscribers.get(subscriber_id, Recalled())
+
+    def total(self, workflow_id: str) -> int:
+        """Read how often all subscribers together entered a workflow."""
+        return self.recall({}, totals=[workflow_id]).totals.get(workflow_id, 0)
+
+    def past(self, *subscriber_ids: str, types: Sequence[str]) -> Mapping[str, Mapping[str, list[Occurrence]]]:
+        """Read past events."""
+        found = self.done(self.store.history(subscriber_ids, types))
+        return {name: {kind: list(past) for kind, past in types.items()} for name, types in found.items()}
+
+    def watches(self, now: int = NOW, *, limit: int = _MANY) -> Sequence[str]:
+        """Name who is to be looked at again."""
+        return list(self.done(self.store.watches(now, limit=limit)))
 
     def change(
         self,
@@ -175,6 +200,8 @@ class Bench:
         started: Sequence[Started] = (),
         moves: Sequence[Move] = (),
         lines: Sequence[tuple[str, Entry]] = (),
+        occurred: Sequence[tuple[str, Occurrence]] = (),
+        totals: Sequence[tuple[str, int]] = (),
     ) -> Change:
         """Make a change of a subscriber, decided on what is remembered now or was recalled before.
 
@@ -186,13 +213,17 @@ class Bench:
             started: The runs that begin.
             moves: Living runs that go on.
             lines: Entries that belong to no run.
+            occurred: Events that are kept as past.
+            totals: How many entries count for all subscribers together, by workflow.
         """
         known = self.recalled(subscriber_id) if recalled is None else recalled
         entered: list[Ledger] = []
         for workflow_id in ledgers:
             ledger = known.ledgers.get(workflow_id, Ledger(workflow_id))
             entered.append(ledger._replace(entries=ledger.entries + 1, last_entry=NOW))
-        return Change(subscriber_id, known.handle, seen, entered, started, moves, lines)
+        return Change(
+            subscriber_id, known.handle, seen, entered, started, moves, lines, occurred=occurred, totals=totals
+        )
 
     def begun(
         self,
@@ -273,9 +304,11 @@ class Bench:
         claim: Claim | None = None,
         ends: bool = False,
         at: int = NOW,
+        history: Mapping[str, HistoryNeed] = _ALL_HISTORY,
+        limits: Mapping[str, int] = _NO_LIMITS,
     ) -> Refused:
         """Write a batch."""
-        return self.done(self.store.commit(Changes(at, changes, moves, claim, ends)))
+        return self.done(self.store.commit(Changes(at, changes, moves, claim, ends, history, limits)))
 
     def read(self, *runs: Run) -> Sequence[Run]:
         """Read runs again."""
@@ -300,8 +333,32 @@ class Bench:
         return list(self.done(self.store.lines(subscriber_id=subscriber_id, run=run, after=after, limit=limit)))
 
     def next_due(self) -> int | None:
-        """Tell when the next run wants to go on."""
+        """Tell when the next run, watch or sweep wants to go on."""
         return self.done(self.store.next_due())
+
+    # -- sweeps -------------------------------------------------------------------------------------------------------
+
+    def sweeps(self) -> Sequence[Sweep]:
+        """Read all sweeps."""
+        return list(self.done(self.store.sweeps()))
+
+    def sweep(self, name: str) -> Sweep:
+        """Read a sweep by its name."""
+        [found] = [sweep for sweep in self.sweeps() if sweep.name == name]
+        return found
+
+    def plan(self, name: str, due: int | None = NOW, *, kind: SweepKind = SweepKind.SCHEDULE) -> Sweep:
+        """Put a new sweep, and give it as it is stored."""
+        assert self.put_sweep(Sweep(name, "w", kind, due, f'{{"of":"{name}"}}'))
+        return self.sweep(name)
+
+    def claim_sweep(self, now: int = NOW, *, lease: timedelta = LEASE) -> Sweep | None:
+        """Take the sweep that is due."""
+        return self.done(self.store.claim_sweep(now, lease=lease))
+
+    def put_sweep(self, sweep: Sweep) -> bool:
+        """Write a sweep."""
+        return self.done(self.store.put_sweep(sweep))
 
 
 async def _awaited(value: Awaitable[T]) -> T:

@@ -27,15 +27,19 @@ from flowkit.ports import Store  # noqa: E402 - after pytest knows whose asserts
 from flowkit.testing.bench import Bench, Ticks  # noqa: E402
 from flowkit.testing.suites.claims import Claims  # noqa: E402
 from flowkit.testing.suites.events import Events  # noqa: E402
+from flowkit.testing.suites.history import History  # noqa: E402
+from flowkit.testing.suites.ledgers import Ledgers  # noqa: E402
 from flowkit.testing.suites.reading import Reading  # noqa: E402
+from flowkit.testing.suites.sweeps import Sweeps  # noqa: E402
 from flowkit.testing.suites.takeovers import Takeovers  # noqa: E402
+from flowkit.testing.suites.totals import Totals  # noqa: E402
 from flowkit.testing.suites.transactions import End, Transactions  # noqa: E402
 from flowkit.testing.suites.versions import Versions  # noqa: E402
 
 __all__ = ["StoreConformance"]
 
 
-class StoreConformance(Versions, Events, Claims, Takeovers, Reading, Transactions):
+class StoreConformance(Versions, Events, Ledgers, History, Totals, Claims, Takeovers, Sweeps, Reading, Transactions):
     """The tests of a store.
 
     A subclass gives ``make_store``, or a fixture ``store`` where the store must be closed. Where it keeps anything

@@ -6,15 +6,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flowkit.events import Occurrence
+from flowkit.ports import Pending
 from flowkit.runs.effects import Effect, Outcome, Result
 from flowkit.runs.model import Entry, Kind, State, Status, Waiting
 from flowkit.stores.rows import (
     STATUS_CODES,
     read_entries,
+    read_occurrence,
     read_outcome,
+    read_pending,
     read_state,
     write_entries,
+    write_occurrence,
     write_outcome,
+    write_pending,
     write_state,
 )
 from tests.support.strategies import ids, json_values, texts
@@ -43,6 +49,13 @@ outcomes = st.builds(
     retry_after=st.none() | st.timedeltas(),
     reference=st.none() | texts,
 )
+occurrences = st.builds(
+    Occurrence,
+    st.integers(-(2**63), 2**63 - 1),
+    value=json_values,
+    properties=st.dictionaries(texts, json_values, max_size=3),
+)
+waiting_entries = st.builds(Pending, ids, texts, counters)
 
 
 @given(states)
@@ -64,6 +77,20 @@ def test_an_outcome_is_read_as_it_was_written(outcome):
     assert read_outcome(write_outcome(outcome)) == outcome
 
 
+@given(occurrences)
+def test_a_past_event_is_read_as_it_was_written(occurrence):
+    again = read_occurrence(occurrence.occurred_at, write_occurrence(occurrence))
+    assert repr(again) == repr(occurrence), "to the type: True is not 1"
+    assert write_occurrence(again) == write_occurrence(occurrence)
+
+
+@given(st.lists(waiting_entries, max_size=4).map(tuple))
+def test_entries_that_wait_are_read_as_they_were_written(pending):
+    again = read_pending(write_pending(pending))
+    assert again == pending
+    assert all(type(entry) is Pending for entry in again)
+
+
 @pytest.mark.parametrize("text", ["\ud800", "a\udfffb\U0001f600", "\x00", "\u2028"])
 def test_whatever_a_host_says_can_be_stored(text):
     """A lone surrogate fits no database; what only an engine's host can say must not stop a batch."""
@@ -71,6 +98,10 @@ def test_whatever_a_host_says_can_be_stored(text):
     line = (Entry(Kind.DECIDED, "n", "a", {"operands": {"subscriber.name": text}}),)
     assert read_state(write_state(state).encode().decode()) == state
     assert read_entries(write_entries(line).encode().decode()) == line
+    past = Occurrence(1, value=text, properties={text: text})
+    assert read_occurrence(1, write_occurrence(past).encode().decode()) == past
+    pending = (Pending("1", text, 2),)
+    assert read_pending(write_pending(pending).encode().decode()) == pending
 
 
 def test_a_value_that_is_no_json_is_written_as_its_text():
@@ -127,6 +158,26 @@ FROZEN_OUTCOMES = [
     (["unknown", "", None, None], Outcome(Result.UNKNOWN)),
 ]
 
+FROZEN_OCCURRENCES = {
+    "[]": Occurrence(1),
+    "[0]": Occurrence(1, value=0),
+    "[false]": Occurrence(1, value=False),
+    '[""]': Occurrence(1, value=""),
+    "[{}]": Occurrence(1, value={}),
+    "[[]]": Occurrence(1, value=[]),
+    '[49.9,{"order":{"id":"a-1","größe":null}}]': Occurrence(
+        1, value=49.9, properties={"order": {"id": "a-1", "größe": None}}
+    ),
+    '[null,{"plan":"😀"}]': Occurrence(1, properties={"plan": "😀"}),
+}
+FROZEN_PENDING = {
+    None: (),
+    '[["e-1","{\\"type\\":\\"visit\\"}",1767225600000000]]': (
+        Pending("e-1", '{"type":"visit"}', 1_767_225_600_000_000),
+    ),
+    '[["größe","",-1],["b","x",0]]': (Pending("größe", "", -1), Pending("b", "x", 0)),
+}
+
 
 @pytest.mark.parametrize("text", FROZEN_STATES)
 def test_the_text_of_a_state_is_frozen(text):
@@ -144,6 +195,18 @@ def test_the_text_of_entries_is_frozen(text):
 def test_the_row_of_an_outcome_is_frozen(row, outcome):
     assert read_outcome(row) == outcome
     assert write_outcome(outcome) == row
+
+
+@pytest.mark.parametrize("text", FROZEN_OCCURRENCES)
+def test_the_text_of_a_past_event_is_frozen(text):
+    assert repr(read_occurrence(1, text)) == repr(FROZEN_OCCURRENCES[text])
+    assert write_occurrence(FROZEN_OCCURRENCES[text]) == text
+
+
+@pytest.mark.parametrize("text", FROZEN_PENDING)
+def test_the_text_of_entries_that_wait_is_frozen(text):
+    assert read_pending(text) == FROZEN_PENDING[text]
+    assert write_pending(FROZEN_PENDING[text]) == text
 
 
 def test_living_states_have_the_codes_below_two():
@@ -166,3 +229,13 @@ def test_what_json_cannot_hold_is_named_by_its_kind():
     left, decided = read_entries(write_entries(before))
     assert left == before[0]
     assert decided.data == {"operands": {"subscriber.a": "(list)", "subscriber.b": "(dict)", "subscriber.c": 1}}
+
+
+def test_a_past_event_that_json_cannot_hold_is_kept_all_the_same():
+    """It came with an id of its own, so nobody has had to write it out before."""
+    endless: list[object] = []
+    endless.append(endless)
+    past = Occurrence(1, value=endless, properties={"a": {(1, 2): 3}, "b": 1, "c": timedelta(1)})
+    assert read_occurrence(1, write_occurrence(past)) == Occurrence(
+        1, value="(list)", properties={"a": "(dict)", "b": 1, "c": "1 day, 0:00:00"}
+    )
