@@ -15,6 +15,8 @@ __all__ = ["Past", "has_newer_past", "prune", "read_latest", "read_past"]
 
 Past: TypeAlias = Mapping[str, Mapping[str, Sequence[Occurrence]]]
 """Past events by subscriber and type."""
+_LARGEST: Final = 2**63 - 1
+"""The largest integer of SQLite: a window or a number beyond it reads all there can be."""
 _encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
@@ -61,6 +63,7 @@ def prune(
         if need is None:
             continue
         if need.window is not None:
-            cursor.execute(sql.PRUNE_OLD, (_encode(list(handles)), kind, at - need.window))
+            cursor.execute(sql.PRUNE_OLD, (_encode(list(handles)), kind, max(at - need.window, -_LARGEST)))
         if need.latest is not None:
-            cursor.executemany(sql.PRUNE_SURPLUS, [(handle, kind, need.latest) for handle in handles])
+            latest = min(need.latest, _LARGEST)
+            cursor.executemany(sql.PRUNE_SURPLUS, [(handle, kind, latest) for handle in handles])

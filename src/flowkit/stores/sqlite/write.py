@@ -25,6 +25,7 @@ __all__ = ["Stale", "Writer", "stale"]
 
 _FEW: Final = 4
 _TOGETHER: Final = 50
+_LARGEST: Final = 2**63 - 1
 _encode: Final = json.JSONEncoder(separators=(",", ":")).encode
 
 
@@ -104,6 +105,8 @@ class Writer:
                 totals[workflow_id] += added
         for workflow_id, added in totals.items():
             limit = self._batch.limits.get(workflow_id)
+            if limit is not None:
+                limit = min(limit, _LARGEST)  # What SQLite takes for an integer.
             self._cursor.execute(sql.ADD_ENTRIES, (self._workflows(workflow_id), added, limit))
             if self._cursor.rowcount != 1:
                 raise Stale

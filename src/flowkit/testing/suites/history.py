@@ -284,7 +284,9 @@ class History:
         assert _instants(bench, "t") == [NOW]
 
     def test_without_window_and_number_all_is_kept(self, bench: Bench) -> None:
-        """A need that reads all of a type drops nothing of it."""
-        _add(bench, "s", -NOW, 0, NOW, at=2 * NOW, need=HistoryNeed())
-        bench.reopen()
-        assert _instants(bench) == [-NOW, 0, NOW]
+        """A need that reads all of a type drops nothing of it; nor does one that reads more than there can be."""
+        needs = [HistoryNeed(), HistoryNeed(window=10**20), HistoryNeed(latest=10**20)]
+        for number, need in enumerate(needs):
+            _add(bench, f"s{number}", -NOW, 0, NOW, at=2 * NOW, need=need)
+            bench.reopen()
+            assert _instants(bench, f"s{number}") == [-NOW, 0, NOW]

@@ -60,8 +60,9 @@ class Totals:
         bench.reopen()
         assert bench.commit(_entering(bench, "b", w=1), limits={"w": 2})
         assert not bench.commit(_entering(bench, "c", w=1), limits={"w": 6})
+        assert not bench.commit(_entering(bench, "d", w=1), limits={"w": 10**20})
         bench.reopen()
-        assert bench.total("w") == 6
+        assert bench.total("w") == 7
 
     def test_what_does_not_fit_takes_no_place(self, bench: Bench) -> None:
         """One that wants less may still fit; the first one alone may want too much."""
