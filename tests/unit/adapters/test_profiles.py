@@ -80,6 +80,21 @@ def test_metrics_are_computed_when_they_are_asked_for(profiles):
     assert profiles.facts(["ann"], needs(engagement=["rate"]))["ann"].engagement == {"rate": 0.5}
 
 
+def test_the_time_zone_is_given_where_it_is_needed():
+    profiles = MemoryProfiles({"ann": {"timezone": "Asia/Tokyo"}, "bob": {"timezone": 9}, "eve": {}})
+    given_zones = {one: facts.zone for one, facts in profiles.facts(["ann", "bob", "eve"], Needs(zone=True)).items()}
+    assert given_zones == {"ann": "Asia/Tokyo", "bob": None, "eve": None}
+    assert profiles.facts(["ann"], NO_NEEDS) == {"ann": Facts()}
+    profiles.put("ann", timezone="Europe/Berlin")
+    assert profiles.facts(["ann"], Needs(zone=True)) == {"ann": Facts(zone="Europe/Berlin")}
+
+
+def test_the_time_zone_may_stand_elsewhere_in_the_profile():
+    profiles = MemoryProfiles({"ann": {"home": {"tz": "Asia/Tokyo"}, "timezone": "UTC"}}, zone_attribute="home.tz")
+    assert profiles.facts(["ann"], Needs(zone=True))["ann"].zone == "Asia/Tokyo"
+    assert profiles.zones() == ["Asia/Tokyo"]
+
+
 def test_what_was_read_does_not_change_afterwards(profiles):
     before = profiles.facts(["ann"], needs("plan", segments=["vip"]))
     kept = profiles.profile("ann")
