@@ -52,7 +52,10 @@ class History:
         occurred = [
             ("visit", Occurrence(NOW + number, value=value, properties=properties))
             for number, (value, properties) in enumerate(
-                [*((value, {}) for value in _VALUES), *((value, {"größe 😀": value, "b": 1}) for value in _VALUES)]
+                [
+                    *((value, dict[str, Any]()) for value in _VALUES),
+                    *((value, {"größe 😀": value, "b": 1}) for value in _VALUES),
+                ]
             )
         ]
         bench.commit(bench.change("s", occurred=occurred))
