@@ -32,7 +32,7 @@ from flowkit.conditions import (
 from flowkit.events import Event
 from flowkit.hashing import digest64
 from flowkit.runs.effects import DONE, Outcome, Result
-from flowkit.triggers.model import Trigger, TriggerType
+from flowkit.triggers.model import EntryPolicy, Reentry, Trigger, TriggerType
 from flowkit.workflows.model import (
     END,
     Action,
@@ -94,6 +94,17 @@ _operations: Final[st.SearchStrategy[Operation]] = st.one_of(
 
 
 @st.composite
+def _entries(draw: st.DrawFn) -> EntryPolicy:
+    asked = draw(st.just(ALWAYS) | _facts)
+    return EntryPolicy(
+        filter=asked,
+        grace=timedelta() if asked == ALWAYS else draw(st.sampled_from([timedelta(), _HOUR, _DAY])),
+        reentry=draw(st.sampled_from(Reentry)),
+        max_concurrent=draw(st.none() | st.integers(1, 2)),
+    )
+
+
+@st.composite
 def _triggers(draw: st.DrawFn) -> Trigger:
     types = ("signup", *draw(st.lists(_event_types, max_size=1)))
     return Trigger(
@@ -103,6 +114,7 @@ def _triggers(draw: st.DrawFn) -> Trigger:
         priority=draw(st.integers(0, 2)),
         cooldown=draw(st.sampled_from([timedelta(), _HOUR, _DAY, 3 * _DAY])),
         max_executions=draw(st.none() | st.integers(1, 2)),
+        entry=draw(st.just(EntryPolicy()) | _entries()),
     )
 
 
