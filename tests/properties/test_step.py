@@ -11,7 +11,7 @@ from flowkit.hashing import run_id
 from flowkit.runs.effects import WOKEN, Asks, Effect, Observed, Outcome, Result, Settled, Started
 from flowkit.runs.model import Entry, Kind, Run, State, Status
 from flowkit.runs.program import compile_workflow
-from flowkit.runs.step import MAX_ATTEMPTS, Step, Transition, decide, step
+from flowkit.runs.step import MAX_ATTEMPTS, Member, Step, Transition, decide, step
 from flowkit.stores.rows import read_entries, read_state, write_entries, write_state
 from flowkit.testing.strategies import EVENT_TYPES, workflows
 from tests.support.journeys import NOW, START
@@ -159,10 +159,11 @@ def test_what_is_decided_once_is_what_each_would_be_decided(workflow, ride, othe
     for program, run, signal, known, now, done in ridden(workflow, ride):
         at = to_micros(now)
         for who, what in ((run.id, known), (IDENTITIES[1], others), (IDENTITIES[2], NO_FACTS)):
-            fresh = decide(program, run.state, signal, what, at, run_id=who, due=run.due)
-            found = decisions.of(program, who, run.state, signal, run.due, what, at)
+            member = Member(who, run.due, run.entered)
+            fresh = decide(program, run.state, signal, what, at, member)
+            found = decisions.of(program, run.state, signal, what, at, member)
             assert repr(found) == repr(fresh)
-        without = decide(program, run.state, signal, None, at, run_id=run.id, due=run.due)
+        without = decide(program, run.state, signal, None, at, Member(run.id, run.due, run.entered))
         if isinstance(without, Transition):
             assert (without.state, without.entries) == (done.run.state, done.entries), (
                 "what it did without changes nothing"

@@ -128,6 +128,30 @@ def test_one_is_in_one_workflow_of_a_group_at_a_time(any_store):
     assert [run.workflow_id for run in engine.runs()] == ["free", "high", "free", "high", "free", "high"]
 
 
+def test_two_engines_put_nobody_into_two_workflows_of_a_group(any_store):
+    """Another run of the group begins between what is recalled and what is committed."""
+    group = EntryPolicy(exclusion_group="promo")
+    one = engine_on(any_store, journey("a", entry=group, event="x"), journey("b", entry=group, event="y"))
+    one.ingest([Event("elsewhere", "s", id="0")])
+
+    class Between:
+        waits = True
+
+        def commit(self, changes):
+            if self.waits:
+                self.waits = False
+                one.ingest([Event("x", "s", id="1")])
+            return any_store.commit(changes)
+
+        def __getattr__(self, name):
+            return getattr(any_store, name)
+
+    two = engine_on(Between())
+    assert two.ingest([Event("y", "s", id="2")]).refused == 1
+    assert [run.workflow_id for run in one.runs()] == ["a"]
+    assert refusals(one) == [("b", "exclusion_group", "a")]
+
+
 # ------------------------------------------------------------------------------------------------------------
 # How often all together
 
