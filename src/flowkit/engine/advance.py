@@ -18,7 +18,7 @@ from flowkit.engine.drive import resolve
 from flowkit.engine.effects import Hands
 from flowkit.engine.hold import Hold
 from flowkit.engine.jobs import Job
-from flowkit.engine.looks import look_at_watches
+from flowkit.engine.looks import look_at_due
 from flowkit.engine.parts import Parts
 from flowkit.engine.rounds import Ingested, profile_facts
 from flowkit.engine.sweeps import plan_sweeps, sweep_once
@@ -91,10 +91,10 @@ async def advance(parts: Parts, now: datetime | None, limit: int | None) -> Adva
 
 async def _began(parts: Parts, at: int) -> Advanced | None:
     """Look at whom an instant has come for; None where there was nobody."""
-    stamp = (await resolve("store.recall", parts.store.recall({}, runs=False))).stamp
+    stamp, due = await resolve("store.watches", parts.store.watches(at, limit=parts.batch))
     if await parts.catalogue.refresh(stamp):
         await plan_sweeps(parts, at)
-    looked = await look_at_watches(parts, at)
+    looked = await look_at_due(parts, due, at)
     swept = await sweep_once(parts, at)
     if looked is None and swept is None:
         return None

@@ -9,14 +9,13 @@ from attrs import frozen
 
 from flowkit.engine.catalogue import Catalogue, Wants
 from flowkit.engine.desk import Desk, Knock
-from flowkit.engine.drive import resolve
 from flowkit.engine.parts import Parts
 from flowkit.engine.rounds import Ingested, run_errand
 from flowkit.errors import ConflictError
 from flowkit.ports import Store
 from flowkit.runs.model import kind_text
 
-__all__ = ["look_at_changed", "look_at_watches"]
+__all__ = ["look_at_changed", "look_at_due"]
 
 PROFILE_CHANGED: Final = "flowkit.profile_changed"
 TIME_CAME: Final = "flowkit.time_came"
@@ -71,13 +70,12 @@ async def look_at_changed(parts: Parts, store: Store, causes: Mapping[str, str],
     return await run_errand(parts, store, _Look(causes, PROFILE_CHANGED, now, changed=True), now)
 
 
-async def look_at_watches(parts: Parts, now: int) -> Ingested | None:
-    """Look at a batch of subscribers for whom an instant has come at which a condition may have changed by itself.
+async def look_at_due(parts: Parts, due: Sequence[str], now: int) -> Ingested | None:
+    """Look at subscribers for whom an instant has come at which a condition may have changed by itself.
 
     Returns:
         What it came to; None where there was nobody to be looked at, or somebody else is at it.
     """
-    due = await resolve("store.watches", parts.store.watches(now, limit=parts.batch))
     if not due:
         return None
     causes = dict.fromkeys(due, "")

@@ -351,8 +351,12 @@ class Store(Protocol):
         """Read past events by subscriber and type, oldest first; who has none is left out."""
         ...
 
-    def watches(self, now: int, *, limit: int) -> Maybe[Sequence[str]]:
-        """Name subscribers with a ledger whose ``watch`` has come, each once, the longest due first."""
+    def watches(self, now: int, *, limit: int) -> Maybe[tuple[int, Sequence[str]]]:
+        """Read the stamp, and whom to look at again: those with a ledger whose ``watch`` has come.
+
+        Returns:
+            The stamp; and subscriber ids, each once, the longest due first.
+        """
         ...
 
     def claim(self, now: int, *, limit: int, lease: timedelta) -> Maybe[Claim | None]:

@@ -189,7 +189,8 @@ class Bench:
 
     def watches(self, now: int = NOW, *, limit: int = _MANY) -> Sequence[str]:
         """Name who is to be looked at again."""
-        return list(self.done(self.store.watches(now, limit=limit)))
+        _, due = self.done(self.store.watches(now, limit=limit))
+        return list(due)
 
     def change(
         self,

@@ -132,10 +132,10 @@ class MemoryStore:
         with self._lock:
             return {name: past for name in subscriber_ids if (past := self._past.read(name, types))}
 
-    def watches(self, now: int, *, limit: int) -> Sequence[str]:
+    def watches(self, now: int, *, limit: int) -> tuple[int, Sequence[str]]:
         """Name who is to be looked at again; see ``Store.watches``."""
         with self._lock:
-            return self._watches.due(now, limit)
+            return self._stamp, self._watches.due(now, limit)
 
     # -- claims -------------------------------------------------------------------------------------------------------
 

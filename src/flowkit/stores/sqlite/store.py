@@ -184,10 +184,12 @@ class SqliteStore:
         with self._lock, translated(joined=self._session.joined):
             return read_past(self._session.cursor, subscriber_ids, types)
 
-    def watches(self, now: int, *, limit: int) -> Sequence[str]:
+    def watches(self, now: int, *, limit: int) -> tuple[int, Sequence[str]]:
         """Name who is to be looked at again; see ``Store.watches``."""
         with self._lock, translated(joined=self._session.joined):
-            return [name for (name,) in self._session.cursor.execute(sql.WATCHES, (now, limit)).fetchall()]
+            cursor = self._session.cursor
+            due = cursor.execute(sql.WATCHES, (now, limit)).fetchall()
+            return read_stamp(cursor), [name for (name,) in due]
 
     # -- claims -------------------------------------------------------------------------------------------------------
 
