@@ -71,13 +71,11 @@ class Entrance:
         gates: Their triggers, in the order in which they go.
         wants: What is read for the triggers, for the first steps after them, and for living runs.
         observed: Whether living runs want to observe events of the type.
-        edition: Of which state of the index it is.
     """
 
     gates: Sequence[Gate]
     wants: Wants
     observed: bool
-    edition: object
 
 
 class Catalogue:
@@ -95,7 +93,9 @@ class Catalogue:
         self._levels = TriggerIndex()
         self._changes = TriggerIndex()
         self._gates: dict[str, Gate] = {}
-        self._edition: object = None
+        self._special: dict[str, Gate] = {}
+        self._live: dict[str, Edition] = {}
+        self._remembering: dict[int, Needs] = {}
         self._changing = Lock()
         self._asking: dict[int, bool] = {}
         self._entrances: dict[str, Entrance] = {}
@@ -112,46 +112,60 @@ class Catalogue:
         """Read the published versions again where the stamp is another one; tell whether it was."""
         if stamp is not None and stamp == self._stamp:
             return False
-        current, editions = await resolve("store.editions", self._store.editions())
-        self._editions = {edition.number: edition for edition in editions}
+        since = 0 if self._stamp is None else self._stamp
+        current, editions = await resolve("store.editions", self._store.editions(since))
         for edition in editions:
             if edition.number not in self._programs:
-                self._programs[edition.number] = compile_workflow(
-                    load(edition.document), edition.number, self.predicates
-                )
-        programs = [self._programs[edition.number] for edition in editions]
-        self.listens = _NOBODY.union(*(program.listens for program in programs))
-        self._register(self._programs[edition.number] for edition in editions if edition.live)
-        read = [program.needs for program in programs if program.needs.history]
-        read += [gate.needs for gate in self._gates.values() if gate.needs.history]
-        self.kept = together(read).history
+                program = compile_workflow(load(edition.document), edition.number, self.predicates)
+                self._programs[edition.number] = program
+                self._listen(program)
+                if program.needs.history:
+                    self._remembering[edition.number] = program.needs
+            self._editions[edition.number] = edition
+        if editions:
+            self._register(editions)
         changed = self._stamp != current
         self._stamp = current
         return changed
 
-    def _register(self, live: Iterable[Program]) -> None:
+    def _register(self, editions: Iterable[Edition]) -> None:
         """Bring the index to the live versions, by what has changed."""
-        wanted = {
-            program.workflow_id: program
-            for program in live
-            if program.workflow.active and program.workflow.trigger.active
-        }
+        coming: dict[str, Gate] = {}
+        for edition in editions:
+            program = self._programs[edition.number]
+            known = self._gates.get(edition.workflow_id)
+            if known is not None and (edition.live or known.version == edition.number):
+                self._take_out(known)
+            if edition.live:
+                self._live[edition.workflow_id] = edition
+                if program.workflow.active and program.workflow.trigger.active:
+                    gate = Gate.of(edition.workflow_id, edition.number, program.workflow.trigger)
+                    coming[edition.workflow_id] = self._gates[edition.workflow_id] = gate
+                    if not gate.is_plain:
+                        self._special[edition.workflow_id] = gate
+        # What they ask for is read before they are found.
+        self._survey()
+        for gate in coming.values():
+            with self._changing:
+                self._turn(gate)
+                if (index := self._index_of(gate)) is not None:
+                    index.add(gate)
+
+    def _take_out(self, gate: Gate) -> None:
         with self._changing:
-            self._edition = None
-            for workflow_id in self._gates.keys() - wanted.keys():
-                self._take_out(self._gates.pop(workflow_id))
-            for workflow_id, program in wanted.items():
-                known = self._gates.get(workflow_id)
-                if known is None or known.version != program.version:
-                    if known is not None:
-                        self._take_out(known)
-                    gate = Gate.of(workflow_id, program.version, program.workflow.trigger)
-                    self._gates[workflow_id] = gate
-                    if (index := self._index_of(gate)) is not None:
-                        index.add(gate)
-            self._survey()
+            self._turn(gate)
+            del self._gates[gate.workflow_id]
+            self._special.pop(gate.workflow_id, None)
+            if (index := self._index_of(gate)) is not None:
+                index.remove(gate.workflow_id)
+
+    def _turn(self, gate: Gate) -> None:
+        """Forget the entrances that a trigger that comes or goes concerns."""
+        if gate.types is None:
             self._entrances = {}
-            self._edition = object()
+            return
+        for kind in gate.types:
+            self._entrances.pop(kind, None)
 
     def _index_of(self, gate: Gate) -> TriggerIndex | None:
         if gate.by_event:
@@ -160,13 +174,9 @@ class Catalogue:
             return None
         return self._levels if gate.trigger.on is On.ENTER else self._changes
 
-    def _take_out(self, gate: Gate) -> None:
-        if (index := self._index_of(gate)) is not None:
-            index.remove(gate.workflow_id)
-
     def _survey(self) -> None:
-        """Note what the live triggers ask for whatever the event is."""
-        gates = self._gates.values()
+        """Note what the triggers that are not plain ask for, whatever the event is."""
+        gates = self._special.values()
         levels = [gate for gate in gates if gate.trigger.on is On.ENTER]
         changes = [gate for gate in gates if gate.trigger.on is On.CHANGE]
         patient = [gate for gate in gates if gate.grace]
@@ -178,8 +188,23 @@ class Catalogue:
         }
         # Not in an index: a host's predicate is told whether there is an event.
         self._asking_host = [gate for gate in (*levels, *changes) if _asks_host(gate)]
-        self._always = self.wants(*levels, *patient)
         self._on_change = self.wants(*changes)
+        always = self.wants(*levels, *patient)
+        read = [*self._remembering.values(), *(gate.needs for gate in gates)]
+        self.kept = together(read).history
+        if always != self._always:
+            with self._changing:
+                self._always = always
+                self._entrances = {}
+
+    def _listen(self, program: Program) -> None:
+        """Note what the runs of a version want to observe."""
+        new = program.listens - self.listens
+        if new:
+            with self._changing:
+                self.listens |= new
+                for kind in new:
+                    self._entrances.pop(kind, None)
 
     def wants(self, *gates: Gate) -> Wants:
         """Say what is read before triggers are asked, and for the first steps after them."""
@@ -199,9 +224,11 @@ class Catalogue:
         """Look up the trigger of a workflow that may be entered; None where it may not."""
         return self._gates.get(workflow_id)
 
-    def gates(self) -> Sequence[Gate]:
-        """Give the triggers of all workflows that may be entered."""
-        return list(self._gates.values())
+    def swept(self) -> Sequence[Gate]:
+        """Give the triggers whose audience is gone through: those by the clock, and those on ``enter``."""
+        return [
+            gate for gate in self._special.values() if gate.trigger.schedule is not None or gate.trigger.on is On.ENTER
+        ]
 
     def program(self, version: int) -> Program:
         """Look up the version that a run is pinned to."""
@@ -223,10 +250,10 @@ class Catalogue:
 
     def matching(self, entrance: Entrance, event: Event, facts: Facts | None, moment: Moment) -> Sequence[Gate]:
         """Find the triggers of an entrance that match an event of its type, in the order in which they go."""
-        if len(entrance.gates) > FEW and entrance.edition is self._edition:
+        if len(entrance.gates) > FEW and self._entrances.get(event.type) is entrance:
             found = self._index.look_up(event, facts, moment)
             # Facts were read for these triggers: one that another thread publishes meanwhile would lack its own.
-            if found is not None and entrance.edition is self._edition:
+            if found is not None and self._entrances.get(event.type) is entrance:
                 return found
         return [gate for gate in entrance.gates if gate.matches(event, facts, moment)]
 
@@ -254,7 +281,7 @@ class Catalogue:
         gates = self._index.candidates(event_type)
         observed = event_type in self.listens
         wants = self._always | self.wants(*gates) | Wants(runs=observed)
-        return Entrance(gates, wants, observed, self._edition)
+        return Entrance(gates, wants, observed)
 
     def _starts_on_facts(self, version: int) -> bool:
         if version not in self._asking:
@@ -268,9 +295,8 @@ class Catalogue:
         Raises:
             UnknownWorkflow: No version of it is live.
         """
-        for edition in self._editions.values():
-            if edition.workflow_id == workflow_id and edition.live:
-                return edition
+        if workflow_id in self._live:
+            return self._live[workflow_id]
         message = f"no version of workflow {workflow_id!r} is live; publish it first"
         raise UnknownWorkflow(message)
 

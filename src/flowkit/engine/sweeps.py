@@ -40,7 +40,7 @@ from flowkit.ports import Audience, Sweep, SweepKind
 from flowkit.runs.model import kind_text
 from flowkit.triggers.calendar import profile_date
 from flowkit.triggers.evaluate import Gate
-from flowkit.triggers.model import Backfill, On, Schedule
+from flowkit.triggers.model import Backfill, Schedule
 from flowkit.triggers.profile_dates import wants as is_wanted
 from flowkit.triggers.rules import DateProperty
 
@@ -104,7 +104,7 @@ async def plan_sweeps(parts: Parts, now: int) -> None:
     """Bring the sweeps to what is published: new ones begin, those of what was taken out stop."""
     if parts.audience is None:
         return
-    gates = [gate for gate in parts.catalogue.gates() if _is_swept(gate)]
+    gates = parts.catalogue.swept()
     known = {sweep.name: sweep for sweep in await resolve("store.sweeps", parts.store.sweeps())}
     zones: Sequence[str] = ()
     if any(gate.trigger.schedule is not None for gate in gates):
@@ -125,10 +125,6 @@ async def plan_sweeps(parts: Parts, now: int) -> None:
         own = name.startswith(("schedule:", "enter:"))
         if own and name not in wanted and sweep.due is not None:
             await resolve("store.put_sweep", parts.store.put_sweep(_stopped(sweep)))
-
-
-def _is_swept(gate: Gate) -> bool:
-    return gate.trigger.schedule is not None or gate.trigger.on is On.ENTER
 
 
 def _stopped(sweep: Sweep) -> Sweep:

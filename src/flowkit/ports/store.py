@@ -315,8 +315,12 @@ class Store(Protocol):
         """
         ...
 
-    def editions(self) -> Maybe[tuple[int, Sequence[Edition]]]:
-        """Read the stamp, and every version that is live or has living runs, by number."""
+    def editions(self, since: int = 0) -> Maybe[tuple[int, Sequence[Edition]]]:
+        """Read the stamp, and the versions that came to be live or ceased to be after an earlier one, by number.
+
+        Args:
+            since: An earlier stamp; 0 reads every version that is live or has living runs.
+        """
         ...
 
     def source(self, content_hash: str) -> Maybe[str]:

@@ -143,9 +143,9 @@ class Bench:
         self._versions[workflow_id] = stored.number
         return stored
 
-    def editions(self) -> Sequence[Edition]:
-        """Read the versions."""
-        return self.done(self.store.editions())[1]
+    def editions(self, since: int = 0) -> Sequence[Edition]:
+        """Read the versions that were changed after a stamp."""
+        return list(self.done(self.store.editions(since))[1])
 
     def live(self) -> Mapping[str, int]:
         """Read which version of each workflow is live."""

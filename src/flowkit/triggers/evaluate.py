@@ -78,6 +78,11 @@ class Gate:
         return self.trigger.trigger_type is not TriggerType.TIME_BASED and self.trigger.on is On.EVENT
 
     @property
+    def is_plain(self) -> bool:
+        """Whether it concerns nobody but those whose event it is looked at for, with nothing but the profile asked."""
+        return self.by_event and not self.grace and not self.personal and self.trigger.max_executions_total is None
+
+    @property
     def asks_profile(self) -> bool:
         """Whether facts have to be fetched before it can be asked."""
         return bool(self.needs) or self.trigger.trigger_type is TriggerType.CONDITION_BASED

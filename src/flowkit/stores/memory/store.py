@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import secrets
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from heapq import heappop, heappush
+from itertools import takewhile
 from threading import RLock
 from time import monotonic
 from typing import NoReturn
@@ -51,6 +52,8 @@ class MemoryStore:
         self._lock = RLock()
         self._editions: list[Edition] = []
         self._stamp = 0
+        self._versions: dict[str, list[int]] = {}
+        self._changed = OrderedDict[int, int]()
         self._sources: dict[str, str] = {}
         self._handles: dict[str, int] = {}
         self._seen: set[tuple[str, str]] = set()
@@ -75,21 +78,31 @@ class MemoryStore:
         with self._lock:
             self._sources.update(sources)
             self._stamp += 1
+            numbers = self._versions.setdefault(edition.workflow_id, [])
             kept = None
-            for index, stored in enumerate(self._editions):
-                if stored.workflow_id == edition.workflow_id:
-                    same = stored.content_hash == edition.content_hash
-                    self._editions[index] = evolve(stored, live=same)
-                    kept = self._editions[index] if same else kept
+            for number in numbers:
+                stored = self._editions[number - 1]
+                same = stored.content_hash == edition.content_hash
+                if stored.live or same:
+                    self._editions[number - 1] = evolve(stored, live=same)
+                    self._changed[number] = self._stamp
+                kept = self._editions[number - 1] if same else kept
             if kept is None:
                 kept = evolve(edition, number=len(self._editions) + 1, live=True)
                 self._editions.append(kept)
+                numbers.append(kept.number)
+                self._changed[kept.number] = self._stamp
+            # The latest change last, so that what is new is found from the end.
+            for number in numbers:
+                if self._changed[number] == self._stamp:
+                    self._changed.move_to_end(number)
             return kept
 
-    def editions(self) -> tuple[int, Sequence[Edition]]:
+    def editions(self, since: int = 0) -> tuple[int, Sequence[Edition]]:
         """Read the stamp and the versions; see ``Store.editions``."""
         with self._lock:
-            return self._stamp, tuple(self._editions)
+            new = takewhile(lambda number: self._changed[number] > since, reversed(self._changed))
+            return self._stamp, tuple(self._editions[number - 1] for number in sorted(new))
 
     def source(self, content_hash: str) -> str:
         """Read a template source; see ``Store.source``."""

@@ -23,16 +23,17 @@ def publish(cursor: sqlite3.Cursor, edition: Edition, sources: Mapping[str, str]
     cursor.executemany("INSERT OR IGNORE INTO flowkit_source(hash, content) VALUES(?, ?)", sources.items())
     cursor.execute("INSERT OR IGNORE INTO flowkit_workflow(name) VALUES(?)", (edition.workflow_id,))
     [workflow] = cursor.execute("SELECT id FROM flowkit_workflow WHERE name = ?", (edition.workflow_id,)).fetchone()
-    cursor.execute("UPDATE flowkit_edition SET live = 0 WHERE workflow = ?", (workflow,))
+    cursor.execute("UPDATE flowkit_meta SET value = value + 1 WHERE name = 'stamp'")
+    stamp = read_stamp(cursor)
+    cursor.execute("UPDATE flowkit_edition SET live = 0, changed = ? WHERE workflow = ? AND live", (stamp, workflow))
     cursor.execute(
-        "INSERT INTO flowkit_edition(workflow, hash, document, templates, live) VALUES(?, ?, ?, ?, 1)"
-        " ON CONFLICT(workflow, hash) DO UPDATE SET live = 1",
-        (workflow, edition.content_hash, edition.document, _encode(dict(edition.templates))),
+        "INSERT INTO flowkit_edition(workflow, hash, document, templates, live, changed) VALUES(?, ?, ?, ?, 1, ?)"
+        " ON CONFLICT(workflow, hash) DO UPDATE SET live = 1, changed = excluded.changed",
+        (workflow, edition.content_hash, edition.document, _encode(dict(edition.templates)), stamp),
     )
     [number] = cursor.execute(
         "SELECT number FROM flowkit_edition WHERE workflow = ? AND hash = ?", (workflow, edition.content_hash)
     ).fetchone()
-    cursor.execute("UPDATE flowkit_meta SET value = value + 1 WHERE name = 'stamp'")
     return evolve(edition, number=number, live=True)
 
 
@@ -41,11 +42,12 @@ def read_stamp(cursor: sqlite3.Cursor) -> int:
     return int(cursor.execute(sql.STAMP).fetchone()[0])
 
 
-def read_editions(cursor: sqlite3.Cursor) -> Sequence[Edition]:
-    """Read all versions, by number."""
+def read_editions(cursor: sqlite3.Cursor, since: int) -> Sequence[Edition]:
+    """Read the versions that were changed after a stamp, by number."""
     rows = cursor.execute(
         "SELECT e.number, w.name, e.hash, e.document, e.templates, e.live"
-        " FROM flowkit_edition e JOIN flowkit_workflow w ON w.id = e.workflow ORDER BY e.number"
+        " FROM flowkit_edition e JOIN flowkit_workflow w ON w.id = e.workflow WHERE e.changed > ? ORDER BY e.number",
+        (since,),
     ).fetchall()
     return [
         Edition(name, number, digest, document, json.loads(templates), bool(live))

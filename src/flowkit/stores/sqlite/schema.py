@@ -13,8 +13,9 @@ CREATE TABLE flowkit_meta(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT
 CREATE TABLE flowkit_workflow(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
 CREATE TABLE flowkit_edition(
     number INTEGER PRIMARY KEY, workflow INTEGER NOT NULL, hash TEXT NOT NULL, document TEXT NOT NULL,
-    templates TEXT NOT NULL, live INTEGER NOT NULL, UNIQUE(workflow, hash)
+    templates TEXT NOT NULL, live INTEGER NOT NULL, changed INTEGER NOT NULL, UNIQUE(workflow, hash)
 );
+CREATE INDEX flowkit_edition_changed ON flowkit_edition(changed);
 CREATE TABLE flowkit_source(hash TEXT PRIMARY KEY, content TEXT NOT NULL) WITHOUT ROWID;
 
 -- A text that many rows share, such as the state of all who wait at one node, is written once.

@@ -151,11 +151,11 @@ class SqliteStore:
         with self._lock, self._session.transaction() as cursor:
             return publish(cursor, edition, sources)
 
-    def editions(self) -> tuple[int, Sequence[Edition]]:
+    def editions(self, since: int = 0) -> tuple[int, Sequence[Edition]]:
         """Read the stamp and the versions; see ``Store.editions``."""
         with self._lock, translated(joined=self._session.joined):
             cursor = self._session.cursor
-            return read_stamp(cursor), read_editions(cursor)
+            return read_stamp(cursor), read_editions(cursor, since)
 
     def source(self, content_hash: str) -> str:
         """Read a template source; see ``Store.source``."""

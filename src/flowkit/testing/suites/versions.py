@@ -95,3 +95,21 @@ class Versions:
         bench.publish(sources={"h1": "x"})
         with pytest.raises(StoreError):
             bench.source("h2")
+
+    def test_only_what_changed_is_read_again(self, bench: Bench) -> None:
+        """A version that came to be live, and the one whose place it took; not those of other workflows."""
+        first = bench.publish("a", "{}")
+        other = bench.publish("b", "{}")
+        stamp = bench.stamp()
+        assert bench.editions(stamp) == []
+        assert [edition.number for edition in bench.editions(0)] == [first.number, other.number]
+        second = bench.publish("a", '{"second":1}')
+        bench.reopen()
+        changed = bench.editions(stamp)
+        assert [(edition.number, edition.live) for edition in changed] == [(first.number, False), (second.number, True)]
+        stamp = bench.stamp()
+        bench.publish("a", "{}")
+        assert [(edition.number, edition.live) for edition in bench.editions(stamp)] == [
+            (first.number, True),
+            (second.number, False),
+        ]
