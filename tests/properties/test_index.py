@@ -1,9 +1,11 @@
 """Whatever is put into the index and taken out again, in whatever order: it finds what asking every trigger finds."""
 
+import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from flowkit.conditions import Moment
+from flowkit.triggers import crowd, demand, tree
 from flowkit.triggers.evaluate import Gate
 from flowkit.triggers.index import FEW, TriggerIndex
 from flowkit.triggers.model import Trigger, TriggerType
@@ -24,8 +26,18 @@ triggers = st.builds(
 class Index(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
+        # Few triggers hang as many do.
+        self.patch = pytest.MonkeyPatch()
+        self.patch.setattr(tree, "_FEW", 2)
+        self.patch.setattr(demand, "_MANY", 2)
+        self.patch.setattr(demand, "_RARE", 1 / 8)
+        self.patch.setattr(crowd, "LARGEST", 8)
+        self.patch.setattr(crowd, "_MOST_STEPS", 2)
         self.index = TriggerIndex()
         self.gates: dict[str, Gate] = {}
+
+    def teardown(self) -> None:
+        self.patch.undo()
 
     @rule(drawn=st.dictionaries(workflow_ids, triggers, min_size=1))
     def add(self, drawn: dict[str, Trigger]) -> None:

@@ -15,8 +15,9 @@ from attrs import define, field
 
 from flowkit.conditions import Moment, look_up
 from flowkit.events import NO_FACTS, Event, Facts
+from flowkit.triggers.demand import Demand
 from flowkit.triggers.evaluate import Gate, Gates
-from flowkit.triggers.guards import Alternative, AtLeast, Has, alternatives
+from flowkit.triggers.guards import AtLeast, Has, alternatives
 from flowkit.triggers.model import TriggerType
 from flowkit.triggers.tree import Node, Posting, hang, take
 from flowkit.triggers.verify import Numbers
@@ -25,8 +26,6 @@ __all__ = ["FEW", "TriggerIndex"]
 
 FEW: Final = 12
 """Up to so many triggers are asked one after the other: that is faster than looking them up."""
-
-_ENOUGH_TO_TELL: Final = 5
 
 _K = TypeVar("_K")
 _Type: TypeAlias = str | None
@@ -49,8 +48,8 @@ class TriggerIndex:
         self._gates: dict[str, Gate] = {}
         self._trees: dict[_Type, Node] = {}
         self._lists: Gates | None = None
-        # How often each property, each of its values, and each dotted path is asked for; all minimums, ascending.
-        self._asked: Counter[tuple[_Type, bool, str] | tuple[_Type, Has]] = Counter()
+        self._demands: dict[_Type, Demand] = {}
+        # How often each dotted path is asked for; all minimums, ascending.
         self._event_paths: Counter[str] = Counter()
         self._subscriber_paths: Counter[str] = Counter()
         self._minimums: dict[str | None, list[float]] = {}
@@ -69,11 +68,11 @@ class TriggerIndex:
         for one in alternatives(gate.trigger.condition):
             types = one.types if one.types is not None else gate.types
             for kind in (None,) if types is None else types:
-                posting = self._posting(entered, one, kind)
+                has = [test for test in one.tests if isinstance(test, Has)]
+                floors = [test for test in one.tests if isinstance(test, AtLeast)]
+                posting = Posting(entered.rank, has, floors, one.rest, None if one.exact else gate.test)
                 entered.postings.append((kind, posting))
-                if kind not in self._trees:
-                    self._trees[kind] = Node(split=True)
-                hang(self._trees[kind], posting)
+                self._enter(kind, posting)
         self._change()
 
     def remove(self, workflow_id: str) -> None:
@@ -86,9 +85,10 @@ class TriggerIndex:
         del self._gates[entered.rank]
         for kind, posting in entered.postings:
             take(self._trees[kind], posting)
+            self._demands[kind].forget(posting)
             if self._trees[kind].empty:
-                del self._trees[kind]
-            self._note(kind, posting, -1)
+                del self._trees[kind], self._demands[kind]
+            self._note(posting, -1)
         self._change()
 
     def candidates(self, event_type: str) -> Sequence[Gate]:
@@ -128,20 +128,21 @@ class TriggerIndex:
         """Forget the lists; where there are few triggers, make them anew."""
         self._lists = Gates(self._gates.values()) if len(self._gates) <= FEW else None
 
-    def _posting(self, entered: _Entered, one: Alternative, kind: _Type) -> Posting:
-        has = [test for test in one.tests if isinstance(test, Has)]
-        floors = [test for test in one.tests if isinstance(test, AtLeast)]
-        posting = Posting(entered.rank, has, floors, one.rest, None if one.exact else entered.gate.test)
-        self._note(kind, posting, 1)
-        has.sort(key=lambda test: self._share(kind, test))
-        floors.sort(key=self._reach)
-        return posting
+    def _enter(self, kind: _Type, posting: Posting) -> None:
+        if kind not in self._trees:
+            self._trees[kind], self._demands[kind] = Node(), Demand()
+        tree, demand = self._trees[kind], self._demands[kind]
+        self._note(posting, 1)
+        for moved in demand.note(posting):
+            take(tree, moved)
+            demand.arrange(moved, self._reach)
+            hang(tree, moved)
+        demand.arrange(posting, self._reach)
+        hang(tree, posting)
 
-    def _note(self, kind: _Type, posting: Posting, by: int) -> None:
+    def _note(self, posting: Posting, by: int) -> None:
         """Count what a posting asks for, or count it off."""
         for test in posting.has:
-            _count(self._asked, (kind, test.event, test.path), by)
-            _count(self._asked, (kind, test), by)
             if "." in test.path:
                 _count(self._event_paths if test.event else self._subscriber_paths, test.path, by)
         for floor in posting.floors:
@@ -152,11 +153,6 @@ class TriggerIndex:
                 del minimums[bisect_left(minimums, floor.minimum)]
                 if not minimums:
                     del self._minimums[floor.metric]
-
-    def _share(self, kind: _Type, test: Has) -> float:
-        """Guess how often a property has a value: as often as it is asked for it."""
-        asked = self._asked[kind, test.event, test.path]
-        return self._asked[kind, test] / asked if asked >= _ENOUGH_TO_TELL else 1.0
 
     def _reach(self, floor: AtLeast) -> float:
         """Guess how often a minimum is reached: as often as others ask for more."""
@@ -173,45 +169,41 @@ class TriggerIndex:
             attributes = _with_dotted(attributes, self._subscriber_paths)
         read_event, read_subscriber = properties.get, attributes.get
         numbers = Numbers()
-        numbers.event, numbers.facts = event, facts
+        numbers.event, numbers.facts, numbers.moment = event, facts, moment
+        value: object = event.value
+        if type(value) is int or (type(value) is float and value == value):  # noqa: PLR0124 - NaN does not equal itself
+            numbers[None] = value
         found: list[str] = []
         nodes = [tree for name in (kind, None) if (tree := self._trees.get(name)) is not None]
         for node in nodes:  # grows while it is walked
             if node.split:
-                node.events.lead(properties, nodes)
-                node.subscribers.lead(attributes, nodes)
-            if node.done:
-                found += node.done
-            if node.on_event:
+                if node.events.there or node.events.missing:
+                    node.events.lead(properties, nodes)
+                if node.subscribers.there or node.subscribers.missing:
+                    node.subscribers.lead(attributes, nodes)
+                for crowd in node.crowds:
+                    crowd.find(kind, read_event, read_subscriber, numbers, found)
+            else:
                 for path, wanted, holds, rank in node.on_event:
                     if read_event(path) == wanted and (
                         holds is None or holds(kind, read_event, read_subscriber, numbers)
                     ):
                         found.append(rank)
-            if node.on_subscriber:
                 for path, wanted, holds, rank in node.on_subscriber:
                     if read_subscriber(path) == wanted and (
                         holds is None or holds(kind, read_event, read_subscriber, numbers)
                     ):
                         found.append(rank)
-            if node.on_number:
                 for metric, minimum, holds, rank in node.on_number:
                     if numbers[metric] >= minimum and (
                         holds is None or holds(kind, read_event, read_subscriber, numbers)
                     ):
                         found.append(rank)
+            if node.done:
+                found += node.done
             if node.ladders:
                 for metric, ladder in node.ladders.items():
-                    number = numbers[metric]
-                    if ladder.minimums:
-                        found += ladder.ranks[: bisect_right(ladder.minimums, number)]
-                    for minimum, second, least, holds, rank in ladder.more:
-                        if number < minimum:
-                            break
-                        if numbers[second] >= least and (
-                            holds is None or holds(kind, read_event, read_subscriber, numbers)
-                        ):
-                            found.append(rank)
+                    found += ladder.ranks[: bisect_right(ladder.minimums, numbers[metric])]
             if node.on_rest:
                 for holds, rank in node.on_rest:
                     if holds is None or holds(kind, read_event, read_subscriber, numbers):

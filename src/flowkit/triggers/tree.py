@@ -1,32 +1,29 @@
 """The tree in which alternatives of triggers hang, each under the property values that it asks for.
 
-A node where few hang has them tested one by one. When more come they are hung deeper, each under one more of its
-property values, so that an event walks only where its own values lead.
+A node where few hang has them tested one by one. When more come, what asks for a rare value is hung deeper, under that
+value, so that an event comes there only where its own values lead; the others are tested all at once.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Mapping, Sequence
-from operator import itemgetter
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, TypeAlias, TypeVar
 
 from attrs import define, field
 
 from flowkit.conditions import Asked
+from flowkit.triggers.crowd import UNHASHABLE, Crowd
 from flowkit.triggers.guards import AtLeast, Formula, Has
 from flowkit.triggers.verify import Holds, together
 
 __all__ = ["Branches", "Ladder", "Node", "Posting", "hang", "take"]
 
-_CROWD: Final = 8
-# None of the plain values equals one of these.
-_UNHASHABLE: Final = (list, dict, set, bytearray)
+_FEW: Final = 32
+"""So many are tested one by one: that is faster than all at once."""
 
 _OnProperty: TypeAlias = tuple[str, object, Holds | None, str]
 _OnNumber: TypeAlias = tuple[str | None, float, Holds | None, str]
-_Rung: TypeAlias = tuple[float, str | None, float, Holds | None, str]
-_minimum: Final = itemgetter(0)
 _T = TypeVar("_T")
 
 
@@ -36,11 +33,14 @@ class Posting:
 
     Attributes:
         rank: The trigger's.
-        has: The properties that it asks for, in the order in which it hangs under them.
+        has: The properties that it asks for, those under which it hangs in front.
         floors: The numbers that it asks for, the one that is reached least often in front.
         rest: What else has to hold.
         check: The trigger's own condition, where all these do not suffice.
+        under: Under how many of the properties it hangs where others hang too.
+        common: What a crowd tests of it for all at once.
         entry: What stands for it in a list of the node where it hangs.
+        crowd: The crowd where it is, and its bit there.
     """
 
     rank: str
@@ -48,91 +48,80 @@ class Posting:
     floors: Sequence[AtLeast]
     rest: Sequence[Formula]
     check: Asked | None
+    under: int = 0
+    common: Sequence[Has | AtLeast] = ()
     entry: object = None
+    crowd: tuple[Crowd, int] | None = None
 
 
 @define(eq=False)
 class Ladder:
-    """What begins with one number, by how much it asks for.
+    """What asks for one number and for nothing else, by how much.
 
     Attributes:
-        minimums: Of those that ask for nothing else, ascending.
-        ranks: Of the same, in the same order.
-        more: Those that ask for more, ascending: minimum, second number, its minimum, what else, rank.
+        minimums: Ascending.
+        ranks: In the same order.
     """
 
     minimums: list[float] = field(factory=list[float])
     ranks: list[str] = field(factory=list[str])
-    more: list[_Rung] = field(factory=list[_Rung])
 
 
 @define(eq=False)
 class Branches:
-    """Nodes by a property, then by its value.
+    """Nodes by a property and its value.
 
     Attributes:
-        tables: Nodes by path, then by a value that is there.
-        missing: Nodes by path, where the property is not there.
+        there: By path and value.
+        missing: By path, where the property is not there.
     """
 
-    tables: dict[str, dict[object, Node]] = field(factory=dict[str, dict[object, "Node"]])
+    there: dict[tuple[str, object], Node] = field(factory=dict[tuple[str, object], "Node"])
     missing: dict[str, Node] = field(factory=dict[str, "Node"])
 
     @property
     def empty(self) -> bool:
         """Whether there are none."""
-        return not (self.tables or self.missing)
+        return not (self.there or self.missing)
 
     def find(self, test: Has) -> Node | None:
         """Find the node under a property."""
-        return self.missing.get(test.path) if test.value is None else self.tables.get(test.path, {}).get(test.value)
+        return self.missing.get(test.path) if test.value is None else self.there.get((test.path, test.value))
 
     def put(self, test: Has, node: Node) -> None:
         """Put a node under a property."""
         if test.value is None:
             self.missing[test.path] = node
         else:
-            self.tables.setdefault(test.path, {})[test.value] = node
+            self.there[test.path, test.value] = node
 
     def cut(self, test: Has) -> None:
         """Remove the node under a property."""
         if test.value is None:
             del self.missing[test.path]
-            return
-        table = self.tables[test.path]
-        del table[test.value]
-        if not table:
-            del self.tables[test.path]
+        else:
+            del self.there[test.path, test.value]
 
     def lead(self, values: Mapping[str, Any], nodes: list[Node]) -> None:
-        """Add the nodes to which values lead: in as many steps as there are paths here, or values, if those are fewer.
+        """Add the nodes to which values lead: in as many steps as there are values, or nodes, if those are fewer.
 
         Raises:
             TypeError: A value has no hash, and is nothing that JSON knows.
         """
-        if len(self.tables) > len(values):
-            self._lead_by_value(values, nodes)
-        else:
+        if len(self.there) <= len(values):
             read = values.get
-            for path, table in self.tables.items():
-                try:
-                    node = table.get(read(path))
-                except TypeError:
-                    if type(read(path)) not in _UNHASHABLE:
-                        raise
-                else:
-                    if node is not None:
-                        nodes.append(node)
+            nodes += [node for (path, value), node in self.there.items() if read(path) == value]
+        else:
+            try:
+                nodes += list(filter(None, map(self.there.get, values.items())))
+            except TypeError:
+                nodes += list(filter(None, map(self.there.get, _hashable(values))))
         if self.missing:
             nodes += [node for path, node in self.missing.items() if values.get(path) is None]
 
-    def _lead_by_value(self, values: Mapping[str, Any], nodes: list[Node]) -> None:
-        for path, value in values.items():
-            table = self.tables.get(path)
-            if table is not None and type(value) not in _UNHASHABLE:
-                node = table.get(value)
-                if node is not None:
-                    nodes.append(node)
+
+def _hashable(values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    return ((path, value) for path, value in values.items() if type(value) not in UNHASHABLE)
 
 
 @define(eq=False)
@@ -141,18 +130,18 @@ class Node:
 
     Attributes:
         depth: Under how many properties it stands.
-        split: Whether what asks for more properties hangs further down.
+        split: Whether so many hang here that they are tested at once, or hang further down.
         events: Nodes further down, by properties of the event.
         subscribers: Likewise, by properties of the subscriber.
         done: The ranks of what asks for nothing more, ascending.
-        on_event: What asks for more, beginning with a property of the event: path, value, what else, rank.
+        ladders: What asks for one number and nothing else, by the number.
+        on_event: Where few hang, what begins with a property of the event: path, value, what else, rank.
         on_subscriber: Likewise, beginning with a property of the subscriber.
-        on_number: What asks for numbers, but for no property, where few do: number, minimum, what else, rank.
-        ladders: Likewise, where many do, by the first number.
+        on_number: Likewise, beginning with a number: number, minimum, what else, rank.
         on_rest: What asks for neither of them, but for something.
         checks: What has to be asked itself.
-        held: The postings here that ask for more properties.
-        numbered: The postings in `on_number`.
+        held: The postings of the lists that others may crowd out.
+        crowds: Where many hang, what is tested at once.
     """
 
     depth: int = 0
@@ -160,33 +149,29 @@ class Node:
     events: Branches = field(factory=Branches)
     subscribers: Branches = field(factory=Branches)
     done: list[str] = field(factory=list[str])
+    ladders: dict[str | None, Ladder] = field(factory=dict[str | None, Ladder])
     on_event: list[_OnProperty] = field(factory=list[_OnProperty])
     on_subscriber: list[_OnProperty] = field(factory=list[_OnProperty])
     on_number: list[_OnNumber] = field(factory=list[_OnNumber])
-    ladders: dict[str | None, Ladder] = field(factory=dict[str | None, Ladder])
     on_rest: list[tuple[Holds | None, str]] = field(factory=list[tuple[Holds | None, str]])
     checks: list[tuple[Asked, str]] = field(factory=list[tuple[Asked, str]])
     held: list[Posting] = field(factory=list[Posting])
-    numbered: list[Posting] = field(factory=list[Posting])
+    crowds: list[Crowd] = field(factory=list[Crowd])
 
     @property
     def empty(self) -> bool:
         """Whether nothing hangs here or further down."""
-        here = self.done or self.on_event or self.on_subscriber or self.on_number or self.ladders
-        return self.events.empty and self.subscribers.empty and not (here or self.on_rest or self.checks)
+        here = self.done or self.ladders or self.held or self.on_rest or self.checks or self.crowds
+        return self.events.empty and self.subscribers.empty and not here
 
     def branches(self, test: Has) -> Branches:
         """Give the branches among which a property is looked up."""
         return self.events if test.event else self.subscribers
 
-    def properties(self, test: Has) -> list[_OnProperty]:
-        """Give the list in which a property is tested."""
-        return self.on_event if test.event else self.on_subscriber
-
 
 def hang(node: Node, posting: Posting) -> None:
     """Hang a posting into the tree below a node."""
-    while node.split and node.depth < len(posting.has):
+    while node.split and node.depth < posting.under:
         test = posting.has[node.depth]
         branches = node.branches(test)
         further = branches.find(test)
@@ -195,7 +180,7 @@ def hang(node: Node, posting: Posting) -> None:
             branches.put(test, further)
         node = further
     _enter(node, posting)
-    if len(node.held) > _CROWD:
+    if len(node.held) > _FEW:
         crowd = tuple(node.held)
         for each in crowd:
             _leave(node, each)
@@ -207,7 +192,7 @@ def hang(node: Node, posting: Posting) -> None:
 def take(node: Node, posting: Posting) -> None:
     """Take a posting out of the tree below a node, and what is empty then."""
     way: list[tuple[Node, Has]] = []
-    while node.split and node.depth < len(posting.has):
+    while node.split and node.depth < posting.under:
         test = posting.has[node.depth]
         further = node.branches(test).find(test)
         if further is None:
@@ -224,46 +209,55 @@ def take(node: Node, posting: Posting) -> None:
 
 def _enter(node: Node, posting: Posting) -> None:
     has, rank = posting.has[node.depth :], posting.rank
-    if has:
+    if not has and not posting.floors:
+        if posting.check is not None:
+            node.checks.append(_put(posting, (posting.check, rank)))
+        elif posting.rest:
+            node.on_rest.append(_put(posting, (together(posting.rest), rank)))
+        else:
+            insort(node.done, rank)
+    elif _climbs(node, posting):
+        _climb(node.ladders.setdefault(posting.floors[0].metric, Ladder()), posting)
+    elif node.split:
+        _join(node.crowds, posting, has)
+    else:
         node.held.append(posting)
+        _enter_list(node, posting, has)
+
+
+def _enter_list(node: Node, posting: Posting, has: Sequence[Has]) -> None:
+    rank = posting.rank
     if posting.check is not None:
         node.checks.append(_put(posting, (posting.check, rank)))
     elif has:
         rest = together([*has[1:], *posting.floors, *posting.rest])
-        node.properties(has[0]).append(_put(posting, (has[0].path, has[0].value, rest, rank)))
-    elif posting.floors:
-        _enter_number(node, posting)
-    elif posting.rest:
-        node.on_rest.append(_put(posting, (together(posting.rest), rank)))
+        entries = node.on_event if has[0].event else node.on_subscriber
+        entries.append(_put(posting, (has[0].path, has[0].value, rest, rank)))
     else:
-        insort(node.done, rank)
-
-
-def _enter_number(node: Node, posting: Posting) -> None:
-    if not node.ladders and len(node.numbered) < _CROWD:
         first, *others = posting.floors
-        entry = _put(posting, (first.metric, first.minimum, together([*others, *posting.rest]), posting.rank))
-        node.on_number.append(entry)
-        node.numbered.append(posting)
-        return
-    for each in (*node.numbered, posting):
-        _climb(node.ladders.setdefault(each.floors[0].metric, Ladder()), each)
-    node.on_number.clear()
-    node.numbered.clear()
+        rest = together([*others, *posting.rest])
+        node.on_number.append(_put(posting, (first.metric, first.minimum, rest, rank)))
+
+
+def _join(crowds: list[Crowd], posting: Posting, has: Sequence[Has]) -> None:
+    tests: list[Has | AtLeast] = [*has, *posting.floors]
+    rest = [*(test for test in tests if test not in posting.common), *posting.rest]
+    crowd = next((each for each in crowds if not each.full), None)
+    if crowd is None:
+        crowd = Crowd()
+        crowds.append(crowd)
+    posting.crowd = (crowd, crowd.put(posting.rank, posting.common, rest, posting.check))
+
+
+def _climbs(node: Node, posting: Posting) -> bool:
+    alone = len(posting.floors) == 1 and len(posting.has) == node.depth
+    return alone and not posting.rest and posting.check is None
 
 
 def _climb(ladder: Ladder, posting: Posting) -> None:
-    first = posting.floors[0]
-    posting.entry = None
-    if len(posting.floors) == 1 and not posting.rest:
-        at = bisect_left(ladder.minimums, first.minimum)
-        ladder.minimums.insert(at, first.minimum)
-        ladder.ranks.insert(at, posting.rank)
-        return
-    second = posting.floors[1] if len(posting.floors) > 1 else first
-    rest = together([*posting.floors[2:], *posting.rest])
-    entry = _put(posting, (first.minimum, second.metric, second.minimum, rest, posting.rank))
-    insort(ladder.more, entry, key=_minimum)
+    at = bisect_left(ladder.minimums, posting.floors[0].minimum)
+    ladder.minimums.insert(at, posting.floors[0].minimum)
+    ladder.ranks.insert(at, posting.rank)
 
 
 def _put(posting: Posting, entry: _T) -> _T:
@@ -272,18 +266,25 @@ def _put(posting: Posting, entry: _T) -> _T:
 
 
 def _leave(node: Node, posting: Posting) -> None:
+    if posting.crowd is not None:
+        crowd, bit = posting.crowd
+        posting.crowd = None
+        crowd.take(bit, posting.common)
+        if not crowd.taken:
+            _drop(node.crowds, crowd)
+        return
     has = posting.has[node.depth :]
-    if has:
+    if _climbs(node, posting):
+        _descend(node.ladders, posting)
+        return
+    if has or posting.floors:
         _drop(node.held, posting)
     if posting.check is not None:
         _drop(node.checks, posting.entry)
     elif has:
-        _drop(node.properties(has[0]), posting.entry)
-    elif posting in node.numbered:
-        _drop(node.numbered, posting)
-        _drop(node.on_number, posting.entry)
+        _drop(node.on_event if has[0].event else node.on_subscriber, posting.entry)
     elif posting.floors:
-        _descend(node.ladders, posting)
+        _drop(node.on_number, posting.entry)
     elif posting.rest:
         _drop(node.on_rest, posting.entry)
     else:
@@ -293,12 +294,9 @@ def _leave(node: Node, posting: Posting) -> None:
 def _descend(ladders: dict[str | None, Ladder], posting: Posting) -> None:
     first = posting.floors[0]
     ladder = ladders[first.metric]
-    if posting.entry is not None:
-        _drop(ladder.more, posting.entry)
-    else:
-        at = ladder.ranks.index(posting.rank, bisect_left(ladder.minimums, first.minimum))
-        del ladder.minimums[at], ladder.ranks[at]
-    if not ladder.ranks and not ladder.more:
+    at = ladder.ranks.index(posting.rank, bisect_left(ladder.minimums, first.minimum))
+    del ladder.minimums[at], ladder.ranks[at]
+    if not ladder.ranks:
         del ladders[first.metric]
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeAlias, TypeGuard, assert_never
 
+from flowkit.conditions import Moment
 from flowkit.events import Event, Facts
 from flowkit.triggers.guards import AtLeast, Denied, Either, Every, Formula, Has, Is, Unknown
 
@@ -26,9 +27,10 @@ class Numbers(dict[str | None, float]):
     A missing one counts as 0; what is no number is below every minimum.
     """
 
-    __slots__ = ("event", "facts")
+    __slots__ = ("event", "facts", "moment")
     event: Event
     facts: Facts
+    moment: Moment
 
     def __missing__(self, metric: str | None) -> float:
         value = self.event.value if metric is None else self.facts.engagement.get(metric)

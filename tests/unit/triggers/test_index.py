@@ -23,6 +23,7 @@ from flowkit.conditions import (
     ValueAtLeast,
 )
 from flowkit.events import Event, Facts
+from flowkit.triggers import crowd, demand, tree
 from flowkit.triggers.evaluate import Gate
 from flowkit.triggers.guards import alternatives
 from flowkit.triggers.index import FEW, TriggerIndex, _descending
@@ -71,11 +72,38 @@ def test_it_finds_what_asking_all_finds(seed):
     assert compare(seed, triggers=200, events=200) > 200
 
 
+@pytest.fixture
+def crowded(monkeypatch):
+    """Few triggers hang as many do."""
+    monkeypatch.setattr(tree, "_FEW", 2)
+    monkeypatch.setattr(demand, "_MANY", 3)
+    monkeypatch.setattr(demand, "_WIDEST", 4)
+    monkeypatch.setattr(demand, "_RARE", 1 / 8)
+    monkeypatch.setattr(crowd, "LARGEST", 24)
+    monkeypatch.setattr(crowd, "_MOST_STEPS", 3)
+
+
+@pytest.mark.usefixtures("crowded")
+@pytest.mark.parametrize("seed", range(5))
+def test_it_finds_what_asking_all_finds_in_crowds(seed):
+    assert compare(500 + seed, triggers=200, events=200) > 200
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(20))
 def test_it_finds_what_asking_all_finds_among_a_thousand(seed):
     """20,000 events in all; the same thousand triggers are asked about a thousand of them."""
     assert compare(1000 + seed, triggers=1000, events=1000) > 1000
+
+
+@pytest.mark.usefixtures("crowded")
+def test_adding_and_removing_in_crowds_comes_to_the_same_as_building_anew():
+    test_adding_and_removing_comes_to_the_same_as_building_anew()
+
+
+@pytest.mark.usefixtures("crowded")
+def test_emptied_crowds_keep_nothing():
+    test_an_emptied_index_keeps_nothing()
 
 
 def test_adding_and_removing_comes_to_the_same_as_building_anew():
@@ -105,7 +133,7 @@ def test_an_emptied_index_keeps_nothing():
     for each in gates:
         index.remove(each.workflow_id)
     assert len(index) == 0
-    for kept in (index._trees, index._asked, index._event_paths, index._subscriber_paths, index._minimums):
+    for kept in (index._trees, index._demands, index._event_paths, index._subscriber_paths, index._minimums):
         assert not kept
     assert index.matching(Event("signup", "s"), KNOWN, NOW) == []
 
@@ -255,6 +283,10 @@ def test_a_hosts_own_mapping_is_read():
         (0.0, -0.0, True),
         ("1", 1, False),
         ("", None, False),
+        ("\ud800", "\ud800", True),
+        ("\ud800", "\udfff", False),
+        ("x", ["x"], False),
+        ("x", {"x": "x"}, False),
         (None, 0, False),
         (2**53 + 1, float(2**53), False),
         (10**400, 10**400, True),
@@ -266,10 +298,13 @@ def test_a_hosts_own_mapping_is_read():
     ],
 )
 @pytest.mark.parametrize("of", [EventHas, SubscriberHas])
-def test_equality_is_pythons(wanted, value, equal, of):
-    index = padded(gate_of("w", of({"a": Equals(wanted)})))
-    found = index.matching(Event("x", "s", properties={"a": value}), Facts({"a": value}), NOW)
-    assert names(found) == ["w"] * equal
+@pytest.mark.parametrize("others", [0, 20, 60], ids=["alone", "among others", "in a crowd"])
+def test_equality_is_pythons(wanted, value, equal, of, others):
+    more = [gate_of(f"o{number:02d}", of({"a": Equals(f"other {number % 30}")})) for number in range(others)]
+    index = padded(gate_of("w", of({"a": Equals(wanted)})), *more)
+    at_hand, known = Event("x", "s", properties={"a": value}), Facts({"a": value})
+    assert names(index.matching(at_hand, known, NOW)) == ["w"] * equal
+    assert index.look_up(at_hand, known, NOW) is not None
 
 
 @pytest.mark.parametrize(
@@ -291,8 +326,15 @@ def test_equality_is_pythons(wanted, value, equal, of):
         (1, [5], False),
     ],
 )
-def test_minimums_are_those_of_the_conditions(minimum, value, reached):
+@pytest.mark.parametrize("others", [0, 60], ids=["alone", "in a crowd"])
+def test_minimums_are_those_of_the_conditions(minimum, value, reached, others):
+    among = [
+        gate_of(f"~{kind}{number}", AllOf((SubscriberHas({"a": Equals(1)}), asked)))
+        for number in range(others)
+        for kind, asked in (("v", ValueAtLeast(number)), ("m", EngagementAtLeast({"opens": number / 2})))
+    ]
     index = padded(
+        *among,
         gate_of("event", ValueAtLeast(minimum)),
         gate_of("metric", EngagementAtLeast({"opens": minimum})),
         gate_of("both", EngagementAtLeast({"opens": minimum, "x": 0})),
