@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from flowkit.events import Occurrence
 from flowkit.ports import Ledger, Recall, Recalled
 from flowkit.runs.model import Run
 from flowkit.stores.rows import read_pending
@@ -17,6 +18,7 @@ from flowkit.stores.sqlite.history import Past, read_latest, read_past
 __all__ = ["recall"]
 
 _NOTHING: Final[Past] = {}
+_NO_TYPES: Final[Mapping[str, Sequence[Occurrence]]] = {}
 _encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
@@ -60,7 +62,7 @@ def recall(
                 frozenset(seen.get(handle, ())),
                 ledgers.get(handle, {}),
                 tuple(living.get(name, ())),
-                past.get(name, {}),
+                past.get(name, _NO_TYPES),
                 latest.get(handle, 0),
             )
             for name, handle in handles.items()
@@ -76,6 +78,6 @@ def _ledgers(cursor: sqlite3.Cursor, decoder: Decoder, numbers: str) -> Mapping[
     ).fetchall():
         name = decoder.workflow(workflow)
         ledgers.setdefault(subscriber, {})[name] = Ledger(
-            name, entries, last_entry, sequence, bool(held), watch, read_pending(pending)
+            name, entries, last_entry, sequence, held == 1, watch, read_pending(pending) if pending else ()
         )
     return ledgers

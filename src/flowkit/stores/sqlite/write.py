@@ -25,6 +25,7 @@ __all__ = ["Stale", "Writer", "stale"]
 
 _FEW: Final = 4
 _TOGETHER: Final = 50
+_PLAIN: Final = Ledger("")[4:]
 _LARGEST: Final = 2**63 - 1
 _encode: Final = json.JSONEncoder(separators=(",", ":")).encode
 
@@ -99,10 +100,10 @@ class Writer:
 
     def _count(self, changes: Sequence[Change]) -> None:
         """Add up the entries of the whole batch where all subscribers together have a limit."""
+        counted = [change.totals for change in changes if change.totals]
         totals = Counter[str]()
-        for change in changes:
-            for workflow_id, added in change.totals:
-                totals[workflow_id] += added
+        for workflow_id, added in chain.from_iterable(counted):
+            totals[workflow_id] += added
         for workflow_id, added in totals.items():
             limit = self._batch.limits.get(workflow_id)
             if limit is not None:
@@ -116,32 +117,53 @@ class Writer:
         fenced = [(handle, change.latest) for handle, change in pairs if change.latest is not None]
         if fenced and has_newer_past(self._cursor, fenced):
             raise Stale
-        occurred = [(handle, *pair) for handle, change in pairs for pair in change.occurred]
-        if occurred:
-            rows = [(handle, kind, past.occurred_at, write_occurrence(past)) for handle, kind, past in occurred]
+        rows = [
+            (handle, kind, past.occurred_at, write_occurrence(past))
+            for handle, change in pairs
+            if change.occurred
+            for kind, past in change.occurred
+        ]
+        if rows:
             self._insert(sql.NEW_PAST, rows)
             prune(self._cursor, self._batch.history, [row[:2] for row in rows], self._at)
 
     def _ledgers(self, ledgers: Sequence[tuple[int, Ledger]]) -> None:
         """Write ledgers: the plain ones, which most are, with the fewest columns."""
-        new: list[tuple[object, ...]] = []
-        new_watched: list[tuple[object, ...]] = []
-        following: list[tuple[object, ...]] = []
-        following_watched: list[tuple[object, ...]] = []
-        for handle, (workflow_id, entries, last_entry, sequence, held, watch, pending) in ledgers:
-            workflow = self._workflows(workflow_id)
-            watched = held or watch is not None or pending
-            more = (held, watch, write_pending(pending)) if watched else ()
-            if sequence:
-                row = (entries, last_entry, *more, handle, workflow, sequence)
-                (following_watched if watched else following).append(row)
-            else:
-                (new_watched if watched else new).append((handle, workflow, entries, last_entry, *more))
+        watched = [pair for pair in ledgers if pair[1][4:] != _PLAIN]
+        if watched:
+            self._watched_ledgers(watched)
+            ledgers = [pair for pair in ledgers if pair[1][4:] == _PLAIN]
+        workflows = self._workflows
+        new = [
+            (handle, workflows(ledger.workflow_id), ledger.entries, ledger.last_entry)
+            for handle, ledger in ledgers
+            if not ledger.sequence
+        ]
         self._insert(sql.NEW_LEDGER, new)
-        self._insert(sql.NEW_WATCHED_LEDGER, new_watched)
-        for statement, rows in ((sql.NEXT_LEDGER, following), (sql.NEXT_WATCHED_LEDGER, following_watched)):
-            if rows and self._cursor.executemany(statement, rows).rowcount != len(rows):
-                raise Stale
+        if len(new) < len(ledgers):
+            following = [
+                (ledger.entries, ledger.last_entry, handle, workflows(ledger.workflow_id), ledger.sequence)
+                for handle, ledger in ledgers
+                if ledger.sequence
+            ]
+            self._update(sql.NEXT_LEDGER, following)
+
+    def _watched_ledgers(self, ledgers: Sequence[tuple[int, Ledger]]) -> None:
+        new: list[tuple[object, ...]] = []
+        following: list[tuple[object, ...]] = []
+        for handle, (workflow_id, entries, last_entry, sequence, held, watch, pending) in ledgers:
+            values = (entries, last_entry, held, watch, write_pending(pending))
+            if sequence:
+                following.append((*values, handle, self._workflows(workflow_id), sequence))
+            else:
+                new.append((handle, self._workflows(workflow_id), *values))
+        self._insert(sql.NEW_WATCHED_LEDGER, new)
+        self._update(sql.NEXT_WATCHED_LEDGER, following)
+
+    def _update(self, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
+        """Change rows, each where it is still as it was read."""
+        if rows and self._cursor.executemany(statement, rows).rowcount != len(rows):
+            raise Stale
 
     def _begin(self, changes: Iterable[tuple[int, Change]]) -> None:
         """Write runs that begin, in their order; those that stand alike share their texts."""
