@@ -14,6 +14,7 @@ from flowkit.events import Event
 from flowkit.runs.model import Kind
 from flowkit.stores.memory import MemoryStore
 from flowkit.triggers.model import EntryPolicy, Reentry
+from tests.support.between import Between
 from tests.support.journeys import HOUR, START, node, wait, workflow
 
 STAY = 2 * HOUR
@@ -158,22 +159,6 @@ def in_order_of_batches(sequence):
     return ordered
 
 
-class Between:
-    """A store before whose commits others write."""
-
-    def __init__(self, store, happenings):
-        self._store = store
-        self._happenings = happenings
-
-    def commit(self, changes):
-        if self._happenings:
-            self._happenings.pop(0)()
-        return self._store.commit(changes)
-
-    def __getattr__(self, name):
-        return getattr(self._store, name)
-
-
 @settings(max_examples=300)
 @given(rules, st.lists(knocks, min_size=1, max_size=4), st.lists(st.integers(0, 3), max_size=6))
 def test_no_limit_is_passed_whoever_writes_in_between(asked, batches, hours):
@@ -189,7 +174,7 @@ def test_no_limit_is_passed_whoever_writes_in_between(asked, batches, hours):
         return lambda: other.ingest(events, now=now)
 
     happenings = [happening(batch) for batch in batches[1:]]
-    engine = Engine(Between(store, happenings), clock=VirtualClock(START))
+    engine = Engine(Between(store, *happenings), clock=VirtualClock(START))
     own = [event(next(counter), knock) for knock in batches[0]]
     for index, number in enumerate([0, *hours]):
         now += number * HOUR

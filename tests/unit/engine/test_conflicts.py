@@ -14,6 +14,7 @@ from flowkit.runs.model import State, Status
 from flowkit.stores.memory import MemoryStore
 from flowkit.stores.sqlite import SqliteStore
 from flowkit.testing.recording import RecordingSender
+from tests.support.between import Between
 from tests.support.journeys import (
     DAY,
     HOUR,
@@ -262,23 +263,6 @@ def test_two_workers_take_nothing_twice(store):
 
 # ------------------------------------------------------------------------------------------------------------
 # Two producers, of whom each starts a run that the other's event concerns
-
-
-class Between:
-    """A store before whose next commit something else happens."""
-
-    def __init__(self, store, happening):
-        self._store = store
-        self.happening = happening
-
-    def commit(self, changes):
-        happening, self.happening = self.happening, None
-        if happening is not None:
-            happening()
-        return self._store.commit(changes)
-
-    def __getattr__(self, name):
-        return getattr(self._store, name)
 
 
 @pytest.mark.parametrize("known", [True, False])

@@ -13,6 +13,7 @@ from flowkit.events import Event
 from flowkit.hashing import run_id
 from flowkit.runs.model import Kind
 from flowkit.triggers.model import EntryPolicy, Reentry
+from tests.support.between import Between
 from tests.support.journeys import (
     DAY,
     HOUR,
@@ -133,20 +134,7 @@ def test_two_engines_put_nobody_into_two_workflows_of_a_group(any_store):
     group = EntryPolicy(exclusion_group="promo")
     one = engine_on(any_store, journey("a", entry=group, event="x"), journey("b", entry=group, event="y"))
     one.ingest([Event("elsewhere", "s", id="0")])
-
-    class Between:
-        waits = True
-
-        def commit(self, changes):
-            if self.waits:
-                self.waits = False
-                one.ingest([Event("x", "s", id="1")])
-            return any_store.commit(changes)
-
-        def __getattr__(self, name):
-            return getattr(any_store, name)
-
-    two = engine_on(Between())
+    two = engine_on(Between(any_store, lambda: one.ingest([Event("x", "s", id="1")])))
     assert two.ingest([Event("y", "s", id="2")]).refused == 1
     assert [run.workflow_id for run in one.runs()] == ["a"]
     assert refusals(one) == [("b", "exclusion_group", "a")]
