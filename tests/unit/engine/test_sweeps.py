@@ -1,5 +1,6 @@
 """Triggers by the clock, and backfills: who is found, when, once, and what becomes of it after downtime or a crash."""
 
+import asyncio
 from collections import Counter
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -9,6 +10,7 @@ import pytest
 from flowkit.adapters.clock import VirtualClock
 from flowkit.adapters.profiles import MemoryProfiles
 from flowkit.conditions import ALWAYS, Condition, parse
+from flowkit.engine.aio import AsyncEngine
 from flowkit.engine.sync import Engine
 from flowkit.errors import ConfigurationError, UnknownWorkflow
 from flowkit.events import Event
@@ -19,7 +21,8 @@ from flowkit.triggers.model import Backfill, EntryPolicy, On, Reentry, Schedule,
 from flowkit.triggers.rules import At, DateProperty, Every, Repeat
 from flowkit.workflows.model import Workflow
 from tests.support.audiences import Listed
-from tests.support.journeys import DAY, HOUR, START, node, signup, wait, workflow
+from tests.support.journeys import DAY, HOUR, START, host, node, signup, sqlite_store, wait, workflow
+from tests.support.worlds import Waiting
 
 NINE = Every(Unit.DAY, time(9))
 VIP = parse({"segments": "vip"})
@@ -413,3 +416,50 @@ def test_a_backfill_into_what_is_taken_out_meanwhile_stops(any_store):
     world.engine.advance()
     assert world.entered() == []
     assert world.sweep("backfill:w:b").due_at is None
+
+
+# ------------------------------------------------------------------------------------------------------------
+# Ports that wait, and a transaction of the host's
+
+
+def test_with_an_event_loop_it_is_the_same(any_store):
+    """Every port goes to the event loop before it answers."""
+    profiles = MemoryProfiles({"p1": {}, "p2": {}, "p3": {}})
+    profiles.place("p2", "vip")
+
+    async def journey():
+        engine = AsyncEngine(
+            Waiting(any_store),
+            clock=VirtualClock(START),
+            profiles=Waiting(profiles),
+            audience=Waiting(Listed(profiles, "p1", "p2", "p3")),
+        )
+        await engine.publish(timed(NINE, "daily"))
+        await engine.publish(level(workflow_id="vips", backfill=Backfill.CURRENT))
+        await engine.backfill("daily", where=VIP, backfill_id="b")
+        first = await engine.advance()
+        profiles.place("p1", "vip")
+        changed = await engine.changed(["p1"])
+        daily = await engine.advance(now=START + 9 * HOUR)
+        found = [(run.workflow_id, run.subscriber_id) for run in await engine.runs()]
+        return first.started, changed.started, daily.started, sorted(found), await engine.sweeps()
+
+    first, changed, daily, found, sweeps = asyncio.run(journey())
+    assert (first, changed, daily) == (2, 1, 3)
+    assert found == [("daily", f"p{number}") for number in (1, 2, 2, 3)] + [("vips", "p1"), ("vips", "p2")]
+    assert [sweep.name for sweep in sweeps] == ["backfill:daily:b", "enter:vips", "schedule:daily"]
+
+
+@pytest.mark.parametrize("commits", [True, False])
+def test_a_change_is_told_within_the_transaction_that_makes_it(tmp_path, commits):
+    path = tmp_path / "flowkit.db"
+    with sqlite_store(path) as store:
+        world = placed(store, level(), vips=())
+        world.engine.advance()
+        world.engine.ingest([Event("seen", "p1", id="1")])
+        world.profiles.place("p1", "vip")
+        with host(path) as connection:
+            assert world.engine.changed(["p1"], connection=connection).started == 1
+            connection.execute("COMMIT" if commits else "ROLLBACK")
+        assert len(world.engine.runs()) == commits
+        assert world.engine.changed(["p1"]).started == (not commits)
