@@ -132,7 +132,7 @@ class MemoryStore:
                         frozenset(event_id for event_id in event_ids if (subscriber_id, event_id) in self._seen),
                         {ledger.workflow_id: ledger for ledger in self._ledgers.get(subscriber_id, ())},
                         [self._runs[living - 1] for living in self._living.get(subscriber_id, ())] if runs else (),
-                        self._past.read(subscriber_id, history),
+                        self._past.read(subscriber_id, history) if history else {},
                         self._past.latest(subscriber_id) if history else 0,
                     )
             entered = {workflow_id: self._totals[workflow_id] for workflow_id in totals if workflow_id in self._totals}
@@ -249,16 +249,16 @@ class MemoryStore:
 
     def _change(self, change: Change, batch: Changes) -> bool:
         subscriber, at = change.subscriber_id, batch.at
-        if not self._current(change) or not self._fits(change, batch.limits):
+        if not self._current(change) or (change.totals and not self._fits(change, batch.limits)):
             return False
         if change.handle is None:
             self._handles[subscriber] = len(self._handles) + 1
         self._seen.update((subscriber, event) for event in change.seen)
         if change.ledgers:
             ledgers = {ledger.workflow_id: ledger for ledger in self._ledgers.get(subscriber, ())}
-            for ledger in change.ledgers:
-                ledgers[ledger.workflow_id] = ledger._replace(sequence=ledger.sequence + 1)
-                self._watches.put(subscriber, ledger.workflow_id, ledger.watch)
+            for name, entries, last_entry, sequence, held, watch, pending in change.ledgers:
+                ledgers[name] = Ledger(name, entries, last_entry, sequence + 1, held, watch, pending)
+                self._watches.put(subscriber, name, watch)
             self._ledgers[subscriber] = tuple(ledgers.values())
         if change.occurred:
             self._past.add(subscriber, change.occurred, batch.history, at)
