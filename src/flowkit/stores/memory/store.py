@@ -256,8 +256,8 @@ class MemoryStore:
         self._seen.update((subscriber, event) for event in change.seen)
         if change.ledgers:
             ledgers = {ledger.workflow_id: ledger for ledger in self._ledgers.get(subscriber, ())}
-            for name, entries, last_entry, sequence, held, watch, pending in change.ledgers:
-                ledgers[name] = Ledger(name, entries, last_entry, sequence + 1, held, watch, pending)
+            for name, entered, last_entry, sequence, held, watch, pending in change.ledgers:
+                ledgers[name] = Ledger(name, entered, last_entry, sequence + 1, held, watch, pending)
                 self._watches.put(subscriber, name, watch)
             self._ledgers[subscriber] = tuple(ledgers.values())
         if change.occurred:
