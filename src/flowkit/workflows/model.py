@@ -14,6 +14,7 @@ from flowkit.errors import DocumentError, Problem
 from flowkit.events import Properties
 from flowkit.problems import pointer, short
 from flowkit.triggers.model import Trigger
+from flowkit.workflows.pictures.model import NodeCounts
 
 __all__ = [
     "END",
@@ -34,6 +35,8 @@ END: Final = "end"
 """The target that completes a run, unless a node has that name."""
 
 _NO_TIME: Final = timedelta()
+_NO_COUNTS: Final[Mapping[str, NodeCounts]] = {}
+_NO_EDGE_COUNTS: Final[Mapping[tuple[str, str], int]] = {}
 
 
 @frozen
@@ -224,3 +227,48 @@ class Workflow:
     entry_node: str = field(default="start", kw_only=True)
     active: bool = field(default=True, kw_only=True)
     created_at: datetime | None = field(default=None, kw_only=True)
+
+    def to_svg(
+        self,
+        *,
+        counts: Mapping[str, NodeCounts] = _NO_COUNTS,
+        edge_counts: Mapping[tuple[str, str], int] = _NO_EDGE_COUNTS,
+        path: Sequence[str] = (),
+    ) -> str:
+        """Draw the workflow as SVG: one element that stands alone and is readable on light and dark.
+
+        Args:
+            counts: How many came to each node, by its id; nodes that the workflow has not are passed over.
+            edge_counts: How many went from one node to another, by both ids; the end is called ``"end"``. Beside
+                each number stands its share of those that are done with the node and, with a minus, the share of
+                them that went along none of its ways, if there are counts of the node.
+            path: The nodes that a run came by, in order; they and the ways between them are highlighted.
+        """
+        # Who never looks at a picture never loads what draws it.
+        from flowkit.workflows.pictures.drawing import draw  # noqa: PLC0415
+        from flowkit.workflows.pictures.svg import render_svg  # noqa: PLC0415
+
+        return render_svg(draw(self, counts=counts, edge_counts=edge_counts, path=path))
+
+    def to_mermaid(
+        self,
+        *,
+        counts: Mapping[str, NodeCounts] = _NO_COUNTS,
+        edge_counts: Mapping[tuple[str, str], int] = _NO_EDGE_COUNTS,
+        path: Sequence[str] = (),
+    ) -> str:
+        """Draw the workflow as a Mermaid flowchart, to be put into a page that Mermaid looks through.
+
+        Args:
+            counts: As in `to_svg`.
+            edge_counts: As in `to_svg`.
+            path: As in `to_svg`.
+        """
+        from flowkit.workflows.pictures.drawing import draw  # noqa: PLC0415
+        from flowkit.workflows.pictures.mermaid import render_mermaid  # noqa: PLC0415
+
+        return render_mermaid(draw(self, counts=counts, edge_counts=edge_counts, path=path))
+
+    def _repr_svg_(self) -> str:
+        """Show the workflow in a notebook as its picture."""
+        return self.to_svg()

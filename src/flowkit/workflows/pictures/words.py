@@ -1,0 +1,75 @@
+"""What actions do, in words short enough for a line of a box."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+from typing import Final
+from urllib.parse import urlsplit
+
+from flowkit.conditions import ALWAYS
+from flowkit.workflows.model import (
+    Action,
+    CallWebhook,
+    CheckEngagement,
+    Node,
+    SendEmail,
+    UpdateProfile,
+    UpdateSegments,
+    Wait,
+)
+from flowkit.workflows.pictures.condition_words import condition_words
+from flowkit.workflows.pictures.model import Line, Mark
+from flowkit.workflows.pictures.phrases import duration_words, few, number_words, together
+
+__all__ = ["action_line"]
+
+_NO_TIME: Final = timedelta()
+
+
+def action_line(node: Node, action: Action) -> Line:
+    """Say what an action of a node does."""
+    mark, verb, detail = _operation(node, action)
+    if action.delay > _NO_TIME:
+        after = f"after {duration_words(action.delay)}"
+        detail = f"{detail}, {after}" if detail else after
+    return Line(mark, verb, detail=detail)
+
+
+def _operation(node: Node, action: Action) -> tuple[Mark, str, str]:
+    match action.do:
+        case SendEmail(template_id):
+            return Mark.SEND, "Send", template_id
+        case Wait(duration):
+            return Mark.WAIT, "Wait", duration_words(duration)
+        case CheckEngagement():
+            return Mark.CHECK, "Check", _asked(node)
+        case UpdateSegments(add=add, remove=remove):
+            return Mark.SEGMENTS, "Segments", together(_each("+", add), _each("−", remove)) or "none"
+        case UpdateProfile(set=values, unset=unset, increment=increment):
+            changes = together(_each("set", values), _each("unset", unset), _each("add to", increment))
+            return Mark.PROFILE, "Profile", changes or "nothing"
+        case CallWebhook(url=url, method=method):
+            return Mark.WEBHOOK, "Webhook", f"{method} {_host(url)}"
+        # The only default of the pictures: an operation that is added to the language can be seen at once.
+        case other:
+            return Mark.OTHER, type(other).__name__, ""
+
+
+def _asked(node: Node) -> str:
+    counts = few(f"{name} ≥ {number_words(least)}" for name, least in node.engagement_threshold.items())
+    return together(counts, "" if node.condition == ALWAYS else condition_words(node.condition)) or "always engaged"
+
+
+def _each(verb: str, names: Iterable[str] | Mapping[str, object]) -> str:
+    listed = few(names)
+    return f"{verb} {listed}" if listed else ""
+
+
+def _host(url: str) -> str:
+    # The host tells people which service is called; path and query are long and may hold what is nobody's business.
+    try:
+        host = urlsplit(url).hostname
+    except ValueError:  # A workflow that nobody has checked may hold any text for a URL.
+        host = None
+    return host or "no URL"
