@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 
 from attrs import evolve
 
@@ -45,8 +45,8 @@ class WithoutFences(SqliteStore):
 class WithoutMemory(SqliteStore):
     """Forgets which events it has accepted."""
 
-    def recall(self, events: Mapping[str, Sequence[str]], *, runs: bool) -> Recall:
-        recall = super().recall(events, runs=runs)
+    def recall(self, events: Mapping[str, Sequence[str]], **asked: Any) -> Recall:
+        recall = super().recall(events, **asked)
         known = {name: one._replace(seen=frozenset()) for name, one in recall.subscribers.items()}
         return evolve(recall, subscribers=known)
 

@@ -47,16 +47,22 @@ class Wants:
         needs: What is read of it, and of the past.
         runs: Whether the subscriber's living runs are.
         totals: The workflows whose entries by all subscribers are.
+        personal: Whether conditions read more than the profile: the past, a sample, or a host's predicate.
     """
 
     profile: bool = False
     needs: Needs = NO_NEEDS
     runs: bool = False
     totals: frozenset[str] = _NOBODY
+    personal: bool = False
 
     def __or__(self, other: Wants) -> Wants:
         return Wants(
-            self.profile or other.profile, self.needs | other.needs, self.runs or other.runs, self.totals | other.totals
+            self.profile or other.profile,
+            self.needs | other.needs,
+            self.runs or other.runs,
+            self.totals | other.totals,
+            self.personal or other.personal,
         )
 
 
@@ -105,7 +111,6 @@ class Catalogue:
         self.kept: Mapping[str, HistoryNeed] = {}
         self.limits: Mapping[str, int] = {}
         self.timed: Sequence[Gate] = ()
-        self.personal = False
         self.watchful = False
 
     async def refresh(self, stamp: int | None = None) -> bool:
@@ -181,7 +186,6 @@ class Catalogue:
         changes = [gate for gate in gates if gate.trigger.on is On.CHANGE]
         patient = [gate for gate in gates if gate.grace]
         self.timed = [gate for gate in levels if gate.timed]
-        self.personal = any(gate.personal for gate in gates)
         self.watchful = bool(levels or changes or patient)
         self.limits = {
             gate.workflow_id: limit for gate in gates if (limit := gate.trigger.max_executions_total) is not None
@@ -214,6 +218,7 @@ class Catalogue:
             together([gate.needs for gate in gates] + [program.needs for program in asking]),
             any(gate.asks_runs for gate in gates),
             frozenset(gate.workflow_id for gate in gates if gate.workflow_id in self.limits),
+            any(gate.personal for gate in gates) or any(program.personal for program in asking),
         )
 
     def wants_of_look(self, *, changed: bool) -> Wants:

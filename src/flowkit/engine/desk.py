@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
+from flowkit.analytics.explain import Door
 from flowkit.conditions import Asked, Condition, Moment, evaluate, look_up
 from flowkit.engine.catalogue import Catalogue, Entrance
 from flowkit.engine.parts import Parts
@@ -56,6 +57,7 @@ class Desk:
         moment: The engine's instant, with the host's predicates.
         places: How many more entries by all subscribers the workflows with such a limit take; counted down.
         fenced: Whether past events were recalled, so that the change depends on them.
+        own: Whether conditions read more than the profile: the past, a sample, or a host's predicate.
 
     Attributes:
         subscriber_id: Who.
@@ -99,6 +101,7 @@ class Desk:
         places: dict[str, int],
         *,
         fenced: bool,
+        own: bool,
     ) -> None:
         self.subscriber_id = subscriber_id
         self._catalogue: Catalogue = parts.catalogue
@@ -113,7 +116,7 @@ class Desk:
         self._history: dict[str, list[Occurrence]] = {}
         if recalled.history:
             self._history = {kind: list(past) for kind, past in recalled.history.items()}
-        if parts.catalogue.personal:
+        if own:
             self._full = personal(facts, subscriber_id, self._history)
         self._ledgers: dict[str, Ledger] = {}
         self._observed: dict[str, Move] | None = None
@@ -178,14 +181,39 @@ class Desk:
         """
         ledger = self._ledger(gate.workflow_id)
         facts = self._full
-        if self._facts is None or facts is None or not gate.test(None, facts, self._moment):
+        if self._facts is None or facts is None:
             return
-        if not ledger.held:
-            watch = self._flip(gate.trigger.condition, None, facts) if gate.timed else None
-            self._keep(ledger, held=True, watch=_earlier(ledger.watch, watch))
+        held = gate.mark if gate.test(None, facts, self._moment) else 0
+        flip = self._flip(gate.trigger.condition, None, facts) if gate.timed else None
+        watch = _earlier(ledger.watch, flip)
+        if (held, watch) != (ledger.held, ledger.watch):
+            self._keep(ledger, held=held, watch=watch)
+        if not held:
+            return
         # Who was marked before may come in now; who came in by itself is in.
         if not mark and not ledger.entries and self._accept(knock.cause):
             self._admit(gate, knock)
+
+    def door(self, gate: Gate) -> Door:
+        """Say what would become of the subscriber if a trigger fired now, with no event at hand; nothing is changed."""
+        facts = self._full or NO_FACTS
+        now = from_micros(self._now)
+        verdict = evaluate(gate.trigger.condition, facts, None, now, predicates=self._moment.predicates)
+        knock = Knock("", "{}", "")
+        if not self._lets_in(gate, knock):
+            refused: Refusal | None = Refusal("filter")
+        else:
+            refused = refusal(gate, self._standing(gate, self._ledger(gate.workflow_id), knock), self._now)
+        if refused is None:
+            return Door(is_open=True, holds=verdict.holds, operands=verdict.operands)
+        return Door(
+            is_open=False,
+            reason=refused.reason,
+            opens_at=None if refused.opens_in is None else from_micros(self._now + refused.opens_in),
+            by=refused.by,
+            holds=verdict.holds,
+            operands=verdict.operands,
+        )
 
     @property
     def is_known(self) -> bool:
@@ -281,12 +309,12 @@ class Desk:
     def _looked(self, knock: Knock) -> list[tuple[Gate, Knock]]:
         """Look at triggers on ``enter`` and at entries that wait; give what comes in now."""
         facts = self._full if self._facts is not None else None
-        held: dict[str, bool] = {}
+        held: dict[str, int] = {}
         fired: list[tuple[Gate, Knock]] = []
         if facts is not None:
             for gate in self._catalogue.holding(self.subscriber_id, knock.event, facts, self._moment):
-                held[gate.workflow_id] = True
-                if not self._ledger(gate.workflow_id).held:
+                held[gate.workflow_id] = gate.mark
+                if self._ledger(gate.workflow_id).held != gate.mark:
                     fired.append((gate, self._caused(gate, knock, "enter")))
         watches = {} if facts is None else self._flips(knock.event, facts)
         known = {**self._recalled.ledgers, **self._ledgers}
@@ -300,7 +328,7 @@ class Desk:
                 fired += passed
                 watch = _earlier(watch, again)
             is_level = gate_here is not None and gate_here.trigger.on is On.ENTER
-            holds = held.get(workflow_id, False) if is_level else ledger.held
+            holds = held.get(workflow_id, 0) if is_level else ledger.held
             # A watch that is set already and comes before is left: what is due then is found when it comes.
             due = ledger.watch is not None and ledger.watch <= self._now
             watch = watch if due else _earlier(watch, ledger.watch)
@@ -447,7 +475,7 @@ class Desk:
         self,
         ledger: Ledger,
         *,
-        held: bool | None = None,
+        held: int | None = None,
         watch: int | None,
         pending: tuple[Pending, ...] | None = None,
     ) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import assert_never
 
+from flowkit.analytics.explain import Explanation
 from flowkit.conditions import Condition, Custom
 from flowkit.conditions.walk import leaves
 from flowkit.engine.advance import Advanced, advance
@@ -14,6 +15,7 @@ from flowkit.engine.drive import resolve
 from flowkit.engine.ingest import Ingested, ingest
 from flowkit.engine.looks import look_at_changed
 from flowkit.engine.parts import Parts
+from flowkit.engine.questions import explain
 from flowkit.engine.sweeps import Progress, ask_for_backfill, plan_sweeps, progress
 from flowkit.errors import ConfigurationError
 from flowkit.events import Event, from_micros, to_micros
@@ -32,7 +34,7 @@ from flowkit.workflows.model import (
     Workflow,
 )
 
-__all__ = ["accept", "backfill", "changed", "journal", "next_due", "proceed", "publish", "runs", "sweeps"]
+__all__ = ["accept", "backfill", "changed", "explained", "journal", "next_due", "proceed", "publish", "runs", "sweeps"]
 
 
 async def publish(parts: Parts, workflow: Workflow) -> Edition:
@@ -129,6 +131,11 @@ async def sweeps(parts: Parts) -> Sequence[Progress]:
 async def proceed(parts: Parts, now: datetime | None, limit: int | None) -> Advanced:
     """Do everything that is due."""
     return await advance(parts, now, limit)
+
+
+async def explained(parts: Parts, subscriber_id: str, workflow_id: str, now: datetime | None) -> Explanation:
+    """Say why a subscriber did, or did not, enter a workflow, and what happened there."""
+    return await explain(parts, subscriber_id, workflow_id, to_micros(parts.clock.now() if now is None else now))
 
 
 async def next_due(parts: Parts) -> datetime | None:

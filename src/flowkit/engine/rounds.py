@@ -101,7 +101,9 @@ async def _attempt(
     desks: list[Desk] = []
     for subscriber_id in asked:
         recalled = recall.subscribers.get(subscriber_id, EMPTY_RECALL)
-        desk = Desk(parts, subscriber_id, recalled, facts.get(subscriber_id), moment, places, fenced=fenced)
+        desk = Desk(
+            parts, subscriber_id, recalled, facts.get(subscriber_id), moment, places, fenced=fenced, own=wants.personal
+        )
         errand.visit(desk)
         desks.append(desk)
     refused: Sequence[str] = ()

@@ -14,7 +14,8 @@ from typing import Final
 from attrs import evolve, field, frozen
 
 from flowkit import conditions
-from flowkit.conditions import Asked, Condition, look_up, predicate
+from flowkit.conditions import ALWAYS, Asked, Condition, Custom, look_up, predicate
+from flowkit.conditions.walk import leaves
 from flowkit.engine.catalogue import Catalogue, Wants
 from flowkit.engine.desk import Desk, Knock
 from flowkit.engine.drive import resolve
@@ -167,7 +168,7 @@ async def ask_for_backfill(parts: Parts, workflow_id: str, where: Condition, bac
         False where there has been a backfill of that id into that workflow; then nothing new begins.
 
     Raises:
-        ConfigurationError: The engine has no audience.
+        ConfigurationError: The engine has no audience, or not the predicate that the condition asks.
         UnknownWorkflow: No live version of the workflow may be entered.
     """
     if parts.audience is None:
@@ -177,6 +178,10 @@ async def ask_for_backfill(parts: Parts, workflow_id: str, where: Condition, bac
     if parts.catalogue.gate(workflow_id) is None:
         message = f"no live version of workflow {workflow_id!r} can be entered; publish one that is active"
         raise UnknownWorkflow(message)
+    for leaf in leaves(where):
+        if isinstance(leaf, Custom) and leaf.name not in parts.predicates:
+            message = f"the condition asks the predicate {leaf.name!r}, which is none of this engine's"
+            raise ConfigurationError(message)
     document = conditions.dump(where)
     plan = Plan(of=content_hash(backfill_id), where=document)
     name = f"backfill:{workflow_id}:{backfill_id}"
@@ -219,13 +224,15 @@ async def _swept(parts: Parts, audience: Audience, sweep: Sweep, now: int) -> tu
             return Swept(), _stopped(sweep)
         return await _fired(parts, audience, gate, schedule, sweep, plan, now)
     where = gate.trigger.condition if plan.where is None else conditions.parse(plan.where)
+    # Those for whom it does not hold yet get the timer at which it will.
+    asked = ALWAYS if plan.where is None and gate.timed else where
     page = await resolve(
         "audience.members",
-        audience.members(where=where, zones=None, on=None, path=None, after=plan.last, limit=parts.batch),
+        audience.members(where=asked, zones=None, on=None, path=None, after=plan.last, limit=parts.batch),
     )
     done = Ingested()
     if page:
-        cause = f"~backfill:{plan.of}"
+        cause = f"~backfill:{content_hash(_encode([gate.workflow_id, plan.of]))}"
         knock = Knock(cause, kind_text(BACKFILLED, now), BACKFILLED)
         errand = _Filling(gate, page, knock, None if plan.where is None else where, mark=sweep.kind is SweepKind.MARK)
         done = await run_errand(parts, parts.store, errand, now)
@@ -321,11 +328,12 @@ class _Filling:
         self._mark = mark
         self._where: Asked | None = None if where is None else predicate(where)
         self._needs = NO_NEEDS if where is None else conditions.needs(where)
+        self._own = where is not None and conditions.is_personal(where)
         self.asked: Mapping[str, Sequence[str]] = dict.fromkeys(page, (knock.cause,))
 
     def wants(self, catalogue: Catalogue) -> Wants:
         own = catalogue.wants(self._gate)
-        return own | Wants(profile=bool(self._needs), needs=self._needs)
+        return own | Wants(profile=bool(self._needs), needs=self._needs, personal=self._own)
 
     def whose_profiles(self, subscriber_ids: Sequence[str]) -> Sequence[str]:
         return subscriber_ids

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
+from flowkit.analytics.explain import Explanation
 from flowkit.conditions import NO_PREDICATES, Condition, Predicate
 from flowkit.engine import flows
 from flowkit.engine.advance import Advanced
@@ -140,14 +141,14 @@ class Engine:
 
         Args:
             workflow_id: Into which workflow.
-            where: For whom; there is no event at hand.
+            where: For whom; there is no event at hand, and of the past there is what is kept for published workflows.
             backfill_id: The host's name for this backfill.
 
         Returns:
             False where there has been a backfill of that id into that workflow; then nothing new begins.
 
         Raises:
-            ConfigurationError: The engine has no audience.
+            ConfigurationError: The engine has no audience, or not the predicate that the condition asks.
             UnknownWorkflow: No live version of the workflow may be entered.
         """
         return run_sync(flows.backfill(self._parts, workflow_id, where, backfill_id))
@@ -202,3 +203,16 @@ class Engine:
             limit: The most steps to give; a step may have written several lines.
         """
         return run_sync(flows.journal(self._parts, subscriber_id, run, after, limit))
+
+    def explain(self, subscriber_id: str, workflow_id: str, *, now: datetime | None = None) -> Explanation:
+        """Say why a subscriber did, or did not, enter a workflow, what happened there, and what would happen now.
+
+        Args:
+            subscriber_id: Who.
+            workflow_id: Which workflow.
+            now: The engine's instant; None asks the clock.
+
+        Returns:
+            Everything that was decided, as data; ``text`` has it in sentences.
+        """
+        return run_sync(flows.explained(self._parts, subscriber_id, workflow_id, now))

@@ -80,7 +80,8 @@ class Ledger(NamedTuple):
         entries: How often the subscriber entered.
         last_entry: When it did last, in microseconds; None where it never did.
         sequence: How often this row was written; 0 where there is none yet.
-        held: Whether the condition of a trigger on ``enter`` held when it was last looked at.
+        held: Which condition of a trigger on ``enter`` held when it was last looked at, as a positive number that tells
+            conditions apart; 0 where it did not hold.
         watch: When it has to be looked at again though nothing happens, in microseconds; None for never.
         pending: Entries that wait for their filter, in the order in which they came.
     """
@@ -89,7 +90,7 @@ class Ledger(NamedTuple):
     entries: int = 0
     last_entry: int | None = None
     sequence: int = 0
-    held: bool = False
+    held: int = 0
     watch: int | None = None
     pending: tuple[Pending, ...] = ()
 

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import Final
 
 from attrs import frozen
 
-from flowkit.conditions import ALWAYS, Asked, Moment, event_types, is_personal, is_timed, needs, predicate
+from flowkit.conditions import (
+    ALWAYS,
+    Asked,
+    Condition,
+    Moment,
+    dump,
+    event_types,
+    is_personal,
+    is_timed,
+    needs,
+    predicate,
+)
 from flowkit.events import NO_NEEDS, Event, Facts, Needs
+from flowkit.hashing import content_hash
 from flowkit.triggers.model import On, Reentry, Trigger, TriggerType
 from flowkit.triggers.rules import DateProperty
 
@@ -36,6 +49,8 @@ class Gate:
         timed: Whether condition or filter may change by itself as time passes.
         personal: Whether they read more than the profile and the event: the past, a sample, a host's predicate.
         asks_runs: Whether the rules of entry ask for the subscriber's living runs.
+        mark: For a trigger on ``enter`` a positive number that tells its condition from others, under which is noted
+            that it holds; so a new condition holds for nobody yet.
     """
 
     workflow_id: str
@@ -50,6 +65,7 @@ class Gate:
     timed: bool = False
     personal: bool = False
     asks_runs: bool = False
+    mark: int = 0
 
     @classmethod
     def of(cls, workflow_id: str, version: int, trigger: Trigger) -> Gate:
@@ -70,6 +86,7 @@ class Gate:
             entry.reentry is Reentry.AFTER_EXIT
             or entry.max_concurrent is not None
             or entry.exclusion_group is not None,
+            _mark(condition) if trigger.on is On.ENTER else 0,
         )
 
     @property
@@ -100,6 +117,11 @@ class Gate:
                 return False
             facts = _NOTHING_KNOWN
         return self.test(event, facts, moment)
+
+
+def _mark(condition: Condition) -> int:
+    text = json.dumps(dump(condition), sort_keys=True)
+    return 1 + int(content_hash(text)[:12], 16)
 
 
 def _date_needs(trigger: Trigger) -> Needs:

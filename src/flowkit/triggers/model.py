@@ -57,7 +57,8 @@ class Backfill(StrEnum):
     """What becomes of those for whom a trigger on ``enter`` holds already when it is published."""
 
     NONE = "none"
-    """They do not enter: it has to cease to hold, and hold again."""
+    """They do not enter: it has to cease to hold, and hold again. Who that is, the audience tells after the publishing;
+    without an audience it is taken to hold for the first time when it is first looked at."""
     CURRENT = "current"
     """They enter, a page at a time."""
 

@@ -21,7 +21,7 @@ from flowkit.triggers.model import Backfill, EntryPolicy, On, Reentry, Schedule,
 from flowkit.triggers.rules import At, DateProperty, Every, Repeat
 from flowkit.workflows.model import Workflow
 from tests.support.audiences import Listed
-from tests.support.journeys import DAY, HOUR, START, host, node, signup, sqlite_store, wait, workflow
+from tests.support.journeys import DAY, HOUR, START, check, host, node, signup, sqlite_store, wait, workflow
 from tests.support.worlds import Waiting
 
 NINE = Every(Unit.DAY, time(9))
@@ -400,6 +400,55 @@ def test_a_host_fills_a_workflow_once(any_store):
     sweep = world.sweep("backfill:w:spring")
     assert (sweep.due_at, sweep.entered, sweep.kind) == (None, 2, SweepKind.BACKFILL)
     assert world.engine.backfill("w", where=VIP, backfill_id="summer")
+
+
+def test_one_name_for_a_backfill_of_two_workflows_is_two_backfills(any_store):
+    series = [workflow(node("start", wait(DAY)), workflow_id=name) for name in ("w1", "w2")]
+    world = placed(any_store, *series)
+    assert [world.engine.backfill(name, where=VIP, backfill_id="spring") for name in ("w1", "w2")] == [True, True]
+    assert world.engine.advance().started == 6
+
+
+def test_two_workflows_with_one_condition_are_filled_both(any_store):
+    both = [level(backfill=Backfill.CURRENT, workflow_id=name) for name in ("w1", "w2")]
+    assert placed(any_store, *both).engine.advance().started == 6
+
+
+def test_a_backfill_may_ask_for_a_sample_and_for_the_past(any_store):
+    """Of the past there is what is kept for what is published."""
+    bought = parse({"performed": {"event": "purchase"}})
+    asking = workflow(node("start", check(), condition=bought), workflow_id="asks")
+    world = placed(any_store, workflow(node("start", wait(DAY))), asking)
+    world.engine.backfill("w", where=parse({"sample": {"percent": 50, "salt": "half"}}), backfill_id="share")
+    share = world.engine.advance().started
+    assert 0 < share < 7
+    world.engine.ingest([Event("purchase", "p3", id="1")])
+    world.engine.backfill("w", where=bought, backfill_id="buyers")
+    assert world.engine.advance().started == 1
+
+
+def test_a_backfill_that_asks_an_unknown_predicate_is_refused(any_store):
+    world = placed(any_store, workflow(node("start", wait(DAY))))
+    with pytest.raises(ConfigurationError, match="'mine'"):
+        world.engine.backfill("w", where=parse({"custom": {"name": "mine"}}), backfill_id="b")
+
+
+def test_who_does_not_fit_yet_gets_the_timer_at_which_time_makes_it_fit(any_store):
+    """Nobody has to be looked at before: the sweep that marks sets it."""
+    ending = parse({"subscriber_properties": {"trial_ends": {"$before": "+3d"}}})
+    world = World(any_store, {"a": {"trial_ends": "2026-01-20"}, "b": {}}, level(condition=ending))
+    world.until(START + 30 * DAY)
+    assert world.entered() == [("a", START + 16 * DAY + MICROSECOND)]
+
+
+def test_another_condition_holds_for_nobody_yet(any_store):
+    """Who fitted the old one enters when the new one comes to hold, and not before."""
+    world = placed(any_store, level(), vips=("p1", "p2"))
+    world.engine.advance()
+    world.engine.publish(level(condition=parse({"segments": "gold"})))
+    world.engine.advance()
+    world.profiles.place("p1", "vip", "gold")
+    assert world.engine.changed(["p1", "p2"]).started == 1
 
 
 def test_a_workflow_that_is_none_is_not_filled(any_store):

@@ -78,6 +78,6 @@ def _ledgers(cursor: sqlite3.Cursor, decoder: Decoder, numbers: str) -> Mapping[
     ).fetchall():
         name = decoder.workflow(workflow)
         ledgers.setdefault(subscriber, {})[name] = Ledger(
-            name, entries, last_entry, sequence, held == 1, watch, read_pending(pending) if pending else ()
+            name, entries, last_entry, sequence, held, watch, read_pending(pending) if pending else ()
         )
     return ledgers

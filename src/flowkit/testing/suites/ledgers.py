@@ -15,7 +15,7 @@ _PENDING: Final = (
     Pending('a"b', "", NOW - 5),
     Pending('a"b', "[1]", 0),
 )
-_FULL: Final = Ledger("w", 3, NOW - 1, 0, held=True, watch=NOW + 7, pending=_PENDING)
+_FULL: Final = Ledger("w", 3, NOW - 1, 0, held=281474976710656, watch=NOW + 7, pending=_PENDING)
 
 
 def _change(bench: Bench, subscriber_id: str, *ledgers: Ledger) -> Change:
@@ -46,7 +46,7 @@ class Ledgers:
         forms = [
             _FULL,
             Ledger("w", 4, NOW),
-            Ledger("w", held=True),
+            Ledger("w", held=281474976710656),
             Ledger("w", watch=0),
             Ledger("w", 1, NOW, watch=NOW),
             Ledger("w", pending=_PENDING[:1]),
@@ -58,7 +58,7 @@ class Ledgers:
             bench.reopen()
             assert bench.recalled(f"new{number}").ledgers == {"w": form._replace(sequence=1)}
             assert bench.recalled("s").ledgers == {"w": form._replace(sequence=number + 1)}
-            assert type(bench.recalled("s").ledgers["w"].held) is bool
+            assert type(bench.recalled("s").ledgers["w"].held) is int
 
     def test_what_a_ledger_had_goes_with_the_next_write(self, bench: Bench) -> None:
         """A plain one leaves nothing of what was held, watched and waited for."""
@@ -74,7 +74,7 @@ class Ledgers:
         """New ones and known ones, plain ones and others, of many subscribers and of one."""
         for workflow_id in "vwx":
             bench.publish(workflow_id)
-        forms = [Ledger("w", 1, NOW), _FULL, Ledger("w", held=True), Ledger("w", watch=NOW)]
+        forms = [Ledger("w", 1, NOW), _FULL, Ledger("w", held=281474976710656), Ledger("w", watch=NOW)]
         names = [f"s{number}" for number in range(240)]
         known = names[::2]
         assert not bench.commit(*(_change(bench, name, forms[(i + 1) % 4]) for i, name in enumerate(known)))

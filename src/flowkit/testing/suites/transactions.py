@@ -39,7 +39,7 @@ def _known(bench: Bench) -> tuple[int, int, int]:
 def _remembered(bench: Bench, cause: str, at: int) -> Change:
     """Make a change that leaves something of all that is remembered, by an event at an instant."""
     known = bench.recalled("a", history=["visit"])
-    ledger = known.ledgers.get("w", Ledger("w"))._replace(held=True, watch=at, pending=_PENDING)
+    ledger = known.ledgers.get("w", Ledger("w"))._replace(held=7, watch=at, pending=_PENDING)
     change = bench.change("a", cause, recalled=known, occurred=[("visit", Occurrence(at, value=cause))])
     return change._replace(ledgers=[ledger], latest=known.latest, totals=[("w", 1)])
 
@@ -137,7 +137,7 @@ class Transactions:
         assert within.claim_sweep() is None
         assert _memory(bench) == nothing
         written = (
-            {"w": Ledger("w", 0, None, 2, held=True, watch=NOW - 1, pending=_PENDING)},
+            {"w": Ledger("w", 0, None, 2, held=7, watch=NOW - 1, pending=_PENDING)},
             {"visit": [Occurrence(NOW - 1, value="2")]},
             2,
             ["a"],

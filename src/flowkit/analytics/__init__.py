@@ -1,0 +1,1 @@
+"""What the journal says: folds over its lines, and nothing else."""

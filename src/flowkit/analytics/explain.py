@@ -1,0 +1,249 @@
+"""Why somebody did, or did not, enter a workflow, and what happened there: from the journal, as data and as text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final, assert_never
+
+from attrs import frozen
+
+from flowkit.conditions import Operand
+from flowkit.runs.model import Kind, Line
+
+__all__ = ["Door", "Explanation", "Reason", "explained", "span_words"]
+
+_WHEN: Final = "%Y-%m-%d %H:%M:%S"
+_UNITS: Final = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
+
+
+@frozen
+class Reason:
+    """One thing that was decided about a subscriber, and why.
+
+    Attributes:
+        at: When.
+        run_id: In which run; None where it belongs to none.
+        kind: What happened.
+        node: At which node; None where it was at none.
+        action: By which action; None where it was by none.
+        text: A sentence that says it.
+        data: What it was decided on: operand values, outcome, reason, as the journal has them.
+    """
+
+    at: datetime
+    run_id: str | None
+    kind: Kind
+    node: str | None
+    action: str | None
+    text: str
+    data: Mapping[str, Any]
+
+
+@frozen(kw_only=True)
+class Door:
+    """What would become of the subscriber at the workflow's door now.
+
+    Attributes:
+        is_open: Whether the rules of entry would let the subscriber in, if the trigger fired.
+        reason: The rule that would not; empty where all would.
+        opens_at: From when on that rule would; None where time does not help, or it does already.
+        by: The workflow whose living run stands in the way; None where it is none.
+        holds: Whether the trigger's condition holds now, with no event at hand.
+        operands: The values that were read to tell.
+    """
+
+    is_open: bool
+    reason: str = ""
+    opens_at: datetime | None = None
+    by: str | None = None
+    holds: bool = False
+    operands: Sequence[Operand] = ()
+
+
+@frozen
+class Explanation:
+    """What a workflow and a subscriber have had to do with each other.
+
+    Attributes:
+        subscriber_id: Who.
+        workflow_id: Which workflow.
+        reasons: Everything that was decided, oldest first.
+        door: What would become of the subscriber now; None where no version of the workflow may be entered.
+    """
+
+    subscriber_id: str
+    workflow_id: str
+    reasons: Sequence[Reason]
+    door: Door | None
+
+    @property
+    def text(self) -> str:
+        """All of it in sentences, a line each; instants are UTC."""
+        lines = [f"{self.subscriber_id} in {self.workflow_id}"]
+        if not self.reasons:
+            lines.append("  Nothing was ever decided: no trigger of this workflow has fired for the subscriber.")
+        runs: list[str | None] = []
+        for reason in self.reasons:
+            if reason.run_id is not None and reason.run_id not in runs:
+                runs.append(reason.run_id)
+            whose = "" if reason.run_id is None else f"run {runs.index(reason.run_id) + 1}: "
+            lines.append(f"  {reason.at.strftime(_WHEN)}  {whose}{reason.text}")
+        lines += [f"  {line}" for line in _door_words(self.door)]
+        return "\n".join(lines)
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def explained(subscriber_id: str, workflow_id: str, lines: Iterable[Line], door: Door | None) -> Explanation:
+    """Say in sentences what lines of the journal tell.
+
+    Args:
+        subscriber_id: Whose lines they are; lines of others are left out.
+        workflow_id: About which workflow; lines about others are left out.
+        lines: Lines of the journal, oldest first.
+        door: What would become of the subscriber now.
+    """
+    reasons = [
+        Reason(
+            line.at, line.run_id, line.entry.kind, line.entry.node, line.entry.action, _sentence(line), line.entry.data
+        )
+        for line in lines
+        if line.subscriber_id == subscriber_id and line.workflow_id == workflow_id
+    ]
+    return Explanation(subscriber_id, workflow_id, reasons, door)
+
+
+def span_words(seconds: float) -> str:
+    """Say how long something lasts by its two largest units: ``3 d 2 h``."""
+    rest = max(0, round(seconds))
+    words: list[str] = []
+    for size, unit in _UNITS:
+        count, rest = divmod(rest, size)
+        if count:
+            words.append(f"{count} {unit}")
+        elif words:
+            break
+    return " ".join(words[:2]) or "no time"
+
+
+def _sentence(line: Line) -> str:  # noqa: C901, PLR0912 - a sentence for each kind
+    entry, data = line.entry, line.entry.data
+    what = _operation(data)
+    match entry.kind:
+        case Kind.ENTERED:
+            return f"entered at {entry.node}, by trigger {data.get('trigger')}"
+        case Kind.REFUSED:
+            return f"was not let in for {data.get('event')}: {_refusal(data)}"
+        case Kind.WAITING if entry.node is None:
+            return f"waits up to {span_words(data.get('seconds', 0))} for the filter of the workflow to hold"
+        case Kind.WAITING:
+            return f"waits {span_words(data.get('seconds', 0))} at {entry.node}"
+        case Kind.WOKEN:
+            return f"the wait at {entry.node} is over"
+        case Kind.DECIDED:
+            return f"{entry.node} chose {data.get('label')}, since {_values(data.get('operands', {}))}"
+        case Kind.DONE:
+            return f"{what} at {entry.node}{_attempt(data)}"
+        case Kind.SKIPPED:
+            return f"did not carry out {what} at {entry.node}: {_because(data)}"
+        case Kind.RETRYING:
+            pause = span_words(data.get("seconds", 0))
+            return f"tries {what} at {entry.node} again in {pause}: {_because(data)}"
+        case Kind.OBSERVED:
+            return f"saw {data.get('type')}, the {_ordinal(data.get('count', 1))} time"
+        case Kind.LEFT:
+            return f"left {entry.node} by {data.get('by')} for {data.get('to')}"
+        case Kind.COMPLETED:
+            return "reached the end"
+        case Kind.EXITED:
+            return f"was taken out: {_because(data)}"
+        case Kind.FAILED if entry.node is None or entry.action is None:
+            return f"failed: {_because(data)}"
+        case Kind.FAILED:
+            return f"{what} at {entry.node} failed: {_because(data)}"
+        case Kind.LATE:
+            return f"an outcome came too late to change anything at {entry.node}: {data.get('result')}"
+        case _:
+            assert_never(entry.kind)
+
+
+def _operation(data: Mapping[str, Any]) -> str:
+    match data.get("type"):
+        case "send_email":
+            return f"sending {data.get('template_id')}"
+        case "segment_update":
+            return f"the change of segments (in {_names(data.get('add'))}, out of {_names(data.get('remove'))})"
+        case "personalization_update":
+            return f"the change of {_names(data.get('names'))}"
+        case "webhook":
+            return "the webhook"
+        case _:
+            return "the action"
+
+
+def _names(values: object) -> str:
+    return ", ".join(map(str, values)) if isinstance(values, (list, tuple)) and values else "none"
+
+
+def _attempt(data: Mapping[str, Any]) -> str:
+    reference = f", known to the receiver as {data['reference']}" if "reference" in data else ""
+    attempt = f", at the {_ordinal(data['attempt'])} attempt" if "attempt" in data else ""
+    return f" was done{attempt}{reference}"
+
+
+def _because(data: Mapping[str, Any]) -> str:
+    return str(data.get("reason") or data.get("result") or "no reason was given")
+
+
+def _ordinal(number: int) -> str:
+    tens = {11: "th", 12: "th", 13: "th"}
+    return f"{number}{tens.get(number % 100) or {1: 'st', 2: 'nd', 3: 'rd'}.get(number % 10, 'th')}"
+
+
+def _values(operands: Mapping[str, Any]) -> str:
+    said = [f"{path} was {'missing' if value is None else value}" for path, value in operands.items()]
+    return " and ".join(said) or "nothing is asked"
+
+
+def _refusal(data: Mapping[str, Any]) -> str:
+    seconds = data.get("opens_in_seconds")
+    by = data.get("by")
+    return _rule(str(data.get("reason")), None if by is None else str(by)) + (
+        "" if seconds is None else f"; it would have in {span_words(seconds)}"
+    )
+
+
+def _rule(reason: str, by: str | None) -> str:
+    match reason:
+        case "filter":
+            return "the filter does not hold"
+        case "reentry":
+            return "who was in does not come again" if by is None else "a run is still alive"
+        case "cooldown":
+            return "the cooldown is not over"
+        case "max_executions":
+            return "the subscriber entered as often as it may"
+        case "max_executions_total":
+            return "as many entered as all together may"
+        case "max_concurrent":
+            return "as many runs as may be are alive"
+        case "exclusion_group":
+            return f"the subscriber is in {by}, of the same group"
+        case "inactive":
+            return "the workflow was taken out"
+        case _:
+            return reason
+
+
+def _door_words(door: Door | None) -> Sequence[str]:
+    if door is None:
+        return ["Now: nobody may enter, since no version of the workflow is live and active."]
+    said = "holds" if door.holds else "does not hold"
+    values = _values({one.path: one.value for one in door.operands})
+    asked = f"Now: the trigger's condition {said} without an event ({values})."
+    if door.is_open:
+        return [asked, "Now: the rules of entry would let the subscriber in."]
+    when = "" if door.opens_at is None else f"; it would at {door.opens_at.strftime(_WHEN)}"
+    return [asked, f"Now: the rules of entry would not: {_rule(door.reason, door.by)}{when}."]
