@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from flowkit.adapters.profiles import MemoryProfiles
     from flowkit.adapters.smtp import SmtpSender
     from flowkit.adapters.templates import DictTemplates, DirectoryTemplates
+    from flowkit.analytics.explain import Door, Explanation, Reason
     from flowkit.conditions import (
         AllOf,
         AnyOf,
@@ -98,6 +99,7 @@ __all__ = [
     "DictTemplates",
     "DirectoryTemplates",
     "DocumentError",
+    "Door",
     "Duration",
     "EngagementAtLeast",
     "Engine",
@@ -109,6 +111,7 @@ __all__ = [
     "EventIs",
     "EventsRejected",
     "Every",
+    "Explanation",
     "Facts",
     "FlowkitError",
     "Kind",
@@ -127,6 +130,7 @@ __all__ = [
     "PortSuspended",
     "Problem",
     "Progress",
+    "Reason",
     "Reentry",
     "Repeat",
     "Result",
@@ -187,6 +191,7 @@ _HOMES: Final = {
     "DictTemplates": "flowkit.adapters.templates:DictTemplates",
     "DirectoryTemplates": "flowkit.adapters.templates:DirectoryTemplates",
     "DocumentError": "flowkit.errors:DocumentError",
+    "Door": "flowkit.analytics.explain:Door",
     "Duration": "flowkit.conditions:Duration",
     "EngagementAtLeast": "flowkit.conditions:EngagementAtLeast",
     "Engine": "flowkit.engine.sync:Engine",
@@ -198,6 +203,7 @@ _HOMES: Final = {
     "EventIs": "flowkit.conditions:EventIs",
     "EventsRejected": "flowkit.errors:EventsRejected",
     "Every": "flowkit.triggers.rules:Every",
+    "Explanation": "flowkit.analytics.explain:Explanation",
     "Facts": "flowkit.events:Facts",
     "FlowkitError": "flowkit.errors:FlowkitError",
     "Kind": "flowkit.runs.model:Kind",
@@ -216,6 +222,7 @@ _HOMES: Final = {
     "PortSuspended": "flowkit.errors:PortSuspended",
     "Problem": "flowkit.errors:Problem",
     "Progress": "flowkit.engine.sweeps:Progress",
+    "Reason": "flowkit.analytics.explain:Reason",
     "Reentry": "flowkit.triggers.model:Reentry",
     "Repeat": "flowkit.triggers.rules:Repeat",
     "Result": "flowkit.runs.effects:Result",
