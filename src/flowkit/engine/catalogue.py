@@ -124,6 +124,9 @@ class Catalogue:
                 program = compile_workflow(load(edition.document), edition.number, self.predicates)
                 self._programs[edition.number] = program
                 self._listen(program)
+                trigger = program.workflow.trigger
+                # For good: an entry that a former version let wait is asked again as well.
+                self.watchful = self.watchful or trigger.on is not On.EVENT or bool(trigger.entry.grace)
                 if program.needs.history:
                     self._remembering[edition.number] = program.needs
             self._editions[edition.number] = edition
@@ -186,7 +189,6 @@ class Catalogue:
         changes = [gate for gate in gates if gate.trigger.on is On.CHANGE]
         patient = [gate for gate in gates if gate.grace]
         self.timed = [gate for gate in levels if gate.timed]
-        self.watchful = bool(levels or changes or patient)
         self.limits = {
             gate.workflow_id: limit for gate in gates if (limit := gate.trigger.max_executions_total) is not None
         }

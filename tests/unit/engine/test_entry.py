@@ -232,6 +232,14 @@ def test_not_more_than_a_few_entries_wait(any_store):
     assert engine.ingest([signup(event_id=str(number)) for number in range(20)]).refused == 4
 
 
+def test_who_waits_is_let_in_by_a_version_without_a_filter(any_store):
+    engine, _ = filtered(any_store, grace=2 * HOUR)
+    engine.ingest([signup()])
+    engine.publish(journey())
+    assert engine.changed(["s"], now=START + HOUR).started == 1
+    assert [run.version for run in engine.runs()] == [2]
+
+
 def test_whose_workflow_is_taken_out_meanwhile_is_refused(any_store):
     engine, _ = filtered(any_store, grace=2 * HOUR)
     engine.ingest([signup()])
