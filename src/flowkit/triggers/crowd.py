@@ -228,8 +228,7 @@ class Crowd:
                     out |= ruled_out[bisect_right(floats, number)]
                 else:
                     out |= ruled_out[bisect_right(minimums, numbers[name])]
-        if None in self._steps:
-            steps = self._steps[None]
+        if (steps := self._steps.get(None)) is not None:
             out |= steps.out[bisect_right(steps.floats, numbers[None])]
         left = self.taken ^ out
         if not left:
@@ -251,7 +250,7 @@ class Crowd:
                 left ^= 1 << bit
                 found.append(ranks[bit])
         else:
-            found += [ranks[bit] for bit in _bits(left)]
+            found += map(ranks.__getitem__, _bits(left))
 
 
 def _bits(mask: int) -> list[int]:

@@ -174,13 +174,18 @@ class TriggerIndex:
         if type(value) is int or (type(value) is float and value == value):  # noqa: PLR0124 - NaN does not equal itself
             numbers[None] = value
         found: list[str] = []
-        nodes = [tree for name in (kind, None) if (tree := self._trees.get(name)) is not None]
+        nodes: list[Node] = []
+        if (tree := self._trees.get(kind)) is not None:
+            nodes.append(tree)
+        if (tree := self._trees.get(None)) is not None:
+            nodes.append(tree)
         for node in nodes:  # grows while it is walked
             if node.split:
-                if node.events.there or node.events.missing:
-                    node.events.lead(properties, nodes)
-                if node.subscribers.there or node.subscribers.missing:
-                    node.subscribers.lead(attributes, nodes)
+                events, subscribers = node.events, node.subscribers
+                if events.there or events.missing:
+                    events.lead(properties, nodes)
+                if subscribers.there or subscribers.missing:
+                    subscribers.lead(attributes, nodes)
                 for crowd in node.crowds:
                     crowd.find(kind, read_event, read_subscriber, numbers, found)
             else:
@@ -199,19 +204,18 @@ class TriggerIndex:
                         holds is None or holds(kind, read_event, read_subscriber, numbers)
                     ):
                         found.append(rank)
-            if node.done:
-                found += node.done
+            if not node.others:
+                continue
+            found += node.done
             if node.ladders:
                 for metric, ladder in node.ladders.items():
                     found += ladder.ranks[: bisect_right(ladder.minimums, numbers[metric])]
-            if node.on_rest:
-                for holds, rank in node.on_rest:
-                    if holds is None or holds(kind, read_event, read_subscriber, numbers):
-                        found.append(rank)
-            if node.checks:
-                for check, rank in node.checks:
-                    if check(event, facts, moment):
-                        found.append(rank)
+            for holds, rank in node.on_rest:
+                if holds is None or holds(kind, read_event, read_subscriber, numbers):
+                    found.append(rank)
+            for check, rank in node.checks:
+                if check(event, facts, moment):
+                    found.append(rank)
         # A trigger may be found by several of its alternatives.
         return list(map(self._gates.__getitem__, sorted(set(found)) if len(found) > 1 else found))
 

@@ -110,7 +110,9 @@ class Branches:
         """
         if len(self.there) <= len(values):
             read = values.get
-            nodes += [node for (path, value), node in self.there.items() if read(path) == value]
+            for (path, value), node in self.there.items():
+                if read(path) == value:
+                    nodes.append(node)
         else:
             try:
                 nodes += list(filter(None, map(self.there.get, values.items())))
@@ -140,12 +142,14 @@ class Node:
         on_number: Likewise, beginning with a number: number, minimum, what else, rank.
         on_rest: What asks for neither of them, but for something.
         checks: What has to be asked itself.
+        others: Whether anything stands in `done`, `ladders`, `on_rest` or `checks`: at most nodes nothing does.
         held: The postings of the lists that others may crowd out.
         crowds: Where many hang, what is tested at once.
     """
 
     depth: int = 0
     split: bool = False
+    others: bool = False
     events: Branches = field(factory=Branches)
     subscribers: Branches = field(factory=Branches)
     done: list[str] = field(factory=list[str])
@@ -164,6 +168,10 @@ class Node:
         here = self.done or self.ladders or self.held or self.on_rest or self.checks or self.crowds
         return self.events.empty and self.subscribers.empty and not here
 
+    def note_others(self) -> None:
+        """See whether there are any."""
+        self.others = bool(self.done or self.ladders or self.on_rest or self.checks)
+
     def branches(self, test: Has) -> Branches:
         """Give the branches among which a property is looked up."""
         return self.events if test.event else self.subscribers
@@ -180,10 +188,12 @@ def hang(node: Node, posting: Posting) -> None:
             branches.put(test, further)
         node = further
     _enter(node, posting)
+    node.note_others()
     if len(node.held) > _FEW:
         crowd = tuple(node.held)
         for each in crowd:
             _leave(node, each)
+        node.note_others()
         node.split = True
         for each in crowd:
             hang(node, each)
@@ -200,6 +210,7 @@ def take(node: Node, posting: Posting) -> None:
         way.append((node, test))
         node = further
     _leave(node, posting)
+    node.note_others()
     for above, test in reversed(way):
         if not node.empty:
             return
