@@ -13,6 +13,10 @@ __all__ = ["render_mermaid"]
 _COLUMNS: Final = 48
 _LONGEST: Final = 200
 _PLAIN: Final = frozenset(" .,:/_?!'+-")
+# Mermaid reads $$ and \n even where they are escaped, as a formula and as the end of a line; what has no width comes
+# between the two.
+_HALVES: Final = "$\\"
+_BETWEEN: Final = "\u200c"
 _SHAPES: Final = {
     BoxKind.TRIGGER: ("([", "])"),
     BoxKind.NODE: ("(", ")"),
@@ -85,6 +89,8 @@ def _escaped(text: str) -> str:
         # "1." and "-" at the beginning would be a list in Markdown.
         lists = (char == "." and shown[:index].isdigit()) or (char in "-+" and not index)
         out.append(char if _is_plain(char) and not lists else f"#{ord(char)};")
+        if char in _HALVES:
+            out.append(_BETWEEN)
     return "".join(out)
 
 
