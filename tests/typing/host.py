@@ -54,7 +54,18 @@ from flowkit import (
     Wait,
     Workflow,
 )
-from flowkit.ports import Clock, InDoubt, Lookup, ProfileChange, Profiles, Sender, Store, Templates, WebhookRequest
+from flowkit.ports import (
+    Audience,
+    Clock,
+    InDoubt,
+    Lookup,
+    ProfileChange,
+    Profiles,
+    Sender,
+    Store,
+    Templates,
+    WebhookRequest,
+)
 from flowkit.ports import Webhooks as WebhooksPort
 from flowkit.testing.recording import RecordingSender, RecordingWebhooks
 
@@ -193,11 +204,12 @@ def fit(connection: sqlite3.Connection, sqlite: SqliteStore) -> None:
     ]
     lookup: Lookup = Service()
     profiles: list[Profiles] = [Users(connection), MemoryProfiles()]
+    audiences: list[Audience] = [MemoryProfiles()]
     templates: list[Templates] = [Shelf(), DictTemplates({}), DirectoryTemplates(Path())]
     webhooks: list[WebhooksPort] = [Calls(), RecordingWebhooks()]
     clocks: list[Clock] = [Noon(), VirtualClock(datetime.now(UTC)), flowkit.SystemClock()]
     stores: list[Store] = [MemoryStore(), sqlite, sqlite.joined(connection)]
-    del senders, lookup, profiles, templates, webhooks, clocks, stores
+    del senders, lookup, profiles, audiences, templates, webhooks, clocks, stores
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -223,6 +235,10 @@ def host(path: Path, connection: sqlite3.Connection) -> Sequence[Run]:
     assert_type(rejected, list[tuple[int, DocumentError]])
     assert_type(engine.ingest(events, connection=None).started, int)
     assert_type(engine.advance(limit=10).done, int)
+    assert_type(engine.changed(["ada"]).started, int)
+    assert_type(engine.backfill("onboarding", where=EventIs(("signup",)), backfill_id="spring"), bool)
+    assert_type(engine.sweeps()[0].due_at, datetime | None)
+    assert_type(engine.explain("ada", "onboarding").text, str)
     assert_type(engine.next_due(), datetime | None)
     runs = engine.runs(subscriber_id="ada")
     assert_type(runs, Sequence[Run])

@@ -9,6 +9,7 @@ from typing import Any, Final, assert_never
 from attrs import frozen
 
 from flowkit.conditions import Operand
+from flowkit.documents import is_list
 from flowkit.runs.model import Kind, Line
 
 __all__ = ["Door", "Explanation", "Reason", "explained", "span_words"]
@@ -184,7 +185,7 @@ def _operation(data: Mapping[str, Any]) -> str:
 
 
 def _names(values: object) -> str:
-    return ", ".join(map(str, values)) if isinstance(values, (list, tuple)) and values else "none"
+    return ", ".join(map(str, values)) if is_list(values) and values else "none"
 
 
 def _attempt(data: Mapping[str, Any]) -> str:

@@ -8,6 +8,7 @@ from typing import Any, Final, TypeAlias
 
 from attrs import frozen
 
+from flowkit.documents import is_list
 from flowkit.engine.drive import resolve, wait_for
 from flowkit.engine.hold import Hold
 from flowkit.engine.jobs import Job, answered, doubtful_outcome, inherited, named
@@ -214,10 +215,11 @@ class Mailer:
             if begun is not None:
                 await wait_for("attempts.begin", begun)
             try:
-                given = send((message,))
-                if hasattr(given, "__await__"):
-                    given = await wait_for("sender.send", given)
-                outcome = _only(given)
+                answer: object = send((message,))
+                if isinstance(answer, list) or not hasattr(answer, "__await__"):
+                    outcome = _only(answer)
+                else:
+                    outcome = _only(await resolve("sender.send", answer))
             except Exception as error:  # noqa: BLE001 - whatever a host's sender raises, only this message is in doubt
                 outcome = await doubtful_outcome(self._sender, self._sender.in_doubt, message.key, error)
             job.outcomes[index] = outcome
@@ -245,6 +247,6 @@ class Mailer:
 
 def _only(given: object) -> Outcome:
     """Take the outcome of a call with one message; the usual answer is found without a further call."""
-    if type(given) is list and len(given) == 1 and type(given[0]) is Outcome:
+    if is_list(given) and len(given) == 1 and isinstance(given[0], Outcome):
         return given[0]
     return answered("sender.send", given, 1)[0]

@@ -86,7 +86,8 @@ def write_plan(plan: Plan) -> str:
 
 def read_plan(text: str) -> Plan:
     """Read what `write_plan` wrote."""
-    return Plan(**{"of": "", **json.loads(text)})
+    document: dict[str, Any] = json.loads(text)
+    return Plan(**document)
 
 
 def schedule_hash(schedule: Schedule) -> str:
