@@ -223,3 +223,11 @@ def test_lines_to_the_same_target_run_together():
     layout = placed([Size(50, 20)] * 6, [*(Link(*pair) for pair in pairwise(range(6))), Link(0, 5), Link(1, 5)])
     long, longer = layout.routes[-1], layout.routes[-2]
     assert long.pieces[-2:] == longer.pieces[-2:]
+
+
+def test_a_loop_stays_beside_what_it_goes_round():
+    wide = [Size(50, 20)] * 4 + [Size(300, 20)] * 4
+    fork = [Link(3, box) for box in range(4, 8)]
+    layout = placed(wide, [Link(0, 1), Link(1, 2), Link(2, 1, Size(30, 20)), Link(2, 3), *fork])
+    box = layout.spots[1]
+    assert max(x for x, _ in points(layout.routes[2])) < box.x + box.width + 60

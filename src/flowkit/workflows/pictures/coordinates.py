@@ -59,7 +59,7 @@ def _settle(net: Net, rank: Sequence[int], near: Sequence[Sequence[int]], axis: 
     offsets = _offsets(net, rank)
     pools: list[tuple[float, float, int]] = []  # the mean that is wanted, its weight, how many vertices
     for vertex, offset in zip(rank, offsets, strict=True):
-        wanted = fsum(axis[one] for one in near[vertex]) / len(near[vertex]) if near[vertex] else axis[vertex]
+        wanted = _wanted(net, vertex, near[vertex], axis)
         weight = _LINE_WEIGHT if not net.height[vertex] else _BOX_WEIGHT
         mean, count = wanted - offset, 1
         while pools and pools[-1][0] >= mean:
@@ -70,6 +70,15 @@ def _settle(net: Net, rank: Sequence[int], near: Sequence[Sequence[int]], axis: 
     means = (mean for mean, _, count in pools for _ in range(count))
     for vertex, offset, mean in zip(rank, offsets, means, strict=True):
         axis[vertex] = mean + offset
+
+
+def _wanted(net: Net, vertex: int, near: Sequence[int], axis: Sequence[float]) -> float:
+    """Say where a vertex is best: in the middle of its neighbours, or where it is if it has none."""
+    if near:
+        return fsum(axis[one] for one in near) / len(near)
+    box = net.beside.get(vertex)
+    # A line that turns beside a box stays near to it, and the whole line with it.
+    return axis[vertex] if box is None else axis[box] + _distance(net, box, vertex)
 
 
 def _straighten(net: Net, axis: list[float]) -> None:
