@@ -85,7 +85,8 @@ def lay_out(sizes: Sequence[Size], links: Sequence[Link], layers: Sequence[int])
         links: The lines between boxes, by their places in `sizes`; at most one for each pair.
         layers: The layer of each box, from `assign_layers`.
     """
-    roomy = [_with_loop(box, size, links) for box, size in enumerate(sizes)]
+    loops = {link.source: link for link in links if link.source == link.target}
+    roomy = [_with_loop(size, loops[box]) if box in loops else size for box, size in enumerate(sizes)]
     net = weave(roomy, links, layers)
     reduce_crossings(net)
     axis = across(net)
@@ -103,12 +104,9 @@ def lay_out(sizes: Sequence[Size], links: Sequence[Link], layers: Sequence[int])
     return Layout(width=right - left, height=placing.bottoms[-1] + _MARGIN, spots=spots, routes=routes)
 
 
-def _with_loop(box: int, size: Size, links: Sequence[Link]) -> Size:
-    for link in links:
-        if link.source == link.target == box:
-            label = link.label or Size(0.0, 0.0)
-            return Size(size.width, max(size.height, label.height), beside=LOOP_ROOM + label.width)
-    return size
+def _with_loop(size: Size, link: Link) -> Size:
+    label = link.label or Size(0.0, 0.0)
+    return Size(size.width, max(size.height, label.height), beside=LOOP_ROOM + label.width)
 
 
 def _loop(spot: Spot, link: Link) -> Route:
