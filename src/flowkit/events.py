@@ -254,7 +254,8 @@ def together(all_needs: Iterable[Needs]) -> Needs:
     """Put needs together."""
     total = NO_NEEDS
     for needs in all_needs:
-        total |= needs
+        if needs:
+            total |= needs
     return total
 
 

@@ -1,7 +1,8 @@
 """An index of triggers: what an event costs grows with what it matches, not with how many triggers there are.
 
 A trigger's condition is written as alternatives (`guards`), and these hang in trees (`tree`), one for each event type
-and one for any. An event walks the tree of its type and the tree for any, as far as its own values lead.
+and one for any. An event walks the tree of its type and the tree for any, as far as its own values lead; where many
+hang in one place, all of them are tested at once (`crowd`).
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right, insort
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from heapq import merge
 from typing import Any, Final, TypeAlias, TypeVar
 
 from attrs import define, field
@@ -48,6 +50,8 @@ class TriggerIndex:
         self._gates: dict[str, Gate] = {}
         self._trees: dict[_Type, Node] = {}
         self._lists: Gates | None = None
+        # The ranks of those that may match an event of a type, and of those that may match one of any, ascending.
+        self._ranks: dict[_Type, list[str]] = {}
         self._demands: dict[_Type, Demand] = {}
         # How often each dotted path is asked for; all minimums, ascending.
         self._event_paths: Counter[str] = Counter()
@@ -65,9 +69,10 @@ class TriggerIndex:
             self.remove(gate.workflow_id)
         entered = self._entered[gate.workflow_id] = _Entered(gate, _rank(gate))
         self._gates[entered.rank] = gate
+        for kind in _types(gate):
+            insort(self._ranks.setdefault(kind, []), entered.rank)
         for one in alternatives(gate.trigger.condition):
-            types = one.types if one.types is not None else gate.types
-            for kind in (None,) if types is None else types:
+            for kind in _types(gate) if one.types is None else one.types:
                 has = [test for test in one.tests if isinstance(test, Has)]
                 floors = [test for test in one.tests if isinstance(test, AtLeast)]
                 posting = Posting(entered.rank, has, floors, one.rest, None if one.exact else gate.test)
@@ -83,6 +88,11 @@ class TriggerIndex:
         """
         entered = self._entered.pop(workflow_id)
         del self._gates[entered.rank]
+        for kind in _types(entered.gate):
+            ranks = self._ranks[kind]
+            del ranks[bisect_left(ranks, entered.rank)]
+            if not ranks:
+                del self._ranks[kind]
         for kind, posting in entered.postings:
             take(self._trees[kind], posting)
             self._demands[kind].forget(posting)
@@ -93,9 +103,11 @@ class TriggerIndex:
 
     def candidates(self, event_type: str) -> Sequence[Gate]:
         """Give the triggers that may match an event of a type, those that go first in front."""
-        if self._lists is None:
-            self._lists = Gates(self._gates.values())
-        return self._lists.candidates(event_type)
+        lists = self._lists
+        if lists is not None:
+            return lists.candidates(event_type)
+        ranks = merge(self._ranks.get(event_type, ()), self._ranks.get(None, ()))
+        return [self._gates[rank] for rank in ranks]
 
     def matching(self, event: Event, facts: Facts | None, moment: Moment) -> Sequence[Gate]:
         """Find the triggers that match an event: those of which ``Gate.matches`` says so.
@@ -125,7 +137,7 @@ class TriggerIndex:
         return found
 
     def _change(self) -> None:
-        """Forget the lists; where there are few triggers, make them anew."""
+        """Where there are few triggers, list them anew: they are asked one after the other, and often."""
         self._lists = Gates(self._gates.values()) if len(self._gates) <= FEW else None
 
     def _enter(self, kind: _Type, posting: Posting) -> None:
@@ -229,6 +241,10 @@ def _count(counter: Counter[_K], key: _K, by: int) -> None:
     counter[key] += by
     if not counter[key]:
         del counter[key]
+
+
+def _types(gate: Gate) -> Iterable[_Type]:
+    return (None,) if gate.types is None else gate.types
 
 
 def _rank(gate: Gate) -> str:
