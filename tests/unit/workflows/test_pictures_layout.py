@@ -216,7 +216,15 @@ def fewest(net: Net) -> int:
 def test_lines_reach_as_far_as_there_is_room(room, span):
     layers = list(range(5))
     # Both lines to 4 run together: 3 bends in all; the one from 0 to 2 has one of its own.
-    assert longest_span(layers, [*pairwise(range(5)), (0, 2), (0, 4), (1, 4)], room) == span
+    pairs = [*pairwise(range(5)), (0, 2), (0, 4), (1, 4)]
+    assert longest_span(layers, pairs, bends=room, pieces=100) == span
+
+
+@pytest.mark.parametrize(("room", "span"), [(0, 1), (5, 1), (6, 2), (9, 3), (12, 3), (13, 4)])
+def test_lines_are_drawn_as_long_as_there_is_room(room, span):
+    # 4 lines over one layer, and one each over 2, 3 and 4.
+    pairs = [*pairwise(range(5)), (0, 2), (0, 4), (1, 4)]
+    assert longest_span(list(range(5)), pairs, bends=100, pieces=room) == span
 
 
 def test_lines_to_the_same_target_run_together():

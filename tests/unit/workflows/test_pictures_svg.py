@@ -240,6 +240,14 @@ def test_ways_that_are_too_long_for_a_line_are_named():
     assert len(titles) == len(cards)
 
 
+def test_a_node_that_all_lead_to_makes_no_picture_of_endless_length():
+    nodes = [
+        Node(f"n{index}", "N", next_nodes={"on": f"n{min(index + 1, 1999)}", "out": "n1999"}) for index in range(2000)
+    ]
+    svg = Workflow("w", "W", trigger=Trigger("t"), nodes=nodes, entry_node="n0").to_svg()
+    assert len(svg) < 6_000_000
+
+
 WRITE = """
 from flowkit.workflows.codec import load
 from tests.support.workflow_documents import golden

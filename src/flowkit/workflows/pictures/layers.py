@@ -64,10 +64,14 @@ def _searched(following: Sequence[Sequence[int]]) -> tuple[list[int], set[tuple[
     return left_in, closing
 
 
-def longest_span(layers: Sequence[int], pairs: Sequence[tuple[int, int]], room: int) -> int:
-    """Say over how many layers a line may reach, so that all lines together pass through no more than the room.
+def longest_span(layers: Sequence[int], pairs: Sequence[tuple[int, int]], *, bends: int, pieces: int) -> int:
+    """Say over how many layers a line may reach, so that neither the layout nor what is drawn grows beyond all bounds.
 
-    Lines to the same target run together, so each target counts once.
+    Args:
+        layers: The layer of each vertex.
+        pairs: The ways, each from one vertex to another.
+        bends: How many bends all lines may have together; those to the same target run together, and share them.
+        pieces: How many pieces may be drawn for all lines; each line draws all of its own.
     """
     spans = [(abs(layers[target] - layers[source]), target) for source, target in pairs]
     limits = sorted({span for span, _ in spans} | {1})
@@ -80,7 +84,8 @@ def longest_span(layers: Sequence[int], pairs: Sequence[tuple[int, int]], room: 
         for span, target in spans:
             if span <= limits[middle]:
                 longest[target] = max(longest.get(target, 0), span)
-        if sum(longest.values()) - len(longest) <= room:
+        drawn = sum(span for span, _ in spans if span <= limits[middle])
+        if sum(longest.values()) - len(longest) <= bends and drawn <= pieces:
             fitting, low = max(fitting, limits[middle]), middle + 1
         else:
             high = middle - 1

@@ -29,7 +29,8 @@ from flowkit.workflows.pictures.theme import BOLT, SIGNS, style
 
 __all__ = ["render_svg"]
 
-_BEND_ROOM: Final = 12_000
+_MOST_BENDS: Final = 12_000
+_MOST_PIECES: Final = 25_000
 _HEADS: Final = {"line": "h", "failed": "h x", "walked": "h p"}
 _ESCAPES: Final = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;"})
 
@@ -78,7 +79,7 @@ def _planned(picture: Picture) -> tuple[list[Card], list[_Line], list[int]]:
     cards = [measure_box(box) for box in picture.boxes]
     pairs = [(arrow.source, arrow.target) for arrow in picture.arrows]
     layers = assign_layers(len(cards), pairs)
-    longest = longest_span(layers, pairs, _BEND_ROOM)
+    longest = longest_span(layers, pairs, bends=_MOST_BENDS, pieces=_MOST_PIECES)
     lines: list[_Line] = []
     for arrow in picture.arrows:
         target = arrow.target
