@@ -79,6 +79,8 @@ if TYPE_CHECKING:
         Wait,
         Workflow,
     )
+    from flowkit.workflows.pictures import NodeCounts
+
 
 __all__ = [
     "Action",
@@ -120,6 +122,7 @@ __all__ = [
     "MemoryStore",
     "Needs",
     "Node",
+    "NodeCounts",
     "Not",
     "Offset",
     "On",
@@ -212,6 +215,7 @@ _HOMES: Final = {
     "MemoryStore": "flowkit.stores.memory:MemoryStore",
     "Needs": "flowkit.events:Needs",
     "Node": "flowkit.workflows.model:Node",
+    "NodeCounts": "flowkit.workflows.pictures:NodeCounts",
     "Not": "flowkit.conditions:Not",
     "Offset": "flowkit.triggers.calendar:Offset",
     "On": "flowkit.triggers.model:On",

@@ -31,7 +31,7 @@ class Hands:
         self._parts = parts
         self._now = now
         self._hold = hold
-        self._mailer = None if parts.sender is None else Mailer(parts, claim, hold, parts.sender)
+        self._mailer = None if parts.sender is None else Mailer(parts, claim, hold, parts.sender, now)
 
     async def carry_out(self, jobs: Sequence[Job]) -> None:
         """Carry jobs out; their outcomes say how they ended, and are None where the claim was lost before."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any, Final, TypeAlias
 
 from attrs import frozen
@@ -13,6 +14,7 @@ from flowkit.engine.drive import resolve, wait_for
 from flowkit.engine.hold import Hold
 from flowkit.engine.jobs import Job, answered, doubtful_outcome, inherited, named
 from flowkit.engine.parts import Parts
+from flowkit.engine.rounds import profile_facts
 from flowkit.events import NO_FACTS, NO_NEEDS, Needs
 from flowkit.ports import Attempts, Claim, Sender
 from flowkit.rendering.engine import CompiledSubject, CompiledTemplate, context
@@ -26,6 +28,8 @@ __all__ = ["Mailer"]
 _WINDOW: Final = 100
 _ADDRESS: Final = "email"
 _NOTHING: Final[Mapping[str, Any]] = {}
+_MICROSECOND: Final = timedelta(microseconds=1)
+_TOO_LATE: Final = Outcome(Result.UNKNOWN, "the receiver honours the key of the first attempt no more")
 _encode: Final = json.JSONEncoder(separators=(",", ":"), default=str).encode
 
 _Ready: TypeAlias = tuple[OutgoingMessage, Job, int]
@@ -47,13 +51,15 @@ class _Letter:
 class Mailer:
     """Hands the messages of one claim over."""
 
-    def __init__(self, parts: Parts, claim: Claim, hold: Hold, sender: Sender) -> None:
+    def __init__(self, parts: Parts, claim: Claim, hold: Hold, sender: Sender, now: int) -> None:
         self._parts = parts
+        self._now = now
         self._claim = claim
         self._hold = hold
         self._sender = sender
         self._timeout = sender.timeout.total_seconds()
         self._keyed = sender.key_window is not None
+        self._window = 0 if sender.key_window is None else sender.key_window // _MICROSECOND
 
     async def send(self, jobs: Sequence[tuple[Job, SendEmail]]) -> None:
         """Carry out sends; each job's outcomes say how they ended."""
@@ -103,7 +109,7 @@ class Mailer:
         """Make a message for each run that has no outcome yet; a run that cannot have one gets its outcome."""
         suffix = job.effect.suffix
         operation, metadata = letter.operation, letter.metadata
-        if letter.template is None and letter.needs == NO_NEEDS:
+        if letter.template is None and letter.needs == NO_NEEDS and not self._keyed:
             template_id, subject = operation.template_id, operation.subject
             return [
                 (
@@ -129,28 +135,39 @@ class Mailer:
 
     async def _attributes(self, job: Job, needs: Needs) -> Mapping[int, Mapping[str, Any]]:
         """Read the attributes that the messages are made from, frozen where a retry must be the same message."""
-        if self._parts.profiles is None:
-            return {}
         wanted = job.open()
-        ids = list(dict.fromkeys(job.runs[index].subscriber_id for index in wanted))
-        facts = await resolve("profiles.facts", self._parts.profiles.facts(ids, needs))
-        known = {
-            index: facts[job.runs[index].subscriber_id] for index in wanted if job.runs[index].subscriber_id in facts
-        }
-        if not self._keyed:
-            return {index: found.attributes for index, found in known.items()}
+        known: dict[int, Mapping[str, Any]] = dict.fromkeys(wanted, NO_FACTS.attributes)
+        if self._parts.profiles is not None:
+            ids = list(dict.fromkeys(job.runs[index].subscriber_id for index in wanted))
+            facts = await profile_facts(self._parts, ids, needs)
+            known = {
+                index: facts[job.runs[index].subscriber_id].attributes
+                for index in wanted
+                if job.runs[index].subscriber_id in facts
+            }
+        return await self._frozen(job, known) if self._keyed else known
+
+    async def _frozen(self, job: Job, known: Mapping[int, Mapping[str, Any]]) -> Mapping[int, Mapping[str, Any]]:
+        """Take the attributes of the first attempt; where the receiver has forgotten its key since, nobody may call."""
         keys: dict[int, str] = {}
         inputs: dict[str, str] = {}
-        for index, found in known.items():
+        for index, attributes in known.items():
             key = job.runs[index].id + job.effect.suffix
             try:
-                inputs[key] = _encode(dict(found.attributes))
+                inputs[key] = _encode([self._now, dict(attributes)])
             except (TypeError, ValueError, RecursionError) as error:
                 job.outcomes[index] = Outcome(Result.FAILED, f"attributes that JSON cannot hold ({named(error)})")
             else:
                 keys[index] = key
         kept = await resolve("store.freeze", self._parts.store.freeze(self._claim, inputs))
-        return {index: json.loads(kept[key]) for index, key in keys.items()}
+        frozen: dict[int, Mapping[str, Any]] = {}
+        for index, key in keys.items():
+            first, attributes = json.loads(kept[key])
+            if self._now - first >= self._window:
+                job.outcomes[index] = _TOO_LATE
+            else:
+                frozen[index] = attributes
+        return frozen
 
     def _message(
         self, letter: _Letter, run: Run, key: str, attributes: Mapping[str, Any] | None

@@ -129,8 +129,9 @@ class Sender(Protocol):
     """Hands messages over to whoever delivers them.
 
     Attributes:
-        key_window: For how long the receiver honours a key, so that a repeated call delivers nothing again; None where
-            it honours no keys: then each message gets a call of its own, noted before and after.
+        key_window: For how long the receiver honours a key, so that a repeated call delivers nothing again; once it has
+            passed since the first attempt there is no further one, and the outcome counts as unknown. None where it
+            honours no keys: then each message gets a call of its own, noted before and after.
         timeout: The longest that one call takes; less than half of the engine's lease.
         in_doubt: What to do where a call was begun, its outcome is not known, and ``lookup`` cannot tell.
         needs: The facts that messages are made from here; ``email`` among the attributes asks for an address, and a

@@ -16,7 +16,7 @@ from flowkit.hashing import run_id
 from flowkit.ports import InDoubt
 from flowkit.rendering.model import Template
 from flowkit.runs.effects import DONE, Outcome, Result
-from flowkit.runs.model import Kind
+from flowkit.runs.model import Kind, Status
 from flowkit.runs.step import MAX_ATTEMPTS
 from flowkit.stores.memory import MemoryStore
 from flowkit.stores.sqlite import SqliteStore
@@ -231,13 +231,30 @@ def test_with_keys_messages_go_in_windows_of_up_to_a_hundred():
 
 
 def test_a_window_that_raises_is_tried_again_under_the_same_keys_and_the_others_stand():
-    sender = RecordingSender({key_of("s120"): [ConnectionError()]}, needs=NO_NEEDS, key_window=DAY)
+    sender = RecordingSender({key_of("s120"): [ConnectionError()]}, needs=NO_NEEDS, key_window=2 * DAY)
     engine = engine_of(sender)
     engine.ingest(signups(250))
     assert engine.advance() == Advanced(runs=250, done=150, retrying=100)
     engine.advance(now=START + DAY)
     assert sender.repeats.total() == 20, "those before the one at which it broke had left"
     assert len({message.key for message in sender.delivered}) == len(sender.delivered) == 250
+
+
+@pytest.mark.parametrize(("since", "delivered"), [(2 * DAY - timedelta(microseconds=1), 2), (2 * DAY, 1)])
+@pytest.mark.parametrize("profiles", [None, MemoryProfiles({"s": {"email": "s@example.com"}})])
+def test_after_the_window_of_the_first_attempt_nobody_calls_again(since, delivered, profiles):
+    """The receiver has forgotten the key by then: whether it took effect cannot be found out, and twice is worse."""
+    sender = RecordingSender({"hello": [ConnectionError()]}, needs=NO_NEEDS, key_window=2 * DAY)
+    engine = Engine(MemoryStore(), clock=VirtualClock(START), sender=sender, profiles=profiles)
+    engine.publish(workflow(node("start", send())))
+    engine.ingest([signup()])
+    engine.advance()
+    engine.advance(now=START + since)
+    [run] = engine.runs()
+    assert len(sender.calls) == delivered
+    failed = (Status.FAILED, "the receiver honours the key of the first attempt no more")
+    assert (run.status, run.state.reason) == (failed if delivered == 1 else (Status.COMPLETED, ""))
+
 
 
 TEMPLATE = Template("hello", subject="Hi {{ user.name }}", text="{{ user.name }} likes {{ user.likes }}")
