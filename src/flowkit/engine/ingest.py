@@ -10,6 +10,7 @@ from flowkit.engine.catalogue import NO_WANTS, Catalogue, Entrance, Wants
 from flowkit.engine.desk import Desk, Knock
 from flowkit.engine.parts import Parts
 from flowkit.engine.rounds import Ingested, run_errand
+from flowkit.engine.visits import take
 from flowkit.errors import DocumentError, EventsRejected, Problem
 from flowkit.events import Event, to_micros
 from flowkit.ports import Store
@@ -73,4 +74,4 @@ class _Events:
 
     def visit(self, desk: Desk) -> None:
         for knock, event in self._batch[desk.subscriber_id]:
-            desk.take(knock, event, self._entrances[event.type])
+            take(desk, knock, event, self._entrances[event.type])

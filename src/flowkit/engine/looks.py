@@ -11,6 +11,7 @@ from flowkit.engine.catalogue import Catalogue, Wants
 from flowkit.engine.desk import Desk, Knock
 from flowkit.engine.parts import Parts
 from flowkit.engine.rounds import Ingested, run_errand
+from flowkit.engine.visits import look
 from flowkit.errors import ConflictError
 from flowkit.ports import Store
 from flowkit.runs.model import kind_text
@@ -50,7 +51,7 @@ class _Look:
     def visit(self, desk: Desk) -> None:
         cause = self.causes[desk.subscriber_id]
         knock = Knock(cause, kind_text(self.kind, self.now), self.kind)
-        desk.look(knock, changed=self.changed, once=bool(cause))
+        look(desk, knock, changed=self.changed, once=bool(cause))
 
 
 async def look_at_changed(parts: Parts, store: Store, causes: Mapping[str, str], now: int) -> Ingested:

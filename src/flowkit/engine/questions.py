@@ -8,6 +8,7 @@ from flowkit.analytics.explain import Door, Explanation, explained
 from flowkit.conditions import Moment
 from flowkit.engine.desk import Desk
 from flowkit.engine.drive import resolve
+from flowkit.engine.entering import door
 from flowkit.engine.parts import Parts
 from flowkit.engine.rounds import profile_facts
 from flowkit.ports import EMPTY_RECALL
@@ -51,4 +52,4 @@ async def _door(parts: Parts, subscriber_id: str, workflow_id: str, now: int) ->
     desk = Desk(
         parts, subscriber_id, recalled, facts.get(subscriber_id), moment, places, fenced=False, own=wants.personal
     )
-    return desk.door(gate)
+    return door(desk, gate)

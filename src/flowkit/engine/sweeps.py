@@ -19,6 +19,7 @@ from flowkit.conditions.walk import leaves
 from flowkit.engine.catalogue import Catalogue, Wants
 from flowkit.engine.desk import Desk, Knock
 from flowkit.engine.drive import resolve
+from flowkit.engine.levels import level
 from flowkit.engine.parts import Parts
 from flowkit.engine.plans import (
     Plan,
@@ -34,6 +35,7 @@ from flowkit.engine.plans import (
     write_plan,
 )
 from flowkit.engine.rounds import Ingested, run_errand
+from flowkit.engine.visits import fire
 from flowkit.errors import ConfigurationError, ConflictError, UnknownWorkflow
 from flowkit.events import NO_NEEDS, Needs, from_micros
 from flowkit.hashing import content_hash
@@ -308,7 +310,7 @@ class _Firing:
         if _asks_host(self._gate.needs) and not desk.is_known:
             return  # The audience named somebody whom the profiles do not know, or not any more.
         if self._is_today(desk):
-            desk.fire(self._gate, self._knock, self._gate.test)
+            fire(desk, self._gate, self._knock, self._gate.test)
 
     def _is_today(self, desk: Desk) -> bool:
         """Whether the date that the profile holds is one of those that are wanted."""
@@ -341,9 +343,9 @@ class _Filling:
     def visit(self, desk: Desk) -> None:
         if self._where is not None:
             if not _asks_host(self._needs) or desk.is_known:
-                desk.fire(self._gate, self._knock, self._where)
+                fire(desk, self._gate, self._knock, self._where)
         else:
-            desk.level(self._gate, self._knock, mark=self._mark)
+            level(desk, self._gate, self._knock, mark=self._mark)
 
 
 def _asks_host(needs: Needs) -> bool:

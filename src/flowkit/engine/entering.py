@@ -1,0 +1,155 @@
+"""The rules of entry at a desk: who is let in, who waits, and who is turned away, and what the journal says of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from flowkit.analytics.explain import Door
+from flowkit.conditions import evaluate
+from flowkit.engine.desk import Desk, Knock, earlier, flip, key_of, personal
+from flowkit.events import NO_FACTS, Event, from_micros
+from flowkit.hashing import run_id
+from flowkit.ports import Ledger, Pending, Started
+from flowkit.runs.model import Entry, Kind, Run
+from flowkit.triggers.entry import Refusal, Standing, refusal
+from flowkit.triggers.evaluate import Gate
+
+__all__ = ["admit", "asked_again", "door", "enter_all", "lets_in", "refuse"]
+
+_PENDING: Final = 16
+_MICROSECONDS: Final = 1_000_000
+
+
+def enter_all(desk: Desk, fired: Iterable[tuple[Gate, Knock]]) -> None:
+    """Ask the rules for all that fired, by priority and then by workflow id."""
+    for gate, knock in sorted(fired, key=lambda one: (-one[0].trigger.priority, one[0].workflow_id)):
+        admit(desk, gate, knock)
+
+
+def admit(desk: Desk, gate: Gate, knock: Knock) -> None:
+    """Let the subscriber in where the rules do; where they do not, the journal says why."""
+    if gate.lets_in is not None and not lets_in(desk, gate, knock):
+        _turn_away(desk, gate, knock)
+        return
+    workflow_id, now = gate.workflow_id, desk.now
+    ledger = desk.ledgers.get(workflow_id) or desk.recalled.ledgers.get(workflow_id)
+    if ledger is None and not gate.asks_runs and workflow_id not in desk.places:
+        desk.ledgers[workflow_id] = Ledger(workflow_id, 1, now)
+    else:
+        ledger = ledger or Ledger(workflow_id)
+        refused = refusal(gate, _standing(desk, gate, ledger, knock), now)
+        if refused is not None:
+            refuse(desk, workflow_id, gate, knock, refused)
+            return
+        desk.ledgers[workflow_id] = Ledger(
+            workflow_id, ledger.entries + 1, now, ledger.sequence, ledger.held, ledger.watch, ledger.pending
+        )
+        if workflow_id in desk.places:
+            desk.places[workflow_id] -= 1
+            desk.totals = {**desk.totals, workflow_id: desk.totals.get(workflow_id, 0) + 1}
+    _begin(desk, gate, knock)
+
+
+def door(desk: Desk, gate: Gate) -> Door:
+    """Say what would become of the subscriber if a trigger fired now, with no event at hand; nothing is changed."""
+    facts = desk.full or NO_FACTS
+    now = from_micros(desk.now)
+    verdict = evaluate(gate.trigger.condition, facts, None, now, predicates=desk.moment.predicates)
+    knock = Knock("", "{}", "")
+    if not lets_in(desk, gate, knock):
+        refused: Refusal | None = Refusal("filter")
+    else:
+        refused = refusal(gate, _standing(desk, gate, desk.ledger(gate.workflow_id), knock), desk.now)
+    if refused is None:
+        return Door(is_open=True, holds=verdict.holds, operands=verdict.operands)
+    return Door(
+        is_open=False,
+        reason=refused.reason,
+        opens_at=None if refused.opens_in is None else from_micros(desk.now + refused.opens_in),
+        by=refused.by,
+        holds=verdict.holds,
+        operands=verdict.operands,
+    )
+
+
+def lets_in(desk: Desk, gate: Gate, knock: Knock) -> bool:
+    """Whether the filter of a trigger holds."""
+    return gate.lets_in is None or gate.lets_in(knock.event, desk.full or NO_FACTS, desk.moment)
+
+
+def refuse(desk: Desk, workflow_id: str, gate: Gate | None, knock: Knock, refused: Refusal) -> None:
+    """Write into the journal that an entry was refused, and why."""
+    desk.refused += 1
+    data = _about(gate, knock, refused.reason)
+    if refused.opens_in is not None:
+        data["opens_in_seconds"] = refused.opens_in / _MICROSECONDS
+    if refused.by is not None:
+        data["by"] = refused.by
+    desk.lines += ((workflow_id, Entry(Kind.REFUSED, data=data)),)
+
+
+def asked_again(desk: Desk, gate: Gate, event: Event | None, until: int) -> int:
+    """Say when the filter of an entry that waits is asked again though nothing happens."""
+    at = flip(desk, gate.trigger.entry.filter, event, desk.full or NO_FACTS) if gate.timed else None
+    return until if at is None else min(at, until)
+
+
+def _begin(desk: Desk, gate: Gate, knock: Knock) -> None:
+    program = desk.catalogue.program(gate.version)
+    run = run_id(gate.workflow_id, desk.subscriber_id, knock.cause)
+    facts = personal(desk.facts, desk.subscriber_id, desk.history) if program.personal else desk.full
+    transition = desk.decisions.begun(program, run, facts, desk.now)
+    begun = Run(
+        run,
+        desk.subscriber_id,
+        gate.workflow_id,
+        gate.version,
+        desk.now,
+        knock.origin,
+        transition.state,
+        transition.due(desk.now),
+    )
+    desk.started += (Started(begun, transition.entries),)
+
+
+def _turn_away(desk: Desk, gate: Gate, knock: Knock) -> None:
+    """Let an entry wait whose filter does not hold, where it may; refuse it otherwise."""
+    ledger = desk.ledger(gate.workflow_id)
+    if not gate.grace or len(ledger.pending) >= _PENDING:
+        refuse(desk, gate.workflow_id, gate, knock, Refusal("filter"))
+        return
+    until = desk.now + gate.grace
+    pending = (*ledger.pending, Pending(knock.cause, knock.origin, until))
+    again = asked_again(desk, gate, knock.event, until)
+    desk.keep(ledger, watch=earlier(ledger.watch, again), pending=pending)
+    data = _about(gate, knock, "filter") | {"seconds": gate.grace / _MICROSECONDS}
+    desk.lines += ((gate.workflow_id, Entry(Kind.WAITING, data=data)),)
+
+
+def _standing(desk: Desk, gate: Gate, ledger: Ledger, knock: Knock) -> Standing:
+    places = desk.places.get(gate.workflow_id)
+    if not gate.asks_runs:
+        return Standing(ledger.entries, ledger.last_entry, places=places)
+    desk.asked_runs = True
+    entry = gate.trigger.entry
+    runs = [*desk.recalled.runs, *(begun.run for begun in desk.started if begun.run.state.alive)]
+    own = [run for run in runs if run.workflow_id == gate.workflow_id]
+    concurrent = len(own)
+    if entry.key is not None:
+        key = key_of(entry.key, knock.origin)
+        concurrent = sum(key_of(entry.key, run.origin) == key for run in own)
+    excluding = None
+    if entry.exclusion_group is not None:
+        others = (run for run in runs if run.workflow_id != gate.workflow_id)
+        excluding = next((run.workflow_id for run in others if _group(desk, run) == entry.exclusion_group), None)
+    return Standing(ledger.entries, ledger.last_entry, len(own), concurrent, excluding, places)
+
+
+def _group(desk: Desk, run: Run) -> str | None:
+    return desk.catalogue.program(run.version).workflow.trigger.entry.exclusion_group
+
+
+def _about(gate: Gate | None, knock: Knock, reason: str) -> dict[str, object]:
+    trigger = None if gate is None else gate.trigger.trigger_id
+    return {"reason": reason, "trigger": trigger, "event": knock.kind}

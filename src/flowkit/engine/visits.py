@@ -1,0 +1,117 @@
+"""What happens to one subscriber: an event, a look, a firing; each taken at a desk, one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from flowkit.conditions import Asked, look_up
+from flowkit.engine.catalogue import Entrance
+from flowkit.engine.desk import Desk, Knock, key_of
+from flowkit.engine.entering import admit, enter_all
+from flowkit.engine.levels import caused, looked
+from flowkit.events import NO_FACTS, Event, HistoryNeed, Occurrence, to_micros
+from flowkit.ports import Move, Started
+from flowkit.runs.effects import Observed
+from flowkit.runs.model import Run
+from flowkit.runs.step import Member
+from flowkit.triggers.evaluate import Gate
+from flowkit.triggers.model import TriggerType
+
+__all__ = ["fire", "look", "take"]
+
+
+def take(desk: Desk, knock: Knock, event: Event, entrance: Entrance) -> None:
+    """Take one event: living runs observe it first, then it may lead into workflows."""
+    if not desk.accept(knock.cause):
+        return
+    if entrance.observed:
+        _observe(desk, event)
+    matching = _matching(desk, entrance, event)
+    if desk.catalogue.watchful:
+        enter_all(desk, [*((gate, knock) for gate in matching), *looked(desk, knock)])
+    else:
+        for gate in matching:
+            admit(desk, gate, knock)
+    need = desk.catalogue.kept.get(event.type)
+    if need is not None:
+        _remember(desk, event, need)
+
+
+def look(desk: Desk, knock: Knock, *, changed: bool, once: bool) -> None:
+    """Look at what depends on the profile and on the time, though no event came.
+
+    Args:
+        desk: The subscriber's desk.
+        knock: What an entry is derived from; where its cause is empty, from the state of the ledger.
+        changed: Whether the profile was changed, so that triggers on ``change`` fire.
+        once: Whether the cause is accepted once, as an event is.
+    """
+    if once and not desk.accept(knock.cause):
+        return
+    fired = looked(desk, knock)
+    if changed and desk.facts is not None and desk.full is not None:
+        found = desk.catalogue.changing(desk.subscriber_id, desk.full, desk.moment)
+        fired += [(gate, caused(desk, gate, knock, "change")) for gate in found]
+    enter_all(desk, fired)
+
+
+def fire(desk: Desk, gate: Gate, knock: Knock, where: Asked | None) -> None:
+    """Let the subscriber in for a time trigger or a backfill, once for the cause, where a condition holds."""
+    if knock.cause in desk.recalled.seen or knock.cause in desk.seen:
+        desk.duplicates += 1
+    elif where is None or where(None, desk.full or NO_FACTS, desk.moment):
+        desk.seen[knock.cause] = None
+        admit(desk, gate, knock)
+
+
+def _matching(desk: Desk, entrance: Entrance, event: Event) -> Sequence[Gate]:
+    found = desk.catalogue.matching(entrance, event, desk.full, desk.moment)
+    if desk.facts is None and desk.full is not None:
+        return [gate for gate in found if gate.trigger.trigger_type is not TriggerType.CONDITION_BASED]
+    return found
+
+
+def _observe(desk: Desk, event: Event) -> None:
+    signal = Observed(event)
+    desk.started = tuple(_after(desk, begun, signal) for begun in desk.started)
+    observed = desk.observed = desk.observed or {}
+    for run in desk.recalled.runs:
+        if event.type in desk.catalogue.program(run.version).listens and _concerns(desk, run, event):
+            before = observed.get(run.id)
+            at_hand = (
+                Started(run, ()) if before is None else Started(run.moved(before.state, before.due), before.entries)
+            )
+            now, entries = _after(desk, at_hand, signal)
+            observed[run.id] = Move((run,), now.state, now.due, entries)
+
+
+def _concerns(desk: Desk, run: Run, event: Event) -> bool:
+    """Whether an event is a run's business: it names no key, or that of the run."""
+    path = desk.catalogue.program(run.version).workflow.trigger.entry.key
+    if path is None:
+        return True
+    named = look_up(event.properties, path)
+    return named is None or named == key_of(path, run.origin)
+
+
+def _after(desk: Desk, begun: Started, signal: Observed) -> Started:
+    """Let a run observe an event: the run after it, with the entries so far."""
+    run, entries = begun
+    program = desk.catalogue.program(run.version)
+    if not _concerns(desk, run, signal.event):
+        return begun
+    transition = desk.decisions.informed(
+        program, run.state, signal, NO_FACTS, desk.now, Member(run.id, run.due, run.entered)
+    )
+    return Started(run.moved(transition.state, transition.due(desk.now)), entries + transition.entries)
+
+
+def _remember(desk: Desk, event: Event, need: HistoryNeed) -> None:
+    """Keep what conditions read of an event, for those that come after it."""
+    at = desk.now if event.occurred_at is None else to_micros(event.occurred_at)
+    if need.window is not None and at <= desk.now - need.window:
+        return
+    properties = {name: value for name, value in event.properties.items() if name in need.properties}
+    occurrence = Occurrence(at, value=event.value if need.value else None, properties=properties)
+    desk.occurred += ((event.type, occurrence),)
+    desk.history.setdefault(event.type, []).append(occurrence)
