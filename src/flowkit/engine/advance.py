@@ -79,27 +79,32 @@ async def advance(parts: Parts, now: datetime | None, limit: int | None) -> Adva
         limit: The most runs to claim in all; None for no limit.
     """
     total = Advanced()
+    error: Exception | None = None
     while limit is None or total.runs < limit:
         total += await _runs(parts, now, None if limit is None else limit - total.runs)
         at = to_micros(parts.clock.now() if now is None else now)
-        began = await _began(parts, at)
-        if began is None:
-            break
+        moved, began, failed = await _began(parts, at)
         total += began
+        error = error or failed
+        if not moved:
+            break
+    if error is not None:
+        raise error
     return total
 
 
-async def _began(parts: Parts, at: int) -> Advanced | None:
-    """Look at whom an instant has come for; None where there was nobody."""
+async def _began(parts: Parts, at: int) -> tuple[bool, Advanced, Exception | None]:
+    """Look at whom an instant has come for, and take a page of a sweep; whether anything moved, and the first error."""
+    catalogue = parts.catalogue
     stamp, due = await resolve("store.watches", parts.store.watches(at, limit=parts.batch))
-    if await parts.catalogue.refresh(stamp):
-        await plan_sweeps(parts, at)
-    looked = await look_at_due(parts, due, at)
+    await catalogue.refresh(stamp)
+    await plan_sweeps(parts, at)
+    looked, ingested, error = await look_at_due(parts, due, at) if due else (0, Ingested(), None)
     swept = await sweep_once(parts, at)
-    if looked is None and swept is None:
-        return None
-    done = (looked or Ingested()) + (Ingested() if swept is None else swept.ingested)
-    return Advanced(started=done.started, missed=0 if swept is None else swept.missed)
+    if swept is None:
+        return looked > 0, Advanced(started=ingested.started), error
+    done = ingested + swept.ingested
+    return True, Advanced(started=done.started, missed=swept.missed), error or swept.error
 
 
 async def _runs(parts: Parts, now: datetime | None, limit: int | None) -> Advanced:
@@ -155,8 +160,7 @@ class _Shift:
 
     async def work(self) -> Advanced:
         try:
-            if await self._parts.catalogue.refresh(self._claim.stamp):
-                await plan_sweeps(self._parts, self._now)
+            await self._parts.catalogue.refresh(self._claim.stamp)
             return await self._worked()
         except BaseException:
             # Whoever comes next takes the claim over at once, with the notes of what was called.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from threading import Lock
+from threading import RLock
 from typing import Final, TypeVar
 
 from attrs import evolve, frozen
@@ -85,7 +85,19 @@ class Entrance:
 
 
 class Catalogue:
-    """The published versions of one store. What it holds is immutable and found by number or by content hash."""
+    """The published versions of one store. What it holds is immutable and found by number or by content hash.
+
+    Attributes:
+        predicates: The host's own conditions, by name.
+        listens: The event types that any run may want to observe.
+        kept: How much is kept of past events, by type.
+        limits: The most entries of all subscribers together, by workflow.
+        timed: The triggers on ``enter`` whose condition may change as time passes.
+        watchful: Whether anything was ever published that has to be looked at, whatever the event is.
+        steady: Held while anything here changes: whoever holds it sees one state of what is published.
+        edition: Counts the changes of what is published.
+        planned: For which of them the sweeps have been planned.
+    """
 
     def __init__(self, store: Store, predicates: Mapping[str, Predicate] = NO_PREDICATES) -> None:
         self._store = store
@@ -102,7 +114,8 @@ class Catalogue:
         self._special: dict[str, Gate] = {}
         self._live: dict[str, Edition] = {}
         self._remembering: dict[int, Needs] = {}
-        self._changing = Lock()
+        self.steady = RLock()
+        self._patient: set[str] = set()
         self._asking: dict[int, bool] = {}
         self._entrances: dict[str, Entrance] = {}
         self._always = self._on_change = NO_WANTS
@@ -112,13 +125,25 @@ class Catalogue:
         self.limits: Mapping[str, int] = {}
         self.timed: Sequence[Gate] = ()
         self.watchful = False
+        self.edition = 0
+        self.planned = 0
 
-    async def refresh(self, stamp: int | None = None) -> bool:
-        """Read the published versions again where the stamp is another one; tell whether it was."""
-        if stamp is not None and stamp == self._stamp:
-            return False
-        since = 0 if self._stamp is None else self._stamp
-        current, editions = await resolve("store.editions", self._store.editions(since))
+    async def refresh(self, stamp: int | None = None) -> None:
+        """Read what was published since, where the stamp is another one."""
+        while stamp is None or stamp != self._stamp:
+            since = self._stamp
+            current, editions = await resolve("store.editions", self._store.editions(since or 0))
+            with self.steady:
+                # Another thread may have read further meanwhile: what it did is not undone.
+                if self._stamp == since:
+                    self._take(editions)
+                    self._stamp = current
+                    return
+            stamp = current if stamp is None else stamp
+
+    def _take(self, editions: Sequence[Edition]) -> None:
+        if not editions:
+            return
         for edition in editions:
             if edition.number not in self._programs:
                 program = compile_workflow(load(edition.document), edition.number, self.predicates)
@@ -127,14 +152,13 @@ class Catalogue:
                 trigger = program.workflow.trigger
                 # For good: an entry that a former version let wait is asked again as well.
                 self.watchful = self.watchful or trigger.on is not On.EVENT or bool(trigger.entry.grace)
+                if trigger.entry.grace:
+                    self._patient.add(edition.workflow_id)
                 if program.needs.history:
                     self._remembering[edition.number] = program.needs
             self._editions[edition.number] = edition
-        if editions:
-            self._register(editions)
-        changed = self._stamp != current
-        self._stamp = current
-        return changed
+        self._register(editions)
+        self.edition += 1
 
     def _register(self, editions: Iterable[Edition]) -> None:
         """Bring the index to the live versions, by what has changed."""
@@ -154,13 +178,13 @@ class Catalogue:
         # What they ask for is read before they are found.
         self._survey()
         for gate in coming.values():
-            with self._changing:
+            with self.steady:
                 self._turn(gate)
                 if (index := self._index_of(gate)) is not None:
                     index.add(gate)
 
     def _take_out(self, gate: Gate) -> None:
-        with self._changing:
+        with self.steady:
             self._turn(gate)
             del self._gates[gate.workflow_id]
             self._special.pop(gate.workflow_id, None)
@@ -187,7 +211,7 @@ class Catalogue:
         gates = self._special.values()
         levels = [gate for gate in gates if gate.trigger.on is On.ENTER]
         changes = [gate for gate in gates if gate.trigger.on is On.CHANGE]
-        patient = [gate for gate in gates if gate.grace]
+        patient = [gate for name in sorted(self._patient) if (gate := self._gates.get(name)) is not None]
         self.timed = [gate for gate in levels if gate.timed]
         self.limits = {
             gate.workflow_id: limit for gate in gates if (limit := gate.trigger.max_executions_total) is not None
@@ -199,7 +223,7 @@ class Catalogue:
         read = [*self._remembering.values(), *(gate.needs for gate in gates)]
         self.kept = together(read).history
         if always != self._always:
-            with self._changing:
+            with self.steady:
                 self._always = always
                 self._entrances = {}
 
@@ -207,7 +231,7 @@ class Catalogue:
         """Note what the runs of a version want to observe."""
         new = program.listens - self.listens
         if new:
-            with self._changing:
+            with self.steady:
                 self.listens |= new
                 for kind in new:
                     self._entrances.pop(kind, None)
@@ -249,7 +273,7 @@ class Catalogue:
         """Find the workflows that events of a type may lead into."""
         found = self._entrances.get(event_type)
         if found is None:
-            with self._changing:
+            with self.steady:
                 found = self._open(event_type)
                 if len(self._entrances) < _ENTRANCES_KEPT:
                     self._entrances[event_type] = found

@@ -13,13 +13,35 @@ from typing import Any, Final, NamedTuple
 from flowkit.conditions import Condition, Moment, evaluate, look_up
 from flowkit.engine.catalogue import Catalogue
 from flowkit.engine.parts import Parts
-from flowkit.events import NO_FACTS, Event, Facts, Occurrence, Properties, from_micros, to_micros
+from flowkit.events import (
+    NO_FACTS,
+    Event,
+    Facts,
+    HistoryNeed,
+    Occurrence,
+    Properties,
+    from_micros,
+    to_micros,
+)
 from flowkit.ports import Change, Ledger, Move, Pending, Recalled, Started
 from flowkit.runs.model import Entry
 
-__all__ = ["Desk", "Knock", "earlier", "flip", "key_of", "personal"]
+__all__ = ["Desk", "Knock", "Places", "earlier", "flip", "key_of", "occurrence_of", "personal", "without"]
 
 _NO_TOTALS: Final[Mapping[str, int]] = {}
+
+
+class Places:
+    """How many more entries by all subscribers the workflows with such a limit take, for all desks of a batch.
+
+    Attributes:
+        first: How many before the first desk.
+        left: How many now.
+    """
+
+    def __init__(self, left: Mapping[str, int]) -> None:
+        self.first = left
+        self.left = dict(left)
 
 
 class Knock(NamedTuple):
@@ -30,12 +52,14 @@ class Knock(NamedTuple):
         origin: The text that is kept with a run that it leads to.
         kind: The type of the event, or what stands for it; for the journal.
         event: The event at hand; None where there is none.
+        passed: Whether the filter has been asked, and held.
     """
 
     cause: str
     origin: str
     kind: str
     event: Event | None = None
+    passed: bool = False
 
 
 class Desk:
@@ -47,7 +71,7 @@ class Desk:
         recalled: What the store remembers.
         facts: What the host knows; None where it knows nothing of the subscriber, or was not asked.
         moment: The engine's instant, with the host's predicates.
-        places: How many more entries by all subscribers the workflows with such a limit take; counted down.
+        places: The places left in workflows with a limit for all subscribers.
         fenced: Whether past events were recalled, so that the change depends on them.
         own: Whether conditions read more than the profile: the past, a sample, or a host's predicate.
 
@@ -65,15 +89,18 @@ class Desk:
         full: The facts with the past and the subscriber's name, where conditions read those; else as given.
         history: The past, with what this batch added to it.
         asked_runs: Whether the living runs were asked for, so that the change depends on them.
+        crowded_out: Whether an entry was refused only since others of the same batch took the last places.
     """
 
     __slots__ = (
         "asked_runs",
         "catalogue",
+        "crowded_out",
         "decisions",
         "duplicates",
         "facts",
         "fenced",
+        "first_places",
         "full",
         "history",
         "ledgers",
@@ -98,7 +125,7 @@ class Desk:
         recalled: Recalled,
         facts: Facts | None,
         moment: Moment,
-        places: dict[str, int],
+        places: Places,
         *,
         fenced: bool,
         own: bool,
@@ -110,7 +137,8 @@ class Desk:
         self.facts = self.full = facts
         self.now = moment.now
         self.moment = moment
-        self.places = places
+        self.places = places.left
+        self.first_places = places.first
         self.fenced = fenced
         # What is taken goes on here, so that the next event of the batch finds it.
         self.history: dict[str, list[Occurrence]] = {}
@@ -123,7 +151,7 @@ class Desk:
         self.occurred: tuple[tuple[str, Occurrence], ...] = ()
         self.totals: Mapping[str, int] = _NO_TOTALS
         self.lines: tuple[tuple[str, Entry], ...] = ()
-        self.asked_runs = False
+        self.asked_runs = self.crowded_out = False
         self.seen: dict[str, None] = {}
         self.duplicates = 0
         self.refused = 0
@@ -200,6 +228,27 @@ def personal(facts: Facts | None, subscriber_id: str, history: Mapping[str, Sequ
         zone=known.zone,
         subscriber_id=subscriber_id,
     )
+
+
+def occurrence_of(event: Event, need: HistoryNeed, now: int) -> Occurrence:
+    """Give what is kept of an event; without an instant of its own it occurred now."""
+    at = now if event.occurred_at is None else to_micros(event.occurred_at)
+    properties = {name: value for name, value in event.properties.items() if name in need.properties}
+    return Occurrence(at, value=event.value if need.value else None, properties=properties)
+
+
+def without(desk: Desk, event: Event) -> Facts:
+    """Give the facts without an event that is kept as past and is at hand again, so that it counts once."""
+    facts = desk.full or NO_FACTS
+    need, past = desk.catalogue.kept.get(event.type), desk.history.get(event.type, [])
+    if need is None:
+        return facts
+    own = occurrence_of(event, need, desk.now)
+    if own not in past:
+        return facts
+    rest = list(past)
+    rest.remove(own)
+    return personal(facts, desk.subscriber_id, {**desk.history, event.type: rest})
 
 
 def flip(desk: Desk, condition: Condition, event: Event | None, facts: Facts) -> int | None:

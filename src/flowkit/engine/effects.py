@@ -68,18 +68,18 @@ class Hands:
 
     async def _look(self, job: Job) -> None:
         """Look at those whose profiles were changed, before that is committed: so that no crash can lose it."""
-        changed = {
-            run.subscriber_id: index
-            for index, run in enumerate(job.runs)
-            if (outcome := job.outcomes[index]) is not None and outcome.result is Result.DONE
-        }
-        causes = {one: job.runs[index].id + job.effect.suffix for one, index in changed.items()}
+        causes: dict[str, list[str]] = {}
+        for run, outcome in zip(job.runs, job.outcomes, strict=True):
+            if outcome is not None and outcome.result is Result.DONE:
+                causes.setdefault(run.subscriber_id, []).append(run.id + job.effect.suffix)
         try:
             await look_at_changed(self._parts, self._parts.store, causes, self._now)
         except ConflictError as error:
             # The change stands under its key; with the next attempt the look comes too.
-            for one in error.subscriber_ids:
-                job.outcomes[changed[one]] = Outcome(Result.RETRY, "others wrote to the subscriber at every attempt")
+            again = Outcome(Result.RETRY, "others wrote to the subscriber at every attempt")
+            for index, run in enumerate(job.runs):
+                if run.subscriber_id in error.subscriber_ids:
+                    job.outcomes[index] = again
 
     async def _call(self, job: Job, operation: CallWebhook) -> None:
         webhooks = self._parts.webhooks

@@ -8,7 +8,7 @@ from typing import Final
 from flowkit.analytics.explain import Door
 from flowkit.conditions import evaluate
 from flowkit.engine.desk import Desk, Knock, earlier, flip, key_of, personal
-from flowkit.events import NO_FACTS, Event, from_micros
+from flowkit.events import NO_FACTS, Event, Facts, from_micros
 from flowkit.hashing import run_id
 from flowkit.ports import Ledger, Pending, Started
 from flowkit.runs.model import Entry, Kind, Run
@@ -29,7 +29,7 @@ def enter_all(desk: Desk, fired: Iterable[tuple[Gate, Knock]]) -> None:
 
 def admit(desk: Desk, gate: Gate, knock: Knock) -> None:
     """Let the subscriber in where the rules do; where they do not, the journal says why."""
-    if gate.lets_in is not None and not lets_in(desk, gate, knock):
+    if gate.lets_in is not None and not knock.passed and not lets_in(desk, gate, knock):
         _turn_away(desk, gate, knock)
         return
     workflow_id, now = gate.workflow_id, desk.now
@@ -40,6 +40,9 @@ def admit(desk: Desk, gate: Gate, knock: Knock) -> None:
         ledger = ledger or Ledger(workflow_id)
         refused = refusal(gate, _standing(desk, gate, ledger, knock), now)
         if refused is not None:
+            if refused.reason == "max_executions_total":
+                own = desk.totals.get(workflow_id, 0)
+                desk.crowded_out = desk.crowded_out or desk.places[workflow_id] + own < desk.first_places[workflow_id]
             refuse(desk, workflow_id, gate, knock, refused)
             return
         desk.ledgers[workflow_id] = Ledger(
@@ -73,9 +76,9 @@ def door(desk: Desk, gate: Gate) -> Door:
     )
 
 
-def lets_in(desk: Desk, gate: Gate, knock: Knock) -> bool:
-    """Whether the filter of a trigger holds."""
-    return gate.lets_in is None or gate.lets_in(knock.event, desk.full or NO_FACTS, desk.moment)
+def lets_in(desk: Desk, gate: Gate, knock: Knock, facts: Facts | None = None) -> bool:
+    """Whether the filter of a trigger holds, on other facts where some are given."""
+    return gate.lets_in is None or gate.lets_in(knock.event, facts or desk.full or NO_FACTS, desk.moment)
 
 
 def refuse(desk: Desk, workflow_id: str, gate: Gate | None, knock: Knock, refused: Refusal) -> None:
@@ -89,9 +92,9 @@ def refuse(desk: Desk, workflow_id: str, gate: Gate | None, knock: Knock, refuse
     desk.lines += ((workflow_id, Entry(Kind.REFUSED, data=data)),)
 
 
-def asked_again(desk: Desk, gate: Gate, event: Event | None, until: int) -> int:
+def asked_again(desk: Desk, gate: Gate, event: Event | None, until: int, facts: Facts) -> int:
     """Say when the filter of an entry that waits is asked again though nothing happens."""
-    at = flip(desk, gate.trigger.entry.filter, event, desk.full or NO_FACTS) if gate.timed else None
+    at = flip(desk, gate.trigger.entry.filter, event, facts) if gate.timed else None
     return until if at is None else min(at, until)
 
 
@@ -121,7 +124,7 @@ def _turn_away(desk: Desk, gate: Gate, knock: Knock) -> None:
         return
     until = desk.now + gate.grace
     pending = (*ledger.pending, Pending(knock.cause, knock.origin, until))
-    again = asked_again(desk, gate, knock.event, until)
+    again = asked_again(desk, gate, knock.event, until, desk.full or NO_FACTS)
     desk.keep(ledger, watch=earlier(ledger.watch, again), pending=pending)
     data = _about(gate, knock, "filter") | {"seconds": gate.grace / _MICROSECONDS}
     desk.lines += ((gate.workflow_id, Entry(Kind.WAITING, data=data)),)

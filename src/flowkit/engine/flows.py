@@ -115,7 +115,7 @@ async def changed(parts: Parts, subscriber_ids: Iterable[str], now: datetime | N
     if not parts.catalogue.watchful:
         return Ingested()
     at = to_micros(parts.clock.now() if now is None else now)
-    return await look_at_changed(parts, store, dict.fromkeys(subscriber_ids, ""), at)
+    return await look_at_changed(parts, store, dict.fromkeys(subscriber_ids, ()), at)
 
 
 async def backfill(parts: Parts, workflow_id: str, where: Condition, backfill_id: str) -> bool:

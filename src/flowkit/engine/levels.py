@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flowkit.engine.desk import Desk, Knock, earlier, flip
+from flowkit.engine.desk import Desk, Knock, earlier, flip, without
 from flowkit.engine.entering import admit, asked_again, lets_in, refuse
 from flowkit.events import Event, Facts
 from flowkit.ports import Ledger, Pending
@@ -86,12 +86,13 @@ def _waited(
     again: int | None = None
     for pending in ledger.pending:
         event = origin_event(desk.subscriber_id, pending.origin)
-        knock = Knock(pending.cause, pending.origin, event.type, event)
-        if gate is not None and lets_in(desk, gate, knock):
+        knock = Knock(pending.cause, pending.origin, event.type, event, passed=True)
+        facts = without(desk, event)
+        if gate is not None and lets_in(desk, gate, knock, facts):
             passed.append((gate, knock))
         elif gate is not None and pending.until > desk.now:
             waiting.append(pending)
-            again = earlier(again, asked_again(desk, gate, event, pending.until))
+            again = earlier(again, asked_again(desk, gate, event, pending.until, facts))
         else:
             refuse(desk, ledger.workflow_id, gate, knock, Refusal("inactive" if gate is None else "filter"))
     return passed, tuple(waiting), again

@@ -62,6 +62,8 @@ class Plan:
         missed: How many firings were found too late and left out.
         where: Whom a host's own backfill is for, as a condition's document.
         stopped: Whether it ended before its end, because its workflow was taken out.
+        everyone: Whether those are looked at too for whom the condition does not hold, since it may have before.
+        failures: How often in a row a page could not be taken.
     """
 
     of: str
@@ -73,9 +75,11 @@ class Plan:
     missed: int = 0
     where: Mapping[str, Any] | None = None
     stopped: bool = False
+    everyone: bool = False
+    failures: int = 0
 
 
-_NAMES: Final = ("of", "after", "done", "at", "last", "entered", "missed", "where", "stopped")
+_NAMES: Final = ("of", "after", "done", "at", "last", "entered", "missed", "where", "stopped", "everyone", "failures")
 _START: Final = Plan(of="")
 
 

@@ -6,7 +6,7 @@ from typing import Final
 
 from flowkit.analytics.explain import Door, Explanation, explained
 from flowkit.conditions import Moment
-from flowkit.engine.desk import Desk
+from flowkit.engine.desk import Desk, Places
 from flowkit.engine.drive import resolve
 from flowkit.engine.entering import door
 from flowkit.engine.parts import Parts
@@ -46,10 +46,17 @@ async def _door(parts: Parts, subscriber_id: str, workflow_id: str, now: int) ->
     )
     facts = await profile_facts(parts, [subscriber_id] if wants.profile else [], wants.needs)
     limits = catalogue.limits
-    places = {name: limits[name] - recall.totals.get(name, 0) for name in wants.totals}
+    places = Places({name: limits[name] - recall.totals.get(name, 0) for name in wants.totals})
     moment = Moment(now, predicates=catalogue.predicates)
     recalled = recall.subscribers.get(subscriber_id, EMPTY_RECALL)
     desk = Desk(
-        parts, subscriber_id, recalled, facts.get(subscriber_id), moment, places, fenced=False, own=wants.personal
+        parts,
+        subscriber_id,
+        recalled,
+        facts.get(subscriber_id),
+        moment,
+        places,
+        fenced=False,
+        own=wants.personal,
     )
     return door(desk, gate)

@@ -9,7 +9,7 @@ from attrs import evolve, frozen
 
 from flowkit.conditions import Moment
 from flowkit.engine.catalogue import Catalogue, Wants
-from flowkit.engine.desk import Desk
+from flowkit.engine.desk import Desk, Places
 from flowkit.engine.drive import resolve
 from flowkit.engine.parts import Parts
 from flowkit.errors import ConflictError
@@ -90,30 +90,20 @@ async def _attempt(
     parts: Parts, store: Store, errand: Errand, asked: Mapping[str, Sequence[str]], now: int
 ) -> tuple[Ingested, Sequence[str]]:
     """Decide once and commit; give what was done and of whom it was refused."""
-    recall, wants = await _recall(parts.catalogue, store, errand, asked)
-    facts: Mapping[str, Facts] = {}
-    if wants.profile:
-        facts = await profile_facts(parts, errand.whose_profiles(list(asked)), wants.needs)
-    limits = parts.catalogue.limits
-    places = {name: limits[name] - recall.totals.get(name, 0) for name in sorted(wants.totals) if name in limits}
-    fenced = bool(wants.needs.history)
-    moment = Moment(now, predicates=parts.catalogue.predicates)
-    desks: list[Desk] = []
-    for subscriber_id in asked:
-        recalled = recall.subscribers.get(subscriber_id, EMPTY_RECALL)
-        desk = Desk(
-            parts, subscriber_id, recalled, facts.get(subscriber_id), moment, places, fenced=fenced, own=wants.personal
-        )
-        errand.visit(desk)
-        desks.append(desk)
+    desks = None
+    while desks is None:
+        desks = await _decided(parts, store, errand, asked, now)
+    # Who found no place left, while somebody before took one that may be refused, is asked again.
+    crowded = frozenset(desk.subscriber_id for desk in desks if desk.crowded_out)
     refused: Sequence[str] = ()
-    changes = [desk.change() for desk in desks if desk.changed]
+    changes = [desk.change() for desk in desks if desk.changed and desk.subscriber_id not in crowded]
     if changes:
-        batch = Changes(now, changes, history=parts.catalogue.kept, limits=limits)
+        batch = Changes(now, changes, history=parts.catalogue.kept, limits=parts.catalogue.limits)
         refused = (await resolve("store.commit", store.commit(batch))).subscriber_ids
-        if refused:
-            turned_away = frozenset(refused)
-            desks = [desk for desk in desks if desk.subscriber_id not in turned_away]
+    if refused or crowded:
+        turned_away = crowded.union(refused)
+        refused = [subscriber for subscriber in asked if subscriber in turned_away]
+        desks = [desk for desk in desks if desk.subscriber_id not in turned_away]
     done = Ingested(
         sum(len(desk.seen) for desk in desks),
         sum(desk.duplicates for desk in desks),
@@ -123,21 +113,57 @@ async def _attempt(
     return done, refused
 
 
-async def _recall(
-    catalogue: Catalogue, store: Store, errand: Errand, asked: Mapping[str, Sequence[str]]
-) -> tuple[Recall, Wants]:
-    """Read what is remembered, and again where what is published asks for more by then."""
+async def _decided(
+    parts: Parts, store: Store, errand: Errand, asked: Mapping[str, Sequence[str]], now: int
+) -> list[Desk] | None:
+    """Read what is asked for and decide; None where what is published asks for something else by then."""
+    catalogue = parts.catalogue
     wants = errand.wants(catalogue)
-    while True:
-        recall = await resolve(
-            "store.recall",
-            store.recall(asked, runs=wants.runs, history=sorted(wants.needs.history), totals=sorted(wants.totals)),
-        )
-        if not await catalogue.refresh(recall.stamp):
-            return recall, wants
-        before, wants = wants, errand.wants(catalogue)
-        if before == wants or (before | wants) == before:
-            return recall, wants
+    recall = await resolve(
+        "store.recall",
+        store.recall(asked, runs=wants.runs, history=sorted(wants.needs.history), totals=sorted(wants.totals)),
+    )
+    await catalogue.refresh(recall.stamp)
+    edition = catalogue.edition
+    if not _covers(wants, errand.wants(catalogue)):
+        return None
+    facts: Mapping[str, Facts] = {}
+    if wants.profile:
+        facts = await profile_facts(parts, errand.whose_profiles(list(asked)), wants.needs)
+    # From here on nothing is awaited, and no other thread changes what is published.
+    with catalogue.steady:
+        return _visited(parts, errand, asked, recall, wants, facts, now) if catalogue.edition == edition else None
+
+
+def _visited(
+    parts: Parts,
+    errand: Errand,
+    asked: Mapping[str, Sequence[str]],
+    recall: Recall,
+    wants: Wants,
+    facts: Mapping[str, Facts],
+    now: int,
+) -> list[Desk]:
+    """Do the errand at each desk."""
+    catalogue = parts.catalogue
+    limits = catalogue.limits
+    places = Places(
+        {name: limits[name] - recall.totals.get(name, 0) for name in sorted(wants.totals) if name in limits}
+    )
+    fenced = bool(wants.needs.history)
+    moment = Moment(now, predicates=catalogue.predicates)
+    desks: list[Desk] = []
+    for subscriber_id in asked:
+        recalled = recall.subscribers.get(subscriber_id, EMPTY_RECALL)
+        known = facts.get(subscriber_id)
+        desk = Desk(parts, subscriber_id, recalled, known, moment, places, fenced=fenced, own=wants.personal)
+        errand.visit(desk)
+        desks.append(desk)
+    return desks
+
+
+def _covers(wants: Wants, others: Wants) -> bool:
+    return wants == others or (wants | others) == wants
 
 
 async def profile_facts(parts: Parts, subscriber_ids: Sequence[str], needs: Needs) -> Mapping[str, Facts]:

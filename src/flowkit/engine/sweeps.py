@@ -43,7 +43,7 @@ from flowkit.ports import Audience, Sweep, SweepKind
 from flowkit.runs.model import kind_text
 from flowkit.triggers.calendar import profile_date
 from flowkit.triggers.evaluate import Gate
-from flowkit.triggers.model import Backfill, Schedule
+from flowkit.triggers.model import Backfill, On, Schedule
 from flowkit.triggers.profile_dates import wants as is_wanted
 from flowkit.triggers.rules import DateProperty
 
@@ -53,6 +53,9 @@ SCHEDULED: Final = "flowkit.scheduled"
 BACKFILLED: Final = "flowkit.backfilled"
 _encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode
 _MICROSECOND: Final = timedelta(microseconds=1)
+_FIRST_PAUSE: Final = timedelta(minutes=1) // _MICROSECOND
+_LONGEST_PAUSE: Final = timedelta(hours=1) // _MICROSECOND
+_DOUBLINGS: Final = 10
 
 
 @frozen
@@ -62,10 +65,12 @@ class Swept:
     Attributes:
         ingested: What it came to.
         missed: Firings that were found too late and left out.
+        error: Why a page could not be taken; it is tried again later.
     """
 
     ingested: Ingested = field(factory=Ingested)
     missed: int = 0
+    error: Exception | None = None
 
 
 @frozen
@@ -79,6 +84,7 @@ class Progress:
         due_at: When it goes on; None where it has come to its end.
         entered: How many runs it has begun.
         missed: How many firings were found too late and left out.
+        failures: How often in a row a page of it could not be taken, since the audience or the profiles failed.
     """
 
     name: str
@@ -87,6 +93,7 @@ class Progress:
     due_at: datetime | None
     entered: int
     missed: int
+    failures: int = 0
 
 
 async def progress(parts: Parts) -> Sequence[Progress]:
@@ -95,7 +102,7 @@ async def progress(parts: Parts) -> Sequence[Progress]:
     for sweep in await resolve("store.sweeps", parts.store.sweeps()):
         plan = read_plan(sweep.plan)
         due = None if sweep.due is None else from_micros(sweep.due)
-        found.append(Progress(sweep.name, sweep.workflow_id, sweep.kind, due, plan.entered, plan.missed))
+        found.append(Progress(sweep.name, sweep.workflow_id, sweep.kind, due, plan.entered, plan.missed, plan.failures))
     return found
 
 
@@ -105,7 +112,8 @@ async def progress(parts: Parts) -> Sequence[Progress]:
 
 async def plan_sweeps(parts: Parts, now: int) -> None:
     """Bring the sweeps to what is published: new ones begin, those of what was taken out stop."""
-    if parts.audience is None:
+    edition = parts.catalogue.edition
+    if parts.audience is None or parts.catalogue.planned == edition:
         return
     gates = parts.catalogue.swept()
     known = {sweep.name: sweep for sweep in await resolve("store.sweeps", parts.store.sweeps())}
@@ -126,8 +134,9 @@ async def plan_sweeps(parts: Parts, now: int) -> None:
             await resolve("store.put_sweep", parts.store.put_sweep(sweep))
     for name, sweep in known.items():
         own = name.startswith(("schedule:", "enter:"))
-        if own and name not in wanted and sweep.due is not None:
+        if own and name not in wanted and not read_plan(sweep.plan).stopped:
             await resolve("store.put_sweep", parts.store.put_sweep(_stopped(sweep)))
+    parts.catalogue.planned = edition
 
 
 def _stopped(sweep: Sweep) -> Sweep:
@@ -153,14 +162,24 @@ def _scheduled(
 
 def _levelled(name: str, gate: Gate, before: Sweep | None, now: int) -> Sweep | None:
     """Give the sweep over those for whom a trigger on ``enter`` may hold already; None where it was made before."""
-    kind = SweepKind.BACKFILL if gate.trigger.entry.backfill is Backfill.CURRENT else SweepKind.MARK
-    of = content_hash(_encode([kind, conditions.dump(gate.trigger.condition)]))
+    kind = _level_kind(gate)
+    of = _level_hash(gate)
     if before is not None:
         known = read_plan(before.plan)
         if known.of == of and not known.stopped:
             return None
     sequence = 0 if before is None else before.sequence
-    return Sweep(name, gate.workflow_id, kind, now, write_plan(Plan(of=of)), sequence)
+    # A second time those are looked at as well for whom it held and does not any more.
+    plan = Plan(of=of, everyone=before is not None)
+    return Sweep(name, gate.workflow_id, kind, now, write_plan(plan), sequence)
+
+
+def _level_kind(gate: Gate) -> SweepKind:
+    return SweepKind.BACKFILL if gate.trigger.entry.backfill is Backfill.CURRENT else SweepKind.MARK
+
+
+def _level_hash(gate: Gate) -> str:
+    return content_hash(_encode([_level_kind(gate), conditions.dump(gate.trigger.condition)]))
 
 
 async def ask_for_backfill(parts: Parts, workflow_id: str, where: Condition, backfill_id: str, now: int) -> bool:
@@ -186,7 +205,7 @@ async def ask_for_backfill(parts: Parts, workflow_id: str, where: Condition, bac
             raise ConfigurationError(message)
     document = conditions.dump(where)
     plan = Plan(of=content_hash(backfill_id), where=document)
-    name = f"backfill:{workflow_id}:{backfill_id}"
+    name = f"backfill:{len(workflow_id)}:{workflow_id}:{backfill_id}"
     sweep = Sweep(name, workflow_id, SweepKind.BACKFILL, now, write_plan(plan))
     return await resolve("store.put_sweep", parts.store.put_sweep(sweep))
 
@@ -208,6 +227,13 @@ async def sweep_once(parts: Parts, now: int) -> Swept | None:
         # Somebody else writes to the same subscribers: this page is taken again by the next call.
         await resolve("store.put_sweep", parts.store.put_sweep(sweep))
         return None
+    except Exception as error:  # noqa: BLE001 - raised by `advance`, after all that can be done is done
+        plan = read_plan(sweep.plan)
+        later = evolve(plan, failures=plan.failures + 1)
+        pause = min(_FIRST_PAUSE << min(plan.failures, _DOUBLINGS), _LONGEST_PAUSE)
+        after = evolve(sweep, due=now + pause, plan=write_plan(later))
+        await resolve("store.put_sweep", parts.store.put_sweep(after))
+        return Swept(error=error)
     except BaseException:
         await resolve("store.put_sweep", parts.store.put_sweep(sweep))
         raise
@@ -216,22 +242,27 @@ async def sweep_once(parts: Parts, now: int) -> Swept | None:
 
 
 async def _swept(parts: Parts, audience: Audience, sweep: Sweep, now: int) -> tuple[Swept, Sweep]:
+    plan = evolve(read_plan(sweep.plan), failures=0)
     gate = parts.catalogue.gate(sweep.workflow_id)
-    if gate is None:
+    if gate is None or not _is_of(plan, gate, sweep):
+        # It may be this worker that does not know yet what was published.
+        stamp, _ = await resolve("store.watches", parts.store.watches(now, limit=1))
+        await parts.catalogue.refresh(stamp)
+        gate = parts.catalogue.gate(sweep.workflow_id)
+    if gate is None or not _is_of(plan, gate, sweep):
+        parts.catalogue.planned = 0  # What takes its place is planned by the next call.
         return Swept(), _stopped(sweep)
-    plan = read_plan(sweep.plan)
     schedule = gate.trigger.schedule
-    if sweep.kind is SweepKind.SCHEDULE:
-        if schedule is None:
-            return Swept(), _stopped(sweep)
+    if sweep.kind is SweepKind.SCHEDULE and schedule is not None:
         return await _fired(parts, audience, gate, schedule, sweep, plan, now)
     where = gate.trigger.condition if plan.where is None else conditions.parse(plan.where)
     # Those for whom it does not hold yet get the timer at which it will.
-    asked = ALWAYS if plan.where is None and gate.timed else where
+    asked = ALWAYS if plan.where is None and (gate.timed or plan.everyone) else where
     page = await resolve(
         "audience.members",
         audience.members(where=asked, zones=None, on=None, path=None, after=plan.last, limit=parts.batch),
     )
+    _check_page(page, plan.last, parts.batch)
     done = Ingested()
     if page:
         cause = f"~backfill:{content_hash(_encode([gate.workflow_id, plan.of]))}"
@@ -284,7 +315,25 @@ async def _page_of(
         after=after,
         limit=limit,
     )
-    return await resolve("audience.members", page)
+    found = await resolve("audience.members", page)
+    _check_page(found, after, limit)
+    return found
+
+
+def _check_page(page: Sequence[str], after: str | None, limit: int) -> None:
+    """Refuse a page that would be given for ever."""
+    if len(page) >= limit and after is not None and after in page:
+        message = f"audience.members gave {after!r} again, which was the last of the page before: begin after it"
+        raise ConfigurationError(message)
+
+
+def _is_of(plan: Plan, gate: Gate, sweep: Sweep) -> bool:
+    """Whether a sweep was planned for the trigger as it is now; a host's own backfill is for any."""
+    if plan.where is not None:
+        return True
+    if sweep.kind is SweepKind.SCHEDULE:
+        return gate.trigger.schedule is not None and plan.of == schedule_hash(gate.trigger.schedule)
+    return gate.trigger.on is On.ENTER and plan.of == _level_hash(gate)
 
 
 class _Firing:

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from flowkit.conditions import Asked, look_up
 from flowkit.engine.catalogue import Entrance
-from flowkit.engine.desk import Desk, Knock, key_of
+from flowkit.engine.desk import Desk, Knock, key_of, occurrence_of
 from flowkit.engine.entering import admit, enter_all
 from flowkit.engine.levels import caused, looked
-from flowkit.events import NO_FACTS, Event, HistoryNeed, Occurrence, to_micros
+from flowkit.events import NO_FACTS, Event, HistoryNeed
 from flowkit.ports import Move, Started
 from flowkit.runs.effects import Observed
 from flowkit.runs.model import Run
@@ -28,7 +28,8 @@ def take(desk: Desk, knock: Knock, event: Event, entrance: Entrance) -> None:
         _observe(desk, event)
     matching = _matching(desk, entrance, event)
     if desk.catalogue.watchful:
-        enter_all(desk, [*((gate, knock) for gate in matching), *looked(desk, knock)])
+        # Who waits was there before.
+        enter_all(desk, [*looked(desk, knock), *((gate, knock) for gate in matching)])
     else:
         for gate in matching:
             admit(desk, gate, knock)
@@ -108,10 +109,8 @@ def _after(desk: Desk, begun: Started, signal: Observed) -> Started:
 
 def _remember(desk: Desk, event: Event, need: HistoryNeed) -> None:
     """Keep what conditions read of an event, for those that come after it."""
-    at = desk.now if event.occurred_at is None else to_micros(event.occurred_at)
-    if need.window is not None and at <= desk.now - need.window:
+    occurrence = occurrence_of(event, need, desk.now)
+    if need.window is not None and occurrence.occurred_at <= desk.now - need.window:
         return
-    properties = {name: value for name, value in event.properties.items() if name in need.properties}
-    occurrence = Occurrence(at, value=event.value if need.value else None, properties=properties)
     desk.occurred += ((event.type, occurrence),)
     desk.history.setdefault(event.type, []).append(occurrence)

@@ -397,7 +397,7 @@ def test_a_host_fills_a_workflow_once(any_store):
     assert sorted(name for name, _ in world.entered()) == ["p1", "p4", "p6"]
     refused = [line for line in world.engine.journal() if line.entry.kind is Kind.REFUSED]
     assert [(line.subscriber_id, line.entry.data["reason"]) for line in refused] == [("p4", "reentry")]
-    sweep = world.sweep("backfill:w:spring")
+    sweep = world.sweep("backfill:1:w:spring")
     assert (sweep.due_at, sweep.entered, sweep.kind) == (None, 2, SweepKind.BACKFILL)
     assert world.engine.backfill("w", where=VIP, backfill_id="summer")
 
@@ -464,7 +464,7 @@ def test_a_backfill_into_what_is_taken_out_meanwhile_stops(any_store):
     world.engine.publish(inactive)
     world.engine.advance()
     assert world.entered() == []
-    assert world.sweep("backfill:w:b").due_at is None
+    assert world.sweep("backfill:1:w:b").due_at is None
 
 
 # ------------------------------------------------------------------------------------------------------------
@@ -496,7 +496,7 @@ def test_with_an_event_loop_it_is_the_same(any_store):
     first, changed, daily, found, sweeps = asyncio.run(journey())
     assert (first, changed, daily) == (2, 1, 3)
     assert found == [("daily", f"p{number}") for number in (1, 2, 2, 3)] + [("vips", "p1"), ("vips", "p2")]
-    assert [sweep.name for sweep in sweeps] == ["backfill:daily:b", "enter:vips", "schedule:daily"]
+    assert [sweep.name for sweep in sweeps] == ["backfill:5:daily:b", "enter:vips", "schedule:daily"]
 
 
 @pytest.mark.parametrize("commits", [True, False])
