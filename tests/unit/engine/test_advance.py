@@ -256,7 +256,6 @@ def test_after_the_window_of_the_first_attempt_nobody_calls_again(since, deliver
     assert (run.status, run.state.reason) == (failed if delivered == 1 else (Status.COMPLETED, ""))
 
 
-
 TEMPLATE = Template("hello", subject="Hi {{ user.name }}", text="{{ user.name }} likes {{ user.likes }}")
 
 
