@@ -31,6 +31,7 @@ from flowkit.runs.step import Member, Transition
 
 __all__ = ["Advanced", "advance"]
 
+_CLAIMS: Final = 64
 _ROUNDS: Final = 64
 _REREADS: Final = 8
 _DEATHS: Final = 3
@@ -81,12 +82,13 @@ async def advance(parts: Parts, now: datetime | None, limit: int | None) -> Adva
     total = Advanced()
     error: Exception | None = None
     while limit is None or total.runs < limit:
-        total += await _runs(parts, now, None if limit is None else limit - total.runs)
+        moved_runs, done = await _runs(parts, now, None if limit is None else limit - total.runs)
+        total += moved_runs
         at = to_micros(parts.clock.now() if now is None else now)
         moved, began, failed = await _began(parts, at)
         total += began
         error = error or failed
-        if not moved:
+        if done and not moved:
             break
     if error is not None:
         raise error
@@ -107,21 +109,23 @@ async def _began(parts: Parts, at: int) -> tuple[bool, Advanced, Exception | Non
     return True, Advanced(started=done.started, missed=swept.missed), error or swept.error
 
 
-async def _runs(parts: Parts, now: datetime | None, limit: int | None) -> Advanced:
-    """Do everything that runs are due for."""
+async def _runs(parts: Parts, now: datetime | None, limit: int | None) -> tuple[Advanced, bool]:
+    """Do what runs are due for; whether that was all, since others may not wait for ever."""
     total = Advanced()
-    while limit is None or total.runs < limit:
+    for _ in range(_CLAIMS):
+        if limit is not None and total.runs >= limit:
+            break
         at = to_micros(parts.clock.now() if now is None else now)
         size = parts.batch if limit is None else min(parts.batch, limit - total.runs)
         since = monotonic()
         claim = await resolve("store.claim", parts.store.claim(at, limit=size, lease=parts.lease))
         if claim is None:
-            break
+            return total, True
         shift = _Shift(parts, claim, Hold(parts.store, claim, parts.lease, since), at)
         total += await shift.work()
         if claim.fresh and len(claim.runs) < size and not shift.leaves_due:
-            break  # The queue gave less than was asked for, so there is nothing more to ask for.
-    return total
+            return total, True  # The queue gave less than was asked for, so there is nothing more to ask for.
+    return total, False
 
 
 @frozen(eq=False)
