@@ -17,7 +17,7 @@ from flowkit.triggers.rules import At
 from flowkit.workflows.model import Action, UpdateProfile, Workflow
 from tests.support.between import Between
 from tests.support.journeys import DAY, HOUR, START, node, signup, wait, workflow
-from tests.unit.engine.test_sweeps import NINE, VIP, World, timed
+from tests.support.sweeping import NINE, VIP, World, timed
 
 
 def level(condition=VIP, workflow_id="w", *, on=On.ENTER, active=True, **trigger):
