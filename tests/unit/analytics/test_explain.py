@@ -46,8 +46,8 @@ def test_a_journey_is_told_from_its_door_to_its_end():
     engine.advance(now=START + 3 * DAY)
     engine.advance(now=START + 4 * DAY)
     told = engine.explain("s", "w", now=START + 5 * DAY).text
-    pause = engine.explain("s", "w").reasons
-    retry = next(reason for reason in pause if reason.kind is Kind.RETRYING)
+    retry = next(reason for reason in engine.explain("s", "w").reasons if reason.kind is Kind.RETRYING)
+    pause = span_words(retry.data["seconds"])
     assert told.splitlines() == [
         "s in w",
         "  2026-01-01 00:00:00  run 1: entered at start, by trigger w-trigger",
@@ -59,7 +59,7 @@ def test_a_journey_is_told_from_its_door_to_its_end():
         "  2026-01-04 00:00:00  run 1: left rest by default for look",
         "  2026-01-04 00:00:00  run 1: look chose not_engaged, since count.opens was 0",
         "  2026-01-04 00:00:00  run 1: left look by not_engaged for ask",
-        f"  2026-01-04 00:00:00  run 1: tries sending ask at ask again in {span_words(retry.data['seconds'])}: mailbox busy",
+        f"  2026-01-04 00:00:00  run 1: tries sending ask at ask again in {pause}: mailbox busy",
         "  2026-01-05 00:00:00  run 1: sending ask at ask was done, at the 2nd attempt, known to the receiver as m7",
         "  2026-01-05 00:00:00  run 1: the change of segments (in quiet, out of none) at ask was done",
         "  2026-01-05 00:00:00  run 1: left ask by default for end",
