@@ -16,16 +16,17 @@ ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.crash
 
 
+def started(path, dies_at):
+    command = [sys.executable, "-m", "tests.crash.sweeper", str(path), str(dies_at)]
+    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
 def killed(path, dies_at):
     """Whether a worker died at its moment; one that came to its end before did not."""
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.crash.sweeper", str(path), str(dies_at)],
-        cwd=ROOT,
-        capture_output=True,
-        check=False,
-    )
-    assert done.returncode in {0, -9}, done.stderr.decode()
-    return done.returncode == -9
+    worker = started(path, dies_at)
+    _, errors = worker.communicate(timeout=120)
+    assert worker.returncode in {0, -9}, errors.decode()
+    return worker.returncode == -9
 
 
 def fired(path):
@@ -43,6 +44,16 @@ def test_whenever_workers_are_killed_each_fires_once(tmp_path, stride):
         deaths += 1
         assert deaths < 400
     assert deaths > 5
+    assert dict(fired(path)) == expected()
+
+
+def test_workers_that_take_the_same_pages_at_once_let_nobody_in_twice(tmp_path):
+    """Their leases are over at once, so that they all go over the same audience side by side; one of them dies."""
+    path = tmp_path / "flowkit.db"
+    workers = [started(path, dies_at) for dies_at in (0, 0, 13)]
+    for worker in workers:
+        _, errors = worker.communicate(timeout=120)
+        assert worker.returncode in {0, -9}, errors.decode()
     assert dict(fired(path)) == expected()
 
 
