@@ -166,6 +166,8 @@ class Engine:
 
         Raises:
             StoreError: The store failed; what was committed stands, and what was begun is found by the next call.
+            Exception: Whatever the profiles or the audience raised for a time trigger, a backfill or a timer of a
+                condition; all others that are due are done before. A sweep is tried again later.
         """
         return run_sync(flows.proceed(self._parts, now, limit))
 
