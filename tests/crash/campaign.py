@@ -154,7 +154,7 @@ class Campaign:
             if not number:
                 self._start_producer()
         last = number == len(PHASES) - 1
-        while not self._over(now) or (last and self._kills_on(kills, total)):
+        while not self._over(now) or (last and self._kills_on(kills)):
             assert monotonic() < self._moved_at + _LONGEST_PAUSE, f"nothing moves: {self}"
             heard = list(self._listened(now))
             self._take_aim(kills - len(self._killed), total - self._delivered)
@@ -163,9 +163,9 @@ class Campaign:
             self._note(child, words)
         self._aim = None
 
-    def _kills_on(self, kills: int, total: int) -> bool:
-        """Whether kills are owed although nothing is due; those at chosen moments need something left to deliver."""
-        return len(self._killed) < kills and (not self.plan.moments or self._delivered < total)
+    def _kills_on(self, kills: int) -> bool:
+        """Whether kills are owed although nothing is due; those at chosen moments need something that is."""
+        return len(self._killed) < kills and not self.plan.moments
 
     def _listened(self, now: datetime) -> list[Words | None]:
         heard: list[Words | None] = []
