@@ -27,7 +27,7 @@ from flowkit.triggers.index import TriggerIndex
 
 SIZES = (10, 100, 1_000, 10_000)
 # How many events a round has: enough for the clock, few enough for the loop.
-EVENTS = {10: 4_000, 100: 4_000, 1_000: 2_000, 10_000: 200}
+EVENTS = {10: 4_000, 100: 2_000, 1_000: 400, 10_000: 80}
 MICRO = 1e6
 NOW = Asked(0)
 
