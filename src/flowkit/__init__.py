@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from flowkit.adapters.clock import VirtualClock
     from flowkit.adapters.console import ConsoleSender
+    from flowkit.adapters.logs import LoggedFaults
     from flowkit.adapters.profiles import MemoryProfiles
     from flowkit.adapters.smtp import SmtpSender
     from flowkit.adapters.templates import DictTemplates, DirectoryTemplates
@@ -118,6 +119,7 @@ __all__ = [
     "FlowkitError",
     "Kind",
     "Line",
+    "LoggedFaults",
     "MemoryProfiles",
     "MemoryStore",
     "Needs",
@@ -188,6 +190,7 @@ _HOMES: Final = {
     "ConfigurationError": "flowkit.errors:ConfigurationError",
     "ConflictError": "flowkit.errors:ConflictError",
     "ConsoleSender": "flowkit.adapters.console:ConsoleSender",
+    "LoggedFaults": "flowkit.adapters.logs:LoggedFaults",
     "Cron": "flowkit.triggers.rules:Cron",
     "Custom": "flowkit.conditions:Custom",
     "DateProperty": "flowkit.triggers.rules:DateProperty",

@@ -10,7 +10,7 @@ from attrs import frozen
 
 from flowkit.conditions import Operand
 from flowkit.documents import is_list
-from flowkit.runs.model import Kind, Line
+from flowkit.runs.model import Kind, Line, operand_data
 
 __all__ = ["Door", "Explanation", "Reason", "explained", "span_words"]
 
@@ -138,13 +138,14 @@ def _sentence(line: Line) -> str:  # noqa: C901, PLR0912 - a sentence for each k
         case Kind.REFUSED:
             return f"was not let in for {data.get('event')}: {_refusal(data)}"
         case Kind.WAITING if entry.node is None:
-            return f"waits up to {span_words(data.get('seconds', 0))} for the filter of the workflow to hold"
+            wait = f"waits up to {span_words(data.get('seconds', 0))} for the filter of the workflow to hold"
+            return wait + _read(data)
         case Kind.WAITING:
             return f"waits {span_words(data.get('seconds', 0))} at {entry.node}"
         case Kind.WOKEN:
             return f"the wait at {entry.node} is over"
         case Kind.DECIDED:
-            return f"{entry.node} chose {data.get('label')}, since {_values(data.get('operands', {}))}"
+            return f"{entry.node} chose {data.get('label')}, since {_values(data)}"
         case Kind.DONE:
             return f"{what} at {entry.node}{_attempt(data)}"
         case Kind.SKIPPED:
@@ -203,17 +204,40 @@ def _ordinal(number: int) -> str:
     return f"{number}{tens.get(number % 100) or {1: 'st', 2: 'nd', 3: 'rd'}.get(number % 10, 'th')}"
 
 
-def _values(operands: Mapping[str, Any]) -> str:
-    said = [f"{path} was {'missing' if value is None else value}" for path, value in operands.items()]
+def _values(data: Mapping[str, Any]) -> str:
+    operands, errors = data.get("operands", {}), data.get("errors", {})
+    said = [
+        f"{path} was {'missing' if value is None else value}{_error(errors.get(path, ''))}"
+        for path, value in operands.items()
+    ]
     return " and ".join(said) or "nothing is asked"
+
+
+def _error(error: str) -> str:
+    match error:
+        case "":
+            return ""
+        case "wrong_kind":
+            return " (of the wrong kind)"
+        case "too_long":
+            return " (too long)"
+        case "no_date":
+            return " (no date)"
+        case "unknown_predicate":
+            return " (the engine has no such predicate)"
+        case _:
+            return f" ({error})"
+
+
+def _read(data: Mapping[str, Any]) -> str:
+    return f": {_values(data)}" if data.get("operands") else ""
 
 
 def _refusal(data: Mapping[str, Any]) -> str:
     seconds = data.get("opens_in_seconds")
     by = data.get("by")
-    return _rule(str(data.get("reason")), None if by is None else str(by)) + (
-        "" if seconds is None else f"; it would have in {span_words(seconds)}"
-    )
+    rule = _rule(str(data.get("reason")), None if by is None else str(by)) + _read(data)
+    return rule if seconds is None else f"{rule}; it would have in {span_words(seconds)}"
 
 
 def _rule(reason: str, by: str | None) -> str:
@@ -242,7 +266,7 @@ def _door_words(door: Door | None) -> Sequence[str]:
     if door is None:
         return ["Now: nobody may enter, since no version of the workflow is live and active."]
     said = "holds" if door.holds else "does not hold"
-    values = _values({one.path: one.value for one in door.operands})
+    values = _values(operand_data(door.operands))
     asked = f"Now: the trigger's condition {said} without an event ({values})."
     if door.is_open:
         return [asked, "Now: the rules of entry would let the subscriber in."]

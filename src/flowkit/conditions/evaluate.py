@@ -10,8 +10,9 @@ from attrs import field, frozen
 
 from flowkit.conditions import history
 from flowkit.conditions.dates import FIRST, LAST, find_zone
+from flowkit.conditions.expectations import fault
 from flowkit.conditions.matchers import Matcher
-from flowkit.conditions.matching import at_least, fault, is_number, look_up, reads_dates, timeline
+from flowkit.conditions.matching import at_least, is_number, look_up, reads_dates, timeline
 from flowkit.conditions.model import (
     AllOf,
     AnyOf,

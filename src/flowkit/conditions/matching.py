@@ -42,7 +42,7 @@ from flowkit.conditions.timeline import FALSE, Timeline, always, during, every, 
 from flowkit.documents import is_list, is_object
 from flowkit.events import from_micros, to_micros
 
-__all__ = ["at_least", "compared", "comparison", "equal", "fault", "is_number", "look_up", "reads_dates", "timeline"]
+__all__ = ["at_least", "compared", "comparison", "equal", "is_number", "look_up", "reads_dates", "size", "timeline"]
 
 _ORDERS: Final[Mapping[Order, Callable[[Any, Any], bool]]] = {
     Order.GT: gt,
@@ -290,7 +290,7 @@ def _spans(day: date, low: int, high: int, zone: tzinfo, now: int) -> Iterator[t
 
 
 # ------------------------------------------------------------------------------------------------------------
-# What was wrong with a value, and what a matcher reads
+# What a matcher reads
 
 
 def reads_dates(matcher: Matcher) -> bool:
@@ -304,45 +304,3 @@ def reads_dates(matcher: Matcher) -> bool:
             return True
         case _:
             return False
-
-
-def fault(matcher: Matcher, value: object, zone: tzinfo) -> str:
-    """Say why a value cannot pass, whatever it is within its kind: a word, or empty where it could.
-
-    Returns:
-        ``wrong_kind``, ``too_long`` or ``no_date``; what is missing has no fault.
-    """
-    if value is None:
-        return ""
-    match matcher:
-        case Ops(tests):
-            return next((found for test in tests if (found := fault(test, value, zone))), "")
-        case Fails(inner):
-            return fault(inner, value, zone)
-        case Compares(bound=bound) | Between(low=bound):
-            right = isinstance(value, str) if isinstance(bound, str) else is_number(value)
-        case Contains() | Lacks():
-            right = isinstance(value, str) or is_list(value)
-        case Matches(pattern):
-            return _text_fault(value, pattern)
-        case Starts() | Ends():
-            right = isinstance(value, str)
-        case HasAny() | HasAll() | HasNone():
-            right = is_list(value)
-        case Size():
-            right = size(value) is not None
-        case Before() | After() | Within() | Anniversary():
-            missing = value == "" if isinstance(value, str) else is_number(value) and not value
-            return "" if missing or read_date(value, zone) is not None else "no_date"
-        case _:
-            return ""
-    return "" if right else "wrong_kind"
-
-
-def _text_fault(value: object, pattern: str) -> str:
-    if not isinstance(value, str):
-        return "wrong_kind"
-    try:
-        return "too_long" if len(value) > compile_pattern(pattern).longest else ""
-    except BadPattern:
-        return "bad_pattern"

@@ -93,6 +93,9 @@ class Catalogue:
         kept: How much is kept of past events, by type.
         limits: The most entries of all subscribers together, by workflow.
         timed: The triggers on ``enter`` whose condition may change as time passes.
+        at_looks: The workflows into which a look at a subscriber may lead, with no event of its own.
+        at_changes: Likewise, where the profile was changed.
+        personal: The triggers that read more than the profile, in their conditions or their filters.
         watchful: Whether anything was ever published that has to be looked at, whatever the event is.
         steady: Held while anything here changes: whoever holds it sees one state of what is published.
         edition: Counts the changes of what is published.
@@ -124,6 +127,8 @@ class Catalogue:
         self.kept: Mapping[str, HistoryNeed] = {}
         self.limits: Mapping[str, int] = {}
         self.timed: Sequence[Gate] = ()
+        self.personal: Sequence[Gate] = ()
+        self.at_looks = self.at_changes = Entrance((), NO_WANTS, observed=False)
         self.watchful = False
         self.edition = 0
         self.planned = 0
@@ -213,6 +218,7 @@ class Catalogue:
         changes = [gate for gate in gates if gate.trigger.on is On.CHANGE]
         patient = [gate for name in sorted(self._patient) if (gate := self._gates.get(name)) is not None]
         self.timed = [gate for gate in levels if gate.timed]
+        self.personal = [gate for gate in gates if gate.personal]
         self.limits = {
             gate.workflow_id: limit for gate in gates if (limit := gate.trigger.max_executions_total) is not None
         }
@@ -222,8 +228,10 @@ class Catalogue:
         always = self.wants(*levels, *patient)
         read = [*self._remembering.values(), *(gate.needs for gate in gates)]
         self.kept = together(read).history
-        if always != self._always:
-            with self.steady:
+        with self.steady:
+            self.at_looks = Entrance(levels, always, observed=False)
+            self.at_changes = Entrance([*levels, *changes], always | self._on_change, observed=False)
+            if always != self._always:
                 self._always = always
                 self._entrances = {}
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final, TypeAlias
 
 from flowkit.conditions import Operand, look_up
+from flowkit.engine.watch import Watch
 from flowkit.events import NO_FACTS, Facts
 from flowkit.runs.effects import Asks, Observed, Signal, Started
 from flowkit.runs.model import Entry, Run, State
@@ -22,9 +23,14 @@ _STARTED: Final = Started()
 
 
 class Decisions:
-    """What was decided. ``decide`` is pure, so remembering what it said changes nothing but the time that it takes."""
+    """What was decided. ``decide`` is pure, so remembering what it said changes nothing but the time that it takes.
 
-    def __init__(self) -> None:
+    Args:
+        watch: Keeps an eye on what is decided on odd data; None where nobody wants to know.
+    """
+
+    def __init__(self, watch: Watch | None = None) -> None:
+        self._watch = watch
         self._begun: dict[Program, Transition] = {}
         self._known: dict[tuple[Program, State, Signal], list[Transition]] = {}
         self._joined: dict[tuple[int, int], tuple[_Entries, _Entries, _Entries]] = {}
@@ -129,8 +135,11 @@ class Decisions:
         member: Member,
     ) -> Transition | Asks:
         decided = decide(program, state, signal, facts, now, member)
-        if isinstance(decided, Transition) and not decided.own and len(known) < _ALTERNATIVES:
-            known.append(decided)
+        if isinstance(decided, Transition):
+            if self._watch is not None:
+                self._watch.inspect_entries(program, decided.entries, member.run_id, now)
+            if not decided.own and len(known) < _ALTERNATIVES:
+                known.append(decided)
         return decided
 
 

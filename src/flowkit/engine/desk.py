@@ -90,6 +90,7 @@ class Desk:
         history: The past, with what this batch added to it.
         asked_runs: Whether the living runs were asked for, so that the change depends on them.
         crowded_out: Whether an entry was refused only since others of the same batch took the last places.
+        watch: Keeps an eye on the data; None where nobody wants to know.
     """
 
     __slots__ = (
@@ -116,6 +117,7 @@ class Desk:
         "started",
         "subscriber_id",
         "totals",
+        "watch",
     )
 
     def __init__(
@@ -133,6 +135,7 @@ class Desk:
         self.subscriber_id = subscriber_id
         self.catalogue: Catalogue = parts.catalogue
         self.decisions = parts.decisions
+        self.watch = parts.watch
         self.recalled = recalled
         self.facts = self.full = facts
         self.now = moment.now

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from flowkit.analytics.explain import Door
@@ -11,14 +11,15 @@ from flowkit.engine.desk import Desk, Knock, earlier, flip, key_of, personal
 from flowkit.events import NO_FACTS, Event, Facts, from_micros
 from flowkit.hashing import run_id
 from flowkit.ports import Ledger, Pending, Started
-from flowkit.runs.model import Entry, Kind, Run
+from flowkit.runs.model import Entry, Kind, Run, operand_data
 from flowkit.triggers.entry import Refusal, Standing, refusal
 from flowkit.triggers.evaluate import Gate
 
-__all__ = ["admit", "asked_again", "door", "enter_all", "lets_in", "refuse"]
+__all__ = ["admit", "asked_again", "door", "enter_all", "filtered", "lets_in", "refuse"]
 
 _PENDING: Final = 16
 _MICROSECONDS: Final = 1_000_000
+_NOTHING_READ: Final[Mapping[str, object]] = {}
 
 
 def enter_all(desk: Desk, fired: Iterable[tuple[Gate, Knock]]) -> None:
@@ -76,15 +77,31 @@ def door(desk: Desk, gate: Gate) -> Door:
     )
 
 
+def filtered(desk: Desk, gate: Gate, event: Event | None, facts: Facts) -> Mapping[str, object]:
+    """Say what the filter of a trigger, which does not hold, read: for the journal."""
+    now = from_micros(desk.now)
+    verdict = evaluate(gate.trigger.entry.filter, facts, event, now, predicates=desk.moment.predicates)
+    if desk.watch is not None:
+        desk.watch.inspect_filter(gate, verdict.operands, desk.subscriber_id, desk.now)
+    return operand_data(verdict.operands)
+
+
 def lets_in(desk: Desk, gate: Gate, knock: Knock, facts: Facts | None = None) -> bool:
     """Whether the filter of a trigger holds, on other facts where some are given."""
     return gate.lets_in is None or gate.lets_in(knock.event, facts or desk.full or NO_FACTS, desk.moment)
 
 
-def refuse(desk: Desk, workflow_id: str, gate: Gate | None, knock: Knock, refused: Refusal) -> None:
-    """Write into the journal that an entry was refused, and why."""
+def refuse(
+    desk: Desk,
+    workflow_id: str,
+    gate: Gate | None,
+    knock: Knock,
+    refused: Refusal,
+    read: Mapping[str, object] = _NOTHING_READ,
+) -> None:
+    """Write into the journal that an entry was refused, why, and on what was read."""
     desk.refused += 1
-    data = _about(gate, knock, refused.reason)
+    data = {**_about(gate, knock, refused.reason), **read}
     if refused.opens_in is not None:
         data["opens_in_seconds"] = refused.opens_in / _MICROSECONDS
     if refused.by is not None:
@@ -119,14 +136,15 @@ def _begin(desk: Desk, gate: Gate, knock: Knock) -> None:
 def _turn_away(desk: Desk, gate: Gate, knock: Knock) -> None:
     """Let an entry wait whose filter does not hold, where it may; refuse it otherwise."""
     ledger = desk.ledger(gate.workflow_id)
+    read = filtered(desk, gate, knock.event, desk.full or NO_FACTS)
     if not gate.grace or len(ledger.pending) >= _PENDING:
-        refuse(desk, gate.workflow_id, gate, knock, Refusal("filter"))
+        refuse(desk, gate.workflow_id, gate, knock, Refusal("filter"), read)
         return
     until = desk.now + gate.grace
     pending = (*ledger.pending, Pending(knock.cause, knock.origin, until))
     again = asked_again(desk, gate, knock.event, until, desk.full or NO_FACTS)
     desk.keep(ledger, watch=earlier(ledger.watch, again), pending=pending)
-    data = _about(gate, knock, "filter") | {"seconds": gate.grace / _MICROSECONDS}
+    data = {**_about(gate, knock, "filter"), "seconds": gate.grace / _MICROSECONDS, **read}
     desk.lines += ((gate.workflow_id, Entry(Kind.WAITING, data=data)),)
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Iterable, Sequence
 from datetime import datetime
-from typing import assert_never
+from typing import TypeVar, assert_never
 
 from flowkit.analytics.explain import Explanation
 from flowkit.conditions import Condition, Custom
@@ -35,6 +35,8 @@ from flowkit.workflows.model import (
 )
 
 __all__ = ["accept", "backfill", "changed", "explained", "journal", "next_due", "proceed", "publish", "runs", "sweeps"]
+
+T = TypeVar("T")
 
 
 async def publish(parts: Parts, workflow: Workflow) -> Edition:
@@ -104,7 +106,7 @@ def _port_of(operation: Operation) -> str | None:
 async def accept(parts: Parts, events: Iterable[Event], now: datetime | None, connection: object) -> Ingested:
     """Accept events, within the host's open transaction where a connection is given."""
     store = parts.store if connection is None else parts.store.joined(connection)
-    return await ingest(parts, store, events, parts.clock.now() if now is None else now)
+    return await _watched(parts, ingest(parts, store, events, parts.clock.now() if now is None else now))
 
 
 async def changed(parts: Parts, subscriber_ids: Iterable[str], now: datetime | None, connection: object) -> Ingested:
@@ -115,7 +117,20 @@ async def changed(parts: Parts, subscriber_ids: Iterable[str], now: datetime | N
     if not parts.catalogue.watchful:
         return Ingested()
     at = to_micros(parts.clock.now() if now is None else now)
-    return await look_at_changed(parts, store, dict.fromkeys(subscriber_ids, ()), at)
+    return await _watched(parts, look_at_changed(parts, store, dict.fromkeys(subscriber_ids, ()), at))
+
+
+async def _watched(parts: Parts, work: Awaitable[T]) -> T:
+    """Do work, and tell the host what was odd about the data, be it that the work failed."""
+    if parts.watch is None:
+        return await work
+    try:
+        done = await work
+    except Exception:
+        await parts.watch.flush()
+        raise
+    await parts.watch.flush()
+    return done
 
 
 async def backfill(parts: Parts, workflow_id: str, where: Condition, backfill_id: str) -> bool:
@@ -130,7 +145,7 @@ async def sweeps(parts: Parts) -> Sequence[Progress]:
 
 async def proceed(parts: Parts, now: datetime | None, limit: int | None) -> Advanced:
     """Do everything that is due."""
-    return await advance(parts, now, limit)
+    return await _watched(parts, advance(parts, now, limit))
 
 
 async def explained(parts: Parts, subscriber_id: str, workflow_id: str, now: datetime | None) -> Explanation:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from flowkit.engine.desk import Desk, Knock, earlier, flip, without
-from flowkit.engine.entering import admit, asked_again, lets_in, refuse
+from flowkit.engine.entering import admit, asked_again, filtered, lets_in, refuse
 from flowkit.events import Event, Facts
 from flowkit.ports import Ledger, Pending
 from flowkit.runs.model import origin_event
@@ -58,6 +58,8 @@ def level(desk: Desk, gate: Gate, knock: Knock, *, mark: bool) -> None:
     facts = desk.full
     if desk.facts is None or facts is None:
         return
+    if desk.watch is not None:
+        desk.watch.inspect(gate, [gate], None, facts, desk.subscriber_id, desk.now)
     held = gate.mark if gate.test(None, facts, desk.moment) else 0
     watch = ledger.watch
     if gate.timed:
@@ -94,8 +96,16 @@ def _waited(
             waiting.append(pending)
             again = earlier(again, asked_again(desk, gate, event, pending.until, facts))
         else:
-            refuse(desk, ledger.workflow_id, gate, knock, Refusal("inactive" if gate is None else "filter"))
+            _give_up(desk, ledger.workflow_id, gate, knock, facts)
     return passed, tuple(waiting), again
+
+
+def _give_up(desk: Desk, workflow_id: str, gate: Gate | None, knock: Knock, facts: Facts) -> None:
+    """Refuse an entry whose filter did not hold in time, or whose workflow has gone."""
+    if gate is None:
+        refuse(desk, workflow_id, None, knock, Refusal("inactive"))
+    else:
+        refuse(desk, workflow_id, gate, knock, Refusal("filter"), filtered(desk, gate, knock.event, facts))
 
 
 def caused(desk: Desk, gate: Gate, knock: Knock, kind: str) -> Knock:

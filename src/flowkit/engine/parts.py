@@ -12,8 +12,9 @@ from attrs import Factory, field, frozen
 from flowkit.conditions import Predicate
 from flowkit.engine.catalogue import Catalogue
 from flowkit.engine.decisions import Decisions
+from flowkit.engine.watch import Watch
 from flowkit.errors import ConfigurationError
-from flowkit.ports import Audience, Clock, Profiles, Sender, Store, Templates, Webhooks
+from flowkit.ports import Audience, Clock, FaultReports, Profiles, Sender, Store, Templates, Webhooks
 
 __all__ = ["DEFAULT_BATCH", "DEFAULT_LEASE", "Parts"]
 
@@ -34,10 +35,12 @@ class Parts:
         templates: Gives templates when a workflow is published; None where the mail service renders for itself.
         webhooks: Calls HTTP end points; None where no workflow does.
         audience: Finds subscribers; None where nothing is triggered by the clock or filled up.
+        fault_reports: Is told of data that conditions cannot use; None where nobody wants to know.
         predicates: The host's own conditions, by name.
         lease: For how long a worker holds what it claimed, unless it goes on holding it.
         batch: The most runs that a worker claims at once.
         catalogue: What is published.
+        watch: Keeps an eye on the data, where somebody wants to know.
         decisions: What was decided before, and need not be again.
     """
 
@@ -48,13 +51,20 @@ class Parts:
     templates: Templates | None
     webhooks: Webhooks | None
     audience: Audience | None
+    fault_reports: FaultReports | None
     predicates: Mapping[str, Predicate]
     lease: timedelta
     batch: int
     catalogue: Catalogue = field(
         init=False, default=Factory(lambda self: Catalogue(self.store, self.predicates), takes_self=True)
     )
-    decisions: Decisions = field(init=False, factory=Decisions)
+    watch: Watch | None = field(
+        init=False,
+        default=Factory(
+            lambda self: None if self.fault_reports is None else Watch(self.fault_reports), takes_self=True
+        ),
+    )
+    decisions: Decisions = field(init=False, default=Factory(lambda self: Decisions(self.watch), takes_self=True))
 
     def __attrs_post_init__(self) -> None:
         if self.lease <= _NO_TIME:

@@ -151,13 +151,17 @@ def _visited(
         {name: limits[name] - recall.totals.get(name, 0) for name in sorted(wants.totals) if name in limits}
     )
     fenced = bool(wants.needs.history)
-    moment = Moment(now, predicates=catalogue.predicates)
+    watch = parts.watch
+    predicates = catalogue.predicates if watch is None else watch.over(catalogue.predicates)
+    moment = Moment(now, predicates=predicates)
     desks: list[Desk] = []
     for subscriber_id in asked:
         recalled = recall.subscribers.get(subscriber_id, EMPTY_RECALL)
         known = facts.get(subscriber_id)
         desk = Desk(parts, subscriber_id, recalled, known, moment, places, fenced=fenced, own=wants.personal)
         errand.visit(desk)
+        if watch is not None:
+            watch.note_raised(catalogue.personal, catalogue.edition, subscriber_id, now)
         desks.append(desk)
     return desks
 

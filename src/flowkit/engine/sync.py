@@ -15,7 +15,7 @@ from flowkit.engine.ingest import Ingested
 from flowkit.engine.parts import DEFAULT_BATCH, DEFAULT_LEASE, Parts
 from flowkit.engine.sweeps import Progress
 from flowkit.events import Event
-from flowkit.ports import Audience, Clock, Edition, Profiles, Sender, Store, Templates, Webhooks
+from flowkit.ports import Audience, Clock, Edition, FaultReports, Profiles, Sender, Store, Templates, Webhooks
 from flowkit.runs.model import Line, Run
 from flowkit.workflows.model import Workflow
 
@@ -32,6 +32,7 @@ class Engine:
         templates: Gives templates when a workflow is published; None where the mail service renders for itself.
         webhooks: Calls HTTP end points; needed where a workflow does.
         audience: Finds subscribers; needed for triggers by the clock and for backfills.
+        fault_reports: Is told of data that conditions cannot use: values that are missing or of the wrong kind.
         predicates: The host's own conditions, by the name that ``custom`` asks for.
         clock: The clock that rules run on; the machine's by default.
         lease: For how long a worker holds the runs that it claimed without a sign of life; more than twice the
@@ -51,6 +52,7 @@ class Engine:
         templates: Templates | None = None,
         webhooks: Webhooks | None = None,
         audience: Audience | None = None,
+        fault_reports: FaultReports | None = None,
         predicates: Mapping[str, Predicate] = NO_PREDICATES,
         clock: Clock | None = None,
         lease: timedelta = DEFAULT_LEASE,
@@ -63,6 +65,7 @@ class Engine:
             "templates": templates,
             "webhooks": webhooks,
             "audience": audience,
+            "fault_reports": fault_reports,
         }
         refuse_suspending(ports)
         self._parts = Parts(
@@ -73,6 +76,7 @@ class Engine:
             templates,
             webhooks,
             audience,
+            fault_reports,
             dict(predicates),
             lease,
             batch,

@@ -27,6 +27,9 @@ def take(desk: Desk, knock: Knock, event: Event, entrance: Entrance) -> None:
     if entrance.observed:
         _observe(desk, event)
     matching = _matching(desk, entrance, event)
+    if desk.watch is not None:
+        for inspected in (entrance, desk.catalogue.at_looks):
+            _inspect(desk, inspected, event)
     if desk.catalogue.watchful:
         # Who waits was there before.
         enter_all(desk, [*looked(desk, knock), *((gate, knock) for gate in matching)])
@@ -50,6 +53,7 @@ def look(desk: Desk, knock: Knock, *, changed: bool, once: bool) -> None:
     if once and not desk.accept(knock.cause):
         return
     fired = looked(desk, knock)
+    _inspect(desk, desk.catalogue.at_changes if changed else desk.catalogue.at_looks, None)
     if changed and desk.facts is not None and desk.full is not None:
         found = desk.catalogue.changing(desk.subscriber_id, desk.full, desk.moment)
         fired += [(gate, caused(desk, gate, knock, "change")) for gate in found]
@@ -60,9 +64,17 @@ def fire(desk: Desk, gate: Gate, knock: Knock, where: Asked | None) -> None:
     """Let the subscriber in for a time trigger or a backfill, once for the cause, where a condition holds."""
     if knock.cause in desk.recalled.seen or knock.cause in desk.seen:
         desk.duplicates += 1
-    elif where is None or where(None, desk.full or NO_FACTS, desk.moment):
+        return
+    if desk.watch is not None and where is gate.test:
+        desk.watch.inspect(gate, [gate], None, desk.facts, desk.subscriber_id, desk.now)
+    if where is None or where(None, desk.full or NO_FACTS, desk.moment):
         desk.seen[knock.cause] = None
         admit(desk, gate, knock)
+
+
+def _inspect(desk: Desk, entrance: Entrance, event: Event | None) -> None:
+    if desk.watch is not None:
+        desk.watch.inspect(entrance, entrance.gates, event, desk.facts, desk.subscriber_id, desk.now)
 
 
 def _matching(desk: Desk, entrance: Entrance, event: Event) -> Sequence[Gate]:

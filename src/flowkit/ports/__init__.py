@@ -8,6 +8,8 @@ which cost a third of a frozen class.
 from flowkit.ports.host import (
     Audience,
     Clock,
+    Fault,
+    FaultReports,
     InDoubt,
     Lookup,
     Maybe,
@@ -48,6 +50,8 @@ __all__ = [
     "Claim",
     "Clock",
     "Edition",
+    "Fault",
+    "FaultReports",
     "InDoubt",
     "Ledger",
     "Lookup",

@@ -19,6 +19,8 @@ from flowkit.workflows.model import UpdateProfile, UpdateSegments
 __all__ = [
     "Audience",
     "Clock",
+    "Fault",
+    "FaultReports",
     "InDoubt",
     "Lookup",
     "Maybe",
@@ -121,6 +123,47 @@ class Audience(Protocol):
             path: The attribute that holds the date; None where no date is asked for.
             after: The last id of the page before; None for the first page.
             limit: The most ids to give; a page with fewer is the last.
+        """
+        ...
+
+
+@frozen(kw_only=True)
+class Fault:
+    """Something about the data that kept a condition from holding, whatever it is that it asks.
+
+    Attributes:
+        workflow_id: Of which workflow the condition is.
+        version: Of which version.
+        where: Where the condition stands in the workflow's document, as a JSON pointer.
+        path: What was read, such as ``event.amount``, ``subscriber.plan``, ``engagement.opens`` or ``custom.name``.
+        error: ``missing``, ``wrong_kind``, ``too_long``, ``no_date``, ``unknown_predicate``, or the name of what a
+            predicate raised.
+        found: The kind of the value in JSON's words, such as ``string``; never the value. Empty for a predicate.
+        at: The engine's instant at which it was found.
+        subscriber_id: At whom it was found; None where that is known by the run.
+        run_id: In which run; None before there is one.
+    """
+
+    workflow_id: str
+    version: int
+    where: str
+    path: str
+    error: str
+    found: str
+    at: datetime
+    subscriber_id: str | None = None
+    run_id: str | None = None
+
+
+class FaultReports(Protocol):
+    """Is told of data that conditions cannot use, so that somebody can mend it."""
+
+    def report(self, faults: Sequence[Fault]) -> Maybe[None]:
+        """Take note.
+
+        Each engine tells once for each version of a workflow, condition, path, and whether the value was missing or
+        something else was wrong, with the first example that it met. What it cannot tell because this raises, it logs
+        and tells again at its next call.
         """
         ...
 

@@ -7,16 +7,18 @@ at the same node share one state, and what is decided for one of them is decided
 from __future__ import annotations
 
 import json
-from datetime import datetime
+from collections.abc import Iterable
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
 from attrs import field, frozen
 
+from flowkit.conditions import Operand
 from flowkit.events import Event, Properties, from_micros, to_micros
 from flowkit.runs.effects import Effect
 
-__all__ = ["Entry", "Kind", "Line", "Run", "State", "Status", "Waiting"]
+__all__ = ["Entry", "Kind", "Line", "Run", "State", "Status", "Waiting", "operand_data"]
 
 
 class Status(StrEnum):
@@ -170,6 +172,35 @@ class Entry:
     node: str | None = None
     action: str | None = None
     data: Properties = field(factory=dict[str, Any])
+
+
+def operand_data(operands: Iterable[Operand]) -> dict[str, object]:
+    """Write operands as the data of an entry: their values by path, and what was wrong with any of them.
+
+    A host may keep in a profile what JSON does not know: dates become text, anything else its type in brackets.
+    """
+    read = list(operands)
+    data: dict[str, object] = {"operands": {one.path: _said(one.value) for one in read}}
+    errors = {one.path: one.error for one in read if one.error}
+    if errors:
+        data["errors"] = errors
+    return data
+
+
+def _said(value: object) -> object:
+    match value:
+        case None | bool() | int():
+            return value
+        case date():
+            return value.isoformat()
+        case str() if value.isascii():
+            return value
+        case _:
+            try:
+                json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+            except (TypeError, ValueError, RecursionError):
+                return f"({type(value).__name__})"
+            return value
 
 
 @frozen

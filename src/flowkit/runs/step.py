@@ -37,7 +37,7 @@ from flowkit.conditions import ALWAYS, Operand, evaluate, is_personal, needs
 from flowkit.events import NO_FACTS, Event, Facts, from_micros, to_micros
 from flowkit.hashing import digest64
 from flowkit.runs.effects import Asks, Effect, Observed, Outcome, Result, Settled, Signal, Started, Woken
-from flowkit.runs.model import Entry, Kind, Run, State, Status, Waiting
+from flowkit.runs.model import Entry, Kind, Run, State, Status, Waiting, operand_data
 from flowkit.runs.program import COUNTED_EVENTS, Program
 from flowkit.workflows.model import (
     END,
@@ -286,7 +286,7 @@ class _Walk:
             self.own = self.own or verdict.timed or not all(_is_shared(one) for one in verdict.operands)
             holds = verdict.holds
         label = "engaged" if holds else "not_engaged"
-        self.note(Kind.DECIDED, action, label=label, operands={one.path: one.value for one in operands})
+        self.note(Kind.DECIDED, action, label=label, **operand_data(operands))
         path = action.success_path if holds else action.failure_path
         if path is not None:
             self.go(path, "success_path" if holds else "failure_path")

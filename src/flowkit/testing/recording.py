@@ -11,11 +11,11 @@ from typing import Final, TypeAlias
 from attrs import frozen
 
 from flowkit.events import Needs
-from flowkit.ports import InDoubt, WebhookRequest
+from flowkit.ports import Fault, InDoubt, WebhookRequest
 from flowkit.rendering.model import OutgoingMessage
 from flowkit.runs.effects import DONE, Outcome, Result
 
-__all__ = ["Answer", "RecordingSender", "RecordingWebhooks", "TookEffect"]
+__all__ = ["Answer", "RecordingFaultReports", "RecordingSender", "RecordingWebhooks", "TookEffect"]
 
 _TIMEOUT: Final = timedelta(seconds=5)
 _ADDRESS: Final = Needs(attributes=frozenset({"email"}))
@@ -193,3 +193,26 @@ class RecordingWebhooks:
         if isinstance(answer, Exception):
             raise answer
         return answer
+
+
+class RecordingFaultReports:
+    """Records the faults that it is told of.
+
+    Attributes:
+        faults: All of them, in order.
+        refusing: An exception that is raised instead; None records.
+    """
+
+    def __init__(self) -> None:
+        self.faults: list[Fault] = []
+        self.refusing: Exception | None = None
+
+    def report(self, faults: Sequence[Fault]) -> None:
+        """Record faults.
+
+        Raises:
+            Exception: The one that was prepared.
+        """
+        if self.refusing is not None:
+            raise self.refusing
+        self.faults += faults

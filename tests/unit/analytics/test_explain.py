@@ -132,7 +132,9 @@ def test_a_filter_and_a_group_are_named():
     assert engine.explain("s", "second").reasons[-1].text.endswith("the subscriber is in first, of the same group")
     assert engine.explain("s", "second").door.by == "first"
     waits = engine.explain("s", "pro")
-    assert waits.reasons[-1].text == "waits up to 2 h for the filter of the workflow to hold"
+    assert waits.reasons[-1].text == (
+        "waits up to 2 h for the filter of the workflow to hold: subscriber.plan was free"
+    )
     assert waits.door.reason == "filter"
     profiles.put("s", plan="pro")
     assert engine.explain("s", "pro").door.is_open

@@ -183,7 +183,13 @@ def test_an_entry_waits_for_its_filter(any_store):
     [line] = engine.journal()
     assert (line.entry.kind, dict(line.entry.data)) == (
         Kind.WAITING,
-        {"reason": "filter", "trigger": "w-trigger", "event": "signup", "seconds": 7200.0},
+        {
+            "reason": "filter",
+            "trigger": "w-trigger",
+            "event": "signup",
+            "seconds": 7200.0,
+            "operands": {"subscriber.plan": None},
+        },
     )
     assert engine.next_due() == START + 2 * HOUR
     profiles.put("s", plan="pro")
