@@ -182,7 +182,8 @@ class Catalogue:
                         self._special[edition.workflow_id] = gate
         # What they ask for is read before they are found.
         self._survey()
-        for gate in coming.values():
+        # Those that go last come first, as an index likes them.
+        for gate in sorted(coming.values(), key=lambda one: one.rank, reverse=True):
             with self.steady:
                 self._turn(gate)
                 if (index := self._index_of(gate)) is not None:

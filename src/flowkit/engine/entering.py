@@ -24,7 +24,7 @@ _NOTHING_READ: Final[Mapping[str, object]] = {}
 
 def enter_all(desk: Desk, fired: Iterable[tuple[Gate, Knock]]) -> None:
     """Ask the rules for all that fired, by priority and then by workflow id."""
-    for gate, knock in sorted(fired, key=lambda one: (-one[0].trigger.priority, one[0].workflow_id)):
+    for gate, knock in sorted(fired, key=lambda one: one[0].rank):
         admit(desk, gate, knock)
 
 

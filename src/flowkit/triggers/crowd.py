@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
-from itertools import compress
 from typing import Any, Final, TypeAlias
 
 from attrs import define, field
 
 from flowkit.conditions import Asked
+from flowkit.triggers.evaluate import Gate
 from flowkit.triggers.guards import AtLeast, Formula, Has
 from flowkit.triggers.verify import Holds, Numbers, Read, together
 
@@ -26,12 +26,8 @@ LARGEST: Final = 4096
 UNHASHABLE: Final = (list, dict, set, bytearray)
 """What has no hash, and equals none of the plain values."""
 
-_FEW: Final = 12
 # What it takes to put one in grows with the steps, and so does what they take of memory.
 _MOST_STEPS: Final = 256
-# The bits of a byte that are set, by the byte; and the number of the first bit of each byte.
-_BITS: Final = tuple(tuple(bit for bit in range(8) if byte >> bit & 1) for byte in range(256))
-_FIRSTS: Final = tuple(range(0, LARGEST, 8))
 
 _Row: TypeAlias = tuple[str, Callable[[Any, int], int], int]
 _MetricRow: TypeAlias = tuple[str, list[float], list[float], list[int]]
@@ -107,16 +103,20 @@ class Crowd:
     """Those that are tested at once.
 
     Attributes:
-        ranks: The triggers' ranks, by bit; that of a bit that is free means nothing.
+        gates: The triggers, by bit; that of a bit that is free means nothing.
+        masks: One bit each.
         taken: The bits that are taken.
         free: Those below the highest that are not.
+        several: The bits of triggers that have other alternatives.
         unsure: The bits for which more has to be asked: `more`.
         more: What else has to hold, or a trigger's own condition, by bit.
     """
 
-    ranks: list[str] = field(factory=list[str])
+    gates: list[Gate] = field(factory=list[Gate])
+    masks: list[int] = field(factory=list[int])
     taken: int = 0
     free: list[int] = field(factory=list[int])
+    several: int = 0
     unsure: int = 0
     more: dict[int, tuple[Holds | None, Asked | None]] = field(factory=dict[int, tuple[Holds | None, Asked | None]])
     _columns: dict[tuple[bool, str], _Column] = field(factory=dict[tuple[bool, str], _Column])
@@ -129,40 +129,53 @@ class Crowd:
     @property
     def full(self) -> bool:
         """Whether no more can be put in."""
-        return len(self.ranks) >= LARGEST and not self.free
+        return len(self.gates) >= LARGEST and not self.free
 
-    def put(self, rank: str, tests: Sequence[Has | AtLeast], rest: Sequence[Formula], check: Asked | None) -> int:
+    def put(
+        self,
+        gate: Gate,
+        tests: Sequence[Has | AtLeast],
+        rest: Sequence[Formula],
+        check: Asked | None,
+        *,
+        several: bool = False,
+    ) -> int:
         """Put one in.
 
         Args:
-            rank: The trigger's.
+            gate: The trigger.
             tests: What is tested by bits.
             rest: What else has to hold.
             check: The trigger's own condition, where all these do not suffice.
+            several: Whether the trigger has other alternatives.
 
         Returns:
             Its bit.
         """
         if self.free:
             bit = self.free.pop()
-            self.ranks[bit] = rank
+            self.gates[bit] = gate
         else:
-            bit = len(self.ranks)
-            self.ranks.append(rank)
-        mask = 1 << bit
+            bit = len(self.gates)
+            self.gates.append(gate)
+            self.masks.append(1 << bit)
+        mask = self.masks[bit]
         inexact = [test for test in tests if not self._put_test(test, mask)]
         # Where the condition itself is asked, nothing else needs to be.
         holds = together([*inexact, *rest]) if check is None else None
         if holds is not None or check is not None:
             self.more[bit] = (holds, check)
             self.unsure |= mask
+        if several:
+            self.several |= mask
         self.taken |= mask
         return bit
 
     def take(self, bit: int, tests: Sequence[Has | AtLeast]) -> None:
         """Take one out that was put in with these tests."""
-        mask = 1 << bit
+        mask = self.masks[bit]
         self.taken &= ~mask
+        self.several &= ~mask
         self.unsure &= ~mask
         self.more.pop(bit, None)
         self.free.append(bit)
@@ -203,9 +216,15 @@ class Crowd:
         return self._event_rows if test.event else self._subscriber_rows
 
     def find(  # noqa: C901, PLR0912 - it runs at every event: as functions, its parts cost a fifth more
-        self, kind: str, event: Read, subscriber: Read, numbers: Numbers, found: list[str]
+        self,
+        kind: str,
+        event: Read,
+        subscriber: Read,
+        numbers: Numbers,
+        found: list[Gate],
+        repeated: list[Gate],
     ) -> None:
-        """Add the ranks of those that match.
+        """Add those that match: to what may be found repeatedly those that have other alternatives.
 
         Raises:
             TypeError: A value has no hash, and is nothing that JSON knows.
@@ -233,40 +252,31 @@ class Crowd:
         left = self.taken ^ out
         if not left:
             return
-        ranks = self.ranks
+        gates, masks = self.gates, self.masks
         unsure = left & self.unsure
         if unsure:
             left ^= unsure
-            for bit in _bits(unsure):
+            while unsure:
+                bit = unsure.bit_length() - 1
+                unsure ^= masks[bit]
                 holds, check = self.more[bit]
-                if check is not None:
-                    if check(numbers.event, numbers.facts, numbers.moment):
-                        found.append(ranks[bit])
-                elif holds is None or holds(kind, event, subscriber, numbers):
-                    found.append(ranks[bit])
-        if left.bit_count() <= _FEW:
-            while left:
-                bit = left.bit_length() - 1
-                left ^= 1 << bit
-                found.append(ranks[bit])
-        else:
-            found += map(ranks.__getitem__, _bits(left))
-
-
-def _bits(mask: int) -> list[int]:
-    """Give the numbers of the bits that are set."""
-    bits: list[int] = []
-    if mask.bit_count() <= _FEW:
-        while mask:
-            bit = mask.bit_length() - 1
-            mask ^= 1 << bit
-            bits.append(bit)
-        return bits
-    data = mask.to_bytes(mask.bit_length() + 7 >> 3, "little")
-    for first in compress(_FIRSTS, data):
-        for bit in _BITS[data[first >> 3]]:
-            bits.append(first + bit)  # noqa: PERF401 - a list for each byte costs more
-    return bits
+                if (
+                    check(numbers.event, numbers.facts, numbers.moment)
+                    if check is not None
+                    else holds is None or holds(kind, event, subscriber, numbers)
+                ):
+                    left |= masks[bit]
+        several = left & self.several
+        if several:
+            left ^= several
+            while several:
+                bit = several.bit_length() - 1
+                several ^= masks[bit]
+                repeated.append(gates[bit])
+        while left:
+            bit = left.bit_length() - 1
+            left ^= masks[bit]
+            found.append(gates[bit])
 
 
 def _as_float(number: float) -> float:

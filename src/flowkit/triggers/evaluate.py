@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import Final
 
-from attrs import frozen
+from attrs import Factory, field, frozen
 
 from flowkit.conditions import (
     ALWAYS,
@@ -51,6 +51,8 @@ class Gate:
         asks_runs: Whether the rules of entry ask for the subscriber's living runs.
         mark: For a trigger on ``enter`` a positive number that tells its condition from others, under which is noted
             that it holds; so a new condition holds for nobody yet.
+        rank: What triggers are sorted by: priority descending, then workflow id; a text, so that one more moves no
+            other.
     """
 
     workflow_id: str
@@ -66,6 +68,10 @@ class Gate:
     personal: bool = False
     asks_runs: bool = False
     mark: int = 0
+    rank: str = field(
+        init=False,
+        default=Factory(lambda self: f"{_descending(self.trigger.priority)}{self.workflow_id}", takes_self=True),
+    )
 
     @classmethod
     def of(cls, workflow_id: str, version: int, trigger: Trigger) -> Gate:
@@ -119,6 +125,15 @@ class Gate:
         return self.test(event, facts, moment)
 
 
+def _descending(number: int) -> str:
+    """Write an integer so that the texts sort as the integers do, downwards."""
+    size = f"{abs(number):x}"
+    if number <= 0:
+        return f"1{len(size):08x}{size}"
+    complement = (1 << 4 * len(size)) - 1 - number
+    return f"0{(1 << 32) - 1 - len(size):08x}{complement:0{len(size)}x}"
+
+
 def _mark(condition: Condition) -> int:
     text = json.dumps(dump(condition), sort_keys=True)
     return 1 + int(content_hash(text)[:12], 16)
@@ -140,7 +155,7 @@ class Gates:
 
     def __init__(self, gates: Iterable[Gate]) -> None:
         # Priority descending, then workflow id: never the order of a dictionary.
-        self._ordered = sorted(gates, key=lambda gate: (-gate.trigger.priority, gate.workflow_id))
+        self._ordered = sorted(gates, key=lambda gate: gate.rank)
         self._any = [gate for gate in self._ordered if gate.types is None]
         self._named = _NO_TYPES.union(*(gate.types for gate in self._ordered if gate.types is not None))
         self._by_type: dict[str, Sequence[Gate]] = {}

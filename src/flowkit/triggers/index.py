@@ -11,6 +11,7 @@ from bisect import bisect_left, bisect_right, insort
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from heapq import merge
+from operator import attrgetter
 from typing import Any, Final, TypeAlias, TypeVar
 
 from attrs import define, field
@@ -30,15 +31,15 @@ FEW: Final = 12
 """Up to so many triggers are asked one after the other: that is faster than looking them up."""
 
 _K = TypeVar("_K")
+_rank: Final = attrgetter("rank")
 _Type: TypeAlias = str | None
 
 
 @define(eq=False)
 class _Entered:
-    """What stands in the index for one trigger: its gate, its rank, and its postings with the types of their trees."""
+    """What stands in the index for one trigger: its gate, and its postings with the types of their trees."""
 
     gate: Gate
-    rank: str
     postings: list[tuple[_Type, Posting]] = field(factory=list[tuple[_Type, Posting]])
 
 
@@ -57,7 +58,8 @@ class TriggerIndex:
         self._event_paths: Counter[str] = Counter()
         self._subscriber_paths: Counter[str] = Counter()
         self._minimums: dict[str | None, list[float]] = {}
-        for gate in gates:
+        # Those that go last come first: what a crowd finds is in order then, and sorting it is cheap.
+        for gate in sorted(gates, key=_rank, reverse=True):
             self.add(gate)
 
     def __len__(self) -> int:
@@ -67,15 +69,17 @@ class TriggerIndex:
         """Put a trigger in, in the place of the one that its workflow had."""
         if gate.workflow_id in self._entered:
             self.remove(gate.workflow_id)
-        entered = self._entered[gate.workflow_id] = _Entered(gate, _rank(gate))
-        self._gates[entered.rank] = gate
+        entered = self._entered[gate.workflow_id] = _Entered(gate)
+        self._gates[gate.rank] = gate
         for kind in _types(gate):
-            insort(self._ranks.setdefault(kind, []), entered.rank)
-        for one in alternatives(gate.trigger.condition):
+            insort(self._ranks.setdefault(kind, []), gate.rank)
+        written = alternatives(gate.trigger.condition)
+        several = len(written) > 1
+        for one in written:
             for kind in _types(gate) if one.types is None else one.types:
                 has = [test for test in one.tests if isinstance(test, Has)]
                 floors = [test for test in one.tests if isinstance(test, AtLeast)]
-                posting = Posting(entered.rank, has, floors, one.rest, None if one.exact else gate.test)
+                posting = Posting(gate, several, has, floors, one.rest, None if one.exact else gate.test)
                 entered.postings.append((kind, posting))
                 self._enter(kind, posting)
         self._change()
@@ -87,10 +91,10 @@ class TriggerIndex:
             KeyError: It has none here.
         """
         entered = self._entered.pop(workflow_id)
-        del self._gates[entered.rank]
+        del self._gates[entered.gate.rank]
         for kind in _types(entered.gate):
             ranks = self._ranks[kind]
-            del ranks[bisect_left(ranks, entered.rank)]
+            del ranks[bisect_left(ranks, entered.gate.rank)]
             if not ranks:
                 del self._ranks[kind]
         for kind, posting in entered.postings:
@@ -185,7 +189,9 @@ class TriggerIndex:
         value: object = event.value
         if type(value) is int or (type(value) is float and value == value):  # noqa: PLR0124 - NaN does not equal itself
             numbers[None] = value
-        found: list[str] = []
+        found: list[Gate] = []
+        # What may be found by several of its alternatives.
+        repeated: list[Gate] = []
         nodes: list[Node] = []
         if (tree := self._trees.get(kind)) is not None:
             nodes.append(tree)
@@ -199,37 +205,40 @@ class TriggerIndex:
                 if subscribers.there or subscribers.missing:
                     subscribers.lead(attributes, nodes)
                 for crowd in node.crowds:
-                    crowd.find(kind, read_event, read_subscriber, numbers, found)
+                    crowd.find(kind, read_event, read_subscriber, numbers, found, repeated)
             else:
-                for path, wanted, holds, rank in node.on_event:
+                for path, wanted, holds, gate in node.on_event:
                     if read_event(path) == wanted and (
                         holds is None or holds(kind, read_event, read_subscriber, numbers)
                     ):
-                        found.append(rank)
-                for path, wanted, holds, rank in node.on_subscriber:
+                        found.append(gate)
+                for path, wanted, holds, gate in node.on_subscriber:
                     if read_subscriber(path) == wanted and (
                         holds is None or holds(kind, read_event, read_subscriber, numbers)
                     ):
-                        found.append(rank)
-                for metric, minimum, holds, rank in node.on_number:
+                        found.append(gate)
+                for metric, minimum, holds, gate in node.on_number:
                     if numbers[metric] >= minimum and (
                         holds is None or holds(kind, read_event, read_subscriber, numbers)
                     ):
-                        found.append(rank)
+                        found.append(gate)
             if not node.others:
                 continue
             found += node.done
             if node.ladders:
                 for metric, ladder in node.ladders.items():
-                    found += ladder.ranks[: bisect_right(ladder.minimums, numbers[metric])]
-            for holds, rank in node.on_rest:
+                    found += ladder.gates[: bisect_right(ladder.minimums, numbers[metric])]
+            for holds, gate in node.on_rest:
                 if holds is None or holds(kind, read_event, read_subscriber, numbers):
-                    found.append(rank)
-            for check, rank in node.checks:
+                    repeated.append(gate)
+            for check, gate in node.checks:
                 if check(event, facts, moment):
-                    found.append(rank)
-        # A trigger may be found by several of its alternatives.
-        return list(map(self._gates.__getitem__, sorted(set(found)) if len(found) > 1 else found))
+                    repeated.append(gate)
+        if repeated:
+            found += set(repeated)
+        if len(found) > 1:
+            found.sort(key=_rank)
+        return found
 
 
 def _with_dotted(values: Mapping[str, Any], dotted: Mapping[str, int]) -> Mapping[str, Any]:
@@ -245,17 +254,3 @@ def _count(counter: Counter[_K], key: _K, by: int) -> None:
 
 def _types(gate: Gate) -> Iterable[_Type]:
     return (None,) if gate.types is None else gate.types
-
-
-def _rank(gate: Gate) -> str:
-    """Give a key by which triggers sort: priority descending, then workflow id; so that adding one moves no other."""
-    return f"{_descending(gate.trigger.priority)}{gate.workflow_id}"
-
-
-def _descending(number: int) -> str:
-    """Write an integer so that the texts sort as the integers do, downwards."""
-    size = f"{abs(number):x}"
-    if number <= 0:
-        return f"1{len(size):08x}{size}"
-    complement = (1 << 4 * len(size)) - 1 - number
-    return f"0{(1 << 32) - 1 - len(size):08x}{complement:0{len(size)}x}"

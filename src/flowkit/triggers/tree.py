@@ -6,7 +6,7 @@ value, so that an event comes there only where its own values lead; the others a
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, TypeAlias, TypeVar
 
@@ -14,6 +14,7 @@ from attrs import define, field
 
 from flowkit.conditions import Asked
 from flowkit.triggers.crowd import UNHASHABLE, Crowd
+from flowkit.triggers.evaluate import Gate
 from flowkit.triggers.guards import AtLeast, Formula, Has
 from flowkit.triggers.verify import Holds, together
 
@@ -22,8 +23,8 @@ __all__ = ["Branches", "Ladder", "Node", "Posting", "hang", "take"]
 _FEW: Final = 32
 """So many are tested one by one: that is faster than all at once."""
 
-_OnProperty: TypeAlias = tuple[str, object, Holds | None, str]
-_OnNumber: TypeAlias = tuple[str | None, float, Holds | None, str]
+_OnProperty: TypeAlias = tuple[str, object, Holds | None, Gate]
+_OnNumber: TypeAlias = tuple[str | None, float, Holds | None, Gate]
 _T = TypeVar("_T")
 
 
@@ -32,7 +33,8 @@ class Posting:
     """One alternative of a trigger, under one event type.
 
     Attributes:
-        rank: The trigger's.
+        gate: The trigger.
+        several: Whether the trigger has others, so that it may be found by more than one.
         has: The properties that it asks for, those under which it hangs in front.
         floors: The numbers that it asks for, the one that is reached least often in front.
         rest: What else has to hold.
@@ -43,7 +45,8 @@ class Posting:
         crowd: The crowd where it is, and its bit there.
     """
 
-    rank: str
+    gate: Gate
+    several: bool
     has: Sequence[Has]
     floors: Sequence[AtLeast]
     rest: Sequence[Formula]
@@ -60,11 +63,11 @@ class Ladder:
 
     Attributes:
         minimums: Ascending.
-        ranks: In the same order.
+        gates: In the same order.
     """
 
     minimums: list[float] = field(factory=list[float])
-    ranks: list[str] = field(factory=list[str])
+    gates: list[Gate] = field(factory=list[Gate])
 
 
 @define(eq=False)
@@ -135,12 +138,12 @@ class Node:
         split: Whether so many hang here that they are tested at once, or hang further down.
         events: Nodes further down, by properties of the event.
         subscribers: Likewise, by properties of the subscriber.
-        done: The ranks of what asks for nothing more, ascending.
+        done: What asks for nothing more.
         ladders: What asks for one number and nothing else, by the number.
-        on_event: Where few hang, what begins with a property of the event: path, value, what else, rank.
+        on_event: Where few hang, what begins with a property of the event: path, value, what else, trigger.
         on_subscriber: Likewise, beginning with a property of the subscriber.
-        on_number: Likewise, beginning with a number: number, minimum, what else, rank.
-        on_rest: What asks for neither of them, but for something.
+        on_number: Likewise, beginning with a number: number, minimum, what else, trigger.
+        on_rest: What asks for neither of them, but for something; and, where few hang, what has other alternatives.
         checks: What has to be asked itself.
         others: Whether anything stands in `done`, `ladders`, `on_rest` or `checks`: at most nodes nothing does.
         held: The postings of the lists that others may crowd out.
@@ -152,13 +155,13 @@ class Node:
     others: bool = False
     events: Branches = field(factory=Branches)
     subscribers: Branches = field(factory=Branches)
-    done: list[str] = field(factory=list[str])
+    done: list[Gate] = field(factory=list[Gate])
     ladders: dict[str | None, Ladder] = field(factory=dict[str | None, Ladder])
     on_event: list[_OnProperty] = field(factory=list[_OnProperty])
     on_subscriber: list[_OnProperty] = field(factory=list[_OnProperty])
     on_number: list[_OnNumber] = field(factory=list[_OnNumber])
-    on_rest: list[tuple[Holds | None, str]] = field(factory=list[tuple[Holds | None, str]])
-    checks: list[tuple[Asked, str]] = field(factory=list[tuple[Asked, str]])
+    on_rest: list[tuple[Holds | None, Gate]] = field(factory=list[tuple[Holds | None, Gate]])
+    checks: list[tuple[Asked, Gate]] = field(factory=list[tuple[Asked, Gate]])
     held: list[Posting] = field(factory=list[Posting])
     crowds: list[Crowd] = field(factory=list[Crowd])
 
@@ -219,35 +222,38 @@ def take(node: Node, posting: Posting) -> None:
 
 
 def _enter(node: Node, posting: Posting) -> None:
-    has, rank = posting.has[node.depth :], posting.rank
-    if not has and not posting.floors:
-        if posting.check is not None:
-            node.checks.append(_put(posting, (posting.check, rank)))
-        elif posting.rest:
-            node.on_rest.append(_put(posting, (together(posting.rest), rank)))
-        else:
-            insort(node.done, rank)
-    elif _climbs(node, posting):
+    has = posting.has[node.depth :]
+    if _climbs(node, posting):
         _climb(node.ladders.setdefault(posting.floors[0].metric, Ladder()), posting)
-    elif node.split:
+    elif (has or posting.floors) and node.split:
         _join(node.crowds, posting, has)
     else:
-        node.held.append(posting)
+        if has or posting.floors:
+            node.held.append(posting)
         _enter_list(node, posting, has)
 
 
 def _enter_list(node: Node, posting: Posting, has: Sequence[Has]) -> None:
-    rank = posting.rank
+    gate = posting.gate
     if posting.check is not None:
-        node.checks.append(_put(posting, (posting.check, rank)))
+        node.checks.append(_put(posting, (posting.check, gate)))
+    elif _rests(posting, has):
+        node.on_rest.append(_put(posting, (together([*has, *posting.floors, *posting.rest]), gate)))
     elif has:
         rest = together([*has[1:], *posting.floors, *posting.rest])
         entries = node.on_event if has[0].event else node.on_subscriber
-        entries.append(_put(posting, (has[0].path, has[0].value, rest, rank)))
-    else:
+        entries.append(_put(posting, (has[0].path, has[0].value, rest, gate)))
+    elif posting.floors:
         first, *others = posting.floors
         rest = together([*others, *posting.rest])
-        node.on_number.append(_put(posting, (first.metric, first.minimum, rest, rank)))
+        node.on_number.append(_put(posting, (first.metric, first.minimum, rest, gate)))
+    else:
+        node.done.append(_put(posting, gate))
+
+
+def _rests(posting: Posting, has: Sequence[Has]) -> bool:
+    """Whether one that is not asked itself stands with the rest: it begins with nothing, or may be found again."""
+    return posting.several or (bool(posting.rest) and not (has or posting.floors))
 
 
 def _join(crowds: list[Crowd], posting: Posting, has: Sequence[Has]) -> None:
@@ -257,18 +263,18 @@ def _join(crowds: list[Crowd], posting: Posting, has: Sequence[Has]) -> None:
     if crowd is None:
         crowd = Crowd()
         crowds.append(crowd)
-    posting.crowd = (crowd, crowd.put(posting.rank, posting.common, rest, posting.check))
+    posting.crowd = (crowd, crowd.put(posting.gate, posting.common, rest, posting.check, several=posting.several))
 
 
 def _climbs(node: Node, posting: Posting) -> bool:
     alone = len(posting.floors) == 1 and len(posting.has) == node.depth
-    return alone and not posting.rest and posting.check is None
+    return alone and not (posting.rest or posting.check or posting.several)
 
 
 def _climb(ladder: Ladder, posting: Posting) -> None:
     at = bisect_left(ladder.minimums, posting.floors[0].minimum)
     ladder.minimums.insert(at, posting.floors[0].minimum)
-    ladder.ranks.insert(at, posting.rank)
+    ladder.gates.insert(at, posting.gate)
 
 
 def _put(posting: Posting, entry: _T) -> _T:
@@ -292,22 +298,22 @@ def _leave(node: Node, posting: Posting) -> None:
         _drop(node.held, posting)
     if posting.check is not None:
         _drop(node.checks, posting.entry)
+    elif _rests(posting, has):
+        _drop(node.on_rest, posting.entry)
     elif has:
         _drop(node.on_event if has[0].event else node.on_subscriber, posting.entry)
     elif posting.floors:
         _drop(node.on_number, posting.entry)
-    elif posting.rest:
-        _drop(node.on_rest, posting.entry)
     else:
-        del node.done[bisect_left(node.done, posting.rank)]
+        _drop(node.done, posting.entry)
 
 
 def _descend(ladders: dict[str | None, Ladder], posting: Posting) -> None:
     first = posting.floors[0]
     ladder = ladders[first.metric]
-    at = ladder.ranks.index(posting.rank, bisect_left(ladder.minimums, first.minimum))
-    del ladder.minimums[at], ladder.ranks[at]
-    if not ladder.ranks:
+    at = ladder.gates.index(posting.gate, bisect_left(ladder.minimums, first.minimum))
+    del ladder.minimums[at], ladder.gates[at]
+    if not ladder.gates:
         del ladders[first.metric]
 
 

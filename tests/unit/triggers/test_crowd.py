@@ -14,12 +14,12 @@ from flowkit.triggers.verify import Numbers
 
 def find(crowd: Crowd, properties=None, attributes=None, engagement=None, value=None, kind="a") -> list[str]:
     properties, attributes = properties or {}, attributes or {}
-    numbers, found = Numbers(), []
+    numbers, found, repeated = Numbers(), [], []
     numbers.event = Event(kind, "s", properties=properties, value=value)
     numbers.facts = Facts(attributes, engagement or {})
     numbers.moment = Moment(0)
-    crowd.find(kind, properties.get, attributes.get, numbers, found)
-    return sorted(found)
+    crowd.find(kind, properties.get, attributes.get, numbers, found, repeated)
+    return sorted(found + [f"{one} again" for one in repeated])
 
 
 def test_each_test_has_to_hold():
@@ -44,6 +44,18 @@ def test_as_many_are_found_as_match(count):
     assert find(crowd, {"half": 0}) == ranks[::2]
     assert find(crowd, {"half": 1}) == ranks[1::2]
     assert find(crowd, {"half": 0}, kind="b") == [rank for rank in ranks[::2] if int(rank) % 3]
+
+
+def test_what_has_other_alternatives_is_told_apart():
+    crowd = Crowd()
+    crowd.put("alone", [Has(True, "a", 1)], [], None)
+    sure = crowd.put("sure", [Has(True, "a", 1)], [], None, several=True)
+    crowd.put("unsure", [Has(True, "a", 1)], [Is(frozenset("a"))], None, several=True)
+    assert find(crowd, {"a": 1}) == ["alone", "sure again", "unsure again"]
+    assert find(crowd, {"a": 1}, kind="b") == ["alone", "sure again"]
+    crowd.take(sure, [Has(True, "a", 1)])
+    assert crowd.put("new", [Has(True, "a", 1)], [], None) == sure
+    assert find(crowd, {"a": 1}, kind="b") == ["alone", "new"]
 
 
 def test_a_bit_is_given_again():

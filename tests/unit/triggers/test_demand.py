@@ -7,7 +7,7 @@ from flowkit.triggers.tree import Posting
 
 
 def posting(*has: Has, floors=()) -> Posting:
-    return Posting("rank", has, floors, (), None)
+    return Posting("gate", False, has, floors, (), None)
 
 
 def noted(demand: Demand, *postings: Posting) -> list[Posting]:

@@ -24,9 +24,9 @@ from flowkit.conditions import (
 )
 from flowkit.events import Event, Facts
 from flowkit.triggers import crowd, demand, tree
-from flowkit.triggers.evaluate import Gate
+from flowkit.triggers.evaluate import Gate, _descending
 from flowkit.triggers.guards import alternatives
-from flowkit.triggers.index import FEW, TriggerIndex, _descending
+from flowkit.triggers.index import FEW, TriggerIndex
 from flowkit.triggers.model import Trigger, TriggerType
 from tests.support.triggers import by_hand, event, facts, gate
 
