@@ -13,7 +13,7 @@ from flowkit.ports import Attempts, Changes, Claim, Recall, Refused
 
 
 class _Unwritten:
-    def begin(self, key: str) -> None:
+    def begin(self, key: str, *, durable: bool = False) -> None:
         pass
 
     def settle(self, key: str, outcome: Outcome) -> None:

@@ -11,9 +11,11 @@ from contextlib import closing
 from types import MappingProxyType
 
 import pytest
+from attrs import evolve
 
-from flowkit import Engine, SqliteStore, Status
+from flowkit import Engine, Result, SendEmail, SqliteStore, Status
 from flowkit.testing.recording import RecordingSender
+from flowkit.workflows.model import Delivery
 from tests.crash.audit import all_lines, all_runs, faults_of_ledger, read_ledger, repeats
 from tests.crash.fleet import fleet
 from tests.crash.world import START, batches, owed, subscriber, welcome_series
@@ -29,13 +31,13 @@ NOBODY = MappingProxyType({})
 class Bench:
     """A store in which two hundred sends are due, and the workers that try."""
 
-    def __init__(self, folder, ships):
+    def __init__(self, folder, ships, delivery=Delivery.AT_LEAST_ONCE):
         self.ships = ships
         self._path = folder / "flowkit.db"
         self._ledger = folder / "ledger"
         with closing(SqliteStore(self._path)) as store:
             engine = Engine(store, sender=RecordingSender())
-            engine.publish(welcome_series())
+            engine.publish(delivered(welcome_series(), delivery))
             for batch in batches(SENDS):
                 engine.ingest([event for event in batch if event.id == "first"], now=START)
 
@@ -80,6 +82,21 @@ class Bench:
         return list(faults_of_ledger(self.ledger, owed(SENDS, 1), set(killed), lost))
 
 
+def delivered(workflow, delivery):
+    """Give a workflow whose messages are all sent in one way."""
+    nodes = {
+        name: evolve(
+            node,
+            actions=[
+                evolve(action, do=evolve(action.do, delivery=delivery)) if isinstance(action.do, SendEmail) else action
+                for action in node.actions
+            ],
+        )
+        for name, node in workflow.nodes.items()
+    }
+    return evolve(workflow, nodes=nodes)
+
+
 @pytest.fixture
 def bench(tmp_path):
     with fleet(tmp_path) as ships:
@@ -99,6 +116,26 @@ def test_a_death_in_a_call_repeats_that_call_at_most(bench, moment, time):
     assert repeats(bench.ledger) == (1 if moment == "delivered" else 0)
     after = bench.ledger[len(before) :]
     assert [one.subscriber_id for one in after] == [subscriber(number) for number in range(time - 1, SENDS)]
+
+
+@pytest.mark.parametrize("time", [1, 100, 200])
+@pytest.mark.parametrize("moment", ["calling", "delivered"])
+def test_what_is_sent_at_most_once_is_never_repeated(tmp_path, moment, time):
+    """One message is in doubt after a death in its call: nobody sends it again, and its run has failed."""
+    with fleet(tmp_path) as ships:
+        bench = Bench(tmp_path, ships, Delivery.AT_MOST_ONCE)
+        bench.work(moment, time, signal.SIGKILL)
+        bench.work()
+        doubtful = subscriber(time - 1)
+        sent = [one.subscriber_id for one in bench.ledger]
+        assert len(sent) == len(set(sent)), "nothing is repeated"
+        assert set(sent) >= {subscriber(number) for number in range(SENDS)} - {doubtful}, (
+            "and nobody else is passed over"
+        )
+        assert (doubtful in sent) == (moment == "delivered")
+        runs, _ = bench.books()
+        failed = [(run.subscriber_id, run.state.result) for run in runs if run.status is Status.FAILED]
+        assert failed == [(doubtful, Result.UNKNOWN)]
 
 
 @pytest.mark.parametrize("moment", ["claimed", "committing", "committed"])

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from flowkit.engine.decisions import Decisions
 from flowkit.events import NO_FACTS, Event, Facts, to_micros
 from flowkit.hashing import run_id
-from flowkit.runs.effects import WOKEN, Asks, Effect, Observed, Outcome, Result, Settled, Started
+from flowkit.runs.effects import WOKEN, Asks, Effect, Observed, Outcome, Requeued, Result, Settled, Started
 from flowkit.runs.model import Entry, Kind, Run, State, Status
 from flowkit.runs.program import compile_workflow
 from flowkit.runs.step import MAX_ATTEMPTS, Member, Step, Transition, decide, step
@@ -55,6 +55,7 @@ signals = st.one_of(
     st.just((WAKE_AT_DUE, None)),
     st.builds(Observed, events),
     st.builds(Settled, effects, outcomes),
+    st.builds(Requeued, st.booleans()),
     st.tuples(st.just(SETTLE_PENDING), outcomes),
     st.tuples(st.just(SETTLE_PENDING), outcomes),
 )
@@ -111,14 +112,20 @@ def test_a_parked_run_has_exactly_one_due_instant_and_one_thing_to_wait_for(work
             assert 0 <= state.action < max(1, len(workflow.nodes[state.node].actions)) or state.waiting == "turn"
             assert due >= to_micros(now) or due == run.due, "what is new is not due in the past"
         else:
-            assert state == State(state.status, reason=state.reason)
             assert due is None
+            assert state.waiting is None
+            if state.status is Status.FAILED:
+                assert state.pending is not None
+                assert state.node == state.pending.node
+                assert state.result in {Result.RETRY, Result.FAILED, Result.UNKNOWN}
+            else:
+                assert state == State(state.status, reason=state.reason)
 
 
 @given(workflows(), rides)
-def test_an_end_is_for_ever(workflow, ride):
-    for _, run, _, _, _, done in ridden(workflow, ride):
-        if not run.state.alive:
+def test_an_end_is_for_ever_unless_a_failed_run_is_let_go_on(workflow, ride):
+    for _, run, signal, _, _, done in ridden(workflow, ride):
+        if not run.state.alive and not (isinstance(signal, Requeued) and run.status is Status.FAILED):
             assert done.run == run
             assert {entry.kind for entry in done.entries} <= {Kind.LATE}
 

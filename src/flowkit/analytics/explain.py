@@ -165,6 +165,9 @@ def _sentence(line: Line) -> str:  # noqa: C901, PLR0912 - a sentence for each k
             return f"failed: {_because(data)}"
         case Kind.FAILED:
             return f"{what} at {entry.node} failed: {_because(data)}"
+        case Kind.REQUEUED:
+            key = "under a new key" if data.get("key") == "new" else "under the same key"
+            return f"was let go on at {entry.node}, {key}, after it had failed: {data.get('after')}"
         case Kind.LATE:
             return f"an outcome came too late to change anything at {entry.node}: {data.get('result')}"
         case _:

@@ -11,7 +11,7 @@ from datetime import datetime
 from time import monotonic
 from typing import Final
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from flowkit.engine.desk import personal
 from flowkit.engine.drive import resolve
@@ -224,7 +224,7 @@ class _Shift:
         reason = f"{self._claim.deaths} workers died over this run"
         entry = Entry(Kind.FAILED, run.state.node, None, {"reason": reason})
         program = self._parts.catalogue.program(run.version)
-        return _Cohort(program, (run,), State(Status.FAILED, reason=reason), None, (entry,))
+        return _Cohort(program, (run,), evolve(run.state, status=Status.FAILED, reason=reason), None, (entry,))
 
     async def _until_parked(self, cohorts: Iterable[_Cohort]) -> list[_Cohort]:
         """Move cohorts until nothing of them is due, or for as many rounds as one claim may take."""

@@ -10,12 +10,13 @@ from flowkit.conditions import NO_PREDICATES, Condition, Predicate
 from flowkit.engine import flows
 from flowkit.engine.advance import Advanced
 from flowkit.engine.clock import SystemClock
+from flowkit.engine.dead_letters import Requeue
 from flowkit.engine.ingest import Ingested
 from flowkit.engine.parts import DEFAULT_BATCH, DEFAULT_LEASE, Parts
 from flowkit.engine.sweeps import Progress
 from flowkit.events import Event
 from flowkit.ports import Audience, Clock, Edition, FaultReports, Profiles, Sender, Store, Templates, Webhooks
-from flowkit.runs.model import Line, Run
+from flowkit.runs.model import Line, Run, Status
 from flowkit.workflows.model import Workflow
 
 __all__ = ["AsyncEngine"]
@@ -173,6 +174,7 @@ class AsyncEngine:
         *,
         subscriber_id: str | None = None,
         workflow_id: str | None = None,
+        status: Status | None = None,
         after: int = 0,
         limit: int = 1000,
     ) -> Sequence[Run]:
@@ -181,10 +183,11 @@ class AsyncEngine:
         Args:
             subscriber_id: Only this subscriber's.
             workflow_id: Only this workflow's.
+            status: Only those of this status: the failed ones are the dead letters.
             after: The ``handle`` of the last run of the page before.
             limit: The most runs to give.
         """
-        return await flows.runs(self._parts, subscriber_id, workflow_id, after, limit)
+        return await flows.runs(self._parts, subscriber_id, workflow_id, status, after, limit)
 
     async def journal(
         self, *, subscriber_id: str | None = None, run: Run | None = None, after: int = 0, limit: int = 1000
@@ -198,6 +201,29 @@ class AsyncEngine:
             limit: The most steps to give; a step may have written several lines.
         """
         return await flows.journal(self._parts, subscriber_id, run, after, limit)
+
+    async def requeue(
+        self, runs: Iterable[Run], *, accept_duplicate: bool = False, now: datetime | None = None
+    ) -> Requeue:
+        """Let runs that failed go on where they did, when what stopped them is mended; ``advance`` carries on.
+
+        Where it is known that the effect over which a run failed was not done, it is tried again under a new key. Where
+        nobody knows, it keeps its key, so that a receiver which honours it does nothing twice; and where none does, the
+        run stays as it is. The rules of entry are not asked again.
+
+        Args:
+            runs: Which, as ``runs(status=Status.FAILED)`` gives them.
+            accept_duplicate: Whether an effect of which nobody knows whether it was done may be done a second time.
+            now: The engine's instant; None asks the clock.
+
+        Returns:
+            How many go on, and why others do not.
+
+        Raises:
+            UnknownRun: One of them is not in the store; nothing was changed.
+            StoreError: The store failed; asking again is safe.
+        """
+        return await flows.requeued(self._parts, runs, now, accept_duplicate=accept_duplicate)
 
     async def explain(self, subscriber_id: str, workflow_id: str, *, now: datetime | None = None) -> Explanation:
         """Say why a subscriber did, or did not, enter a workflow, what happened there, and what would happen now.

@@ -7,12 +7,12 @@ from typing import Final, TypeVar, assert_never
 
 from flowkit.engine.drive import resolve
 from flowkit.engine.hold import Hold
-from flowkit.engine.jobs import Job, answered, named
+from flowkit.engine.jobs import Job, answered, doubtful_outcome, inherited, named
 from flowkit.engine.looks import look_at_changed
 from flowkit.engine.mail import Mailer
 from flowkit.engine.parts import Parts
 from flowkit.errors import ConflictError
-from flowkit.ports import Claim, Maybe, ProfileChange, WebhookRequest
+from flowkit.ports import Claim, InDoubt, Maybe, ProfileChange, WebhookRequest, Webhooks
 from flowkit.runs.effects import Outcome, Result
 from flowkit.runs.model import Run
 from flowkit.workflows.model import CallWebhook, CheckEngagement, SendEmail, UpdateProfile, UpdateSegments, Wait
@@ -29,6 +29,7 @@ class Hands:
 
     def __init__(self, parts: Parts, claim: Claim, hold: Hold, now: int) -> None:
         self._parts = parts
+        self._claim = claim
         self._now = now
         self._hold = hold
         self._mailer = None if parts.sender is None else Mailer(parts, claim, hold, parts.sender, now)
@@ -87,7 +88,30 @@ class Hands:
             _fail(job, "no webhooks")
             return
         requests = [self._request(job, run, operation) for run in job.runs]
-        await self._in_windows(job, "webhooks.call", requests, webhooks.call, webhooks.timeout.total_seconds())
+        if job.once:
+            await self._once_each(job, webhooks, requests)
+        else:
+            await self._in_windows(job, "webhooks.call", requests, webhooks.call, webhooks.timeout.total_seconds())
+
+    async def _once_each(self, job: Job, webhooks: Webhooks, requests: Sequence[WebhookRequest]) -> None:
+        """Make calls that must not be repeated, one at a time; each is noted before and after."""
+        await inherited(job, self._claim, webhooks, InDoubt.RESEND)
+        attempts = await resolve("store.attempts", self._parts.store.attempts(self._claim))
+        try:
+            for index in job.open():
+                if not await self._hold.secure(webhooks.timeout.total_seconds()):
+                    return
+                request = requests[index]
+                await resolve("attempts.begin", attempts.begin(request.key, durable=True))
+                try:
+                    answer = await resolve("webhooks.call", webhooks.call((request,)))
+                    [outcome] = answered("webhooks.call", answer, 1)
+                except Exception as error:  # noqa: BLE001 - whatever a host's port raises, nobody knows what became of it
+                    outcome = await doubtful_outcome(webhooks, InDoubt.RESEND, request.key, error, once=True)
+                job.outcomes[index] = outcome
+                await resolve("attempts.settle", attempts.settle(request.key, outcome))
+        finally:
+            await resolve("attempts.flush", attempts.flush())
 
     def _request(self, job: Job, run: Run, operation: CallWebhook) -> WebhookRequest:
         body = {

@@ -11,6 +11,7 @@ from flowkit.conditions import Condition, Custom
 from flowkit.conditions.walk import leaves
 from flowkit.engine.advance import Advanced, advance
 from flowkit.engine.catalogue import edition_of
+from flowkit.engine.dead_letters import Requeue, requeue
 from flowkit.engine.drive import resolve
 from flowkit.engine.ingest import Ingested, ingest
 from flowkit.engine.looks import look_at_changed
@@ -20,7 +21,7 @@ from flowkit.engine.sweeps import Progress, ask_for_backfill, plan_sweeps, progr
 from flowkit.errors import ConfigurationError
 from flowkit.events import Event, from_micros, to_micros
 from flowkit.ports import Edition
-from flowkit.runs.model import Line, Run
+from flowkit.runs.model import Line, Run, Status
 from flowkit.triggers.model import Backfill
 from flowkit.workflows.codec import validate
 from flowkit.workflows.model import (
@@ -34,7 +35,19 @@ from flowkit.workflows.model import (
     Workflow,
 )
 
-__all__ = ["accept", "backfill", "changed", "explained", "journal", "next_due", "proceed", "publish", "runs", "sweeps"]
+__all__ = [
+    "accept",
+    "backfill",
+    "changed",
+    "explained",
+    "journal",
+    "next_due",
+    "proceed",
+    "publish",
+    "requeued",
+    "runs",
+    "sweeps",
+]
 
 T = TypeVar("T")
 
@@ -159,11 +172,24 @@ async def next_due(parts: Parts) -> datetime | None:
     return None if due is None else from_micros(due)
 
 
+async def requeued(parts: Parts, runs: Iterable[Run], now: datetime | None, *, accept_duplicate: bool) -> Requeue:
+    """Let runs that failed go on."""
+    at = to_micros(parts.clock.now() if now is None else now)
+    return await requeue(parts, runs, at, accept_duplicate=accept_duplicate)
+
+
 async def runs(
-    parts: Parts, subscriber_id: str | None, workflow_id: str | None, after: int, limit: int
+    parts: Parts,
+    subscriber_id: str | None,
+    workflow_id: str | None,
+    status: Status | None,
+    after: int,
+    limit: int,
 ) -> Sequence[Run]:
     """Read a page of runs."""
-    page = parts.store.runs(subscriber_id=subscriber_id, workflow_id=workflow_id, after=after, limit=limit)
+    page = parts.store.runs(
+        subscriber_id=subscriber_id, workflow_id=workflow_id, status=status, after=after, limit=limit
+    )
     return await resolve("store.runs", page)
 
 

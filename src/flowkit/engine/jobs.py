@@ -13,7 +13,7 @@ from flowkit.ports import Claim, InDoubt, Lookup
 from flowkit.runs.effects import Effect, Outcome, Result
 from flowkit.runs.model import Run
 from flowkit.runs.program import Program
-from flowkit.workflows.model import Action
+from flowkit.workflows.model import Action, Delivery, delivery_of
 
 __all__ = ["Job", "answered", "doubtful_outcome", "inherited", "named"]
 
@@ -40,6 +40,11 @@ class Job:
     def action(self) -> Action:
         """The action that the effect stands for."""
         return self.program.node(self.effect.node).actions[self.effect.action]
+
+    @property
+    def once(self) -> bool:
+        """Whether it must not be carried out again where nobody knows how it ended."""
+        return delivery_of(self.action.do) is Delivery.AT_MOST_ONCE
 
     def open(self) -> list[int]:
         """Give the indices of the runs that have no outcome yet."""
@@ -72,18 +77,32 @@ async def inherited(job: Job, claim: Claim, receiver: object, policy: InDoubt) -
     found = await _look_up(receiver, [key for _, key in doubtful])
     for index, key in doubtful:
         outcome = found.get(key)
-        if outcome is None and policy is InDoubt.ASSUME_SENT:
+        if outcome is None and job.once:
+            outcome = Outcome(Result.UNKNOWN, "a worker died in this call, and it is made at most once")
+        elif outcome is None and policy is InDoubt.ASSUME_SENT:
             outcome = Outcome(Result.DONE, "assumed sent")
         # A receiver that never saw the key says so with RETRY: it is then called now.
         if outcome is not None and outcome.result is not Result.RETRY:
             job.outcomes[index] = outcome
 
 
-async def doubtful_outcome(receiver: object, policy: InDoubt, key: str, error: Exception) -> Outcome:
-    """Decide what to make of a call that ended in an exception: ask the receiver, else follow the policy."""
+async def doubtful_outcome(
+    receiver: object, policy: InDoubt, key: str, error: Exception, *, once: bool = False
+) -> Outcome:
+    """Decide what to make of a call that ended in an exception: ask the receiver, else follow the policy.
+
+    Args:
+        receiver: The port that was called.
+        policy: What to do where nobody knows.
+        key: The effect's key.
+        error: How the call ended.
+        once: Whether the call must not be made again, whatever the policy.
+    """
     found = await _look_up(receiver, [key])
     if key in found:
         return found[key]
+    if once:
+        return Outcome(Result.UNKNOWN, f"in doubt after {named(error)}, and made at most once")
     if policy is InDoubt.ASSUME_SENT:
         return Outcome(Result.DONE, f"assumed sent after {named(error)}")
     return Outcome(Result.RETRY, f"in doubt after {named(error)}")

@@ -72,10 +72,12 @@ class Mailer:
                     job.outcomes[index] = letter
             else:
                 ready += await self._made(job, letter)
+        # What must not be done twice is noted call by call, also where the receiver honours keys.
+        noted = [one for one in ready if not self._keyed or one[1].once]
+        if noted:
+            await self._one_by_one(noted)
         if self._keyed:
-            await self._in_windows(ready)
-        elif ready:
-            await self._one_by_one(ready)
+            await self._in_windows([one for one in ready if not one[1].once])
 
     # -- making -------------------------------------------------------------------------------------------------------
 
@@ -228,7 +230,8 @@ class Mailer:
         for message, job, index in ready:
             if not hold.lasts(timeout) and not await hold.secure(timeout):
                 return
-            begun = attempts.begin(message.key)
+            once = job.once
+            begun = attempts.begin(message.key, durable=once)
             if begun is not None:
                 await wait_for("attempts.begin", begun)
             try:
@@ -238,7 +241,7 @@ class Mailer:
                 else:
                     outcome = _only(await resolve("sender.send", answer))
             except Exception as error:  # noqa: BLE001 - whatever a host's sender raises, only this message is in doubt
-                outcome = await doubtful_outcome(self._sender, self._sender.in_doubt, message.key, error)
+                outcome = await doubtful_outcome(self._sender, self._sender.in_doubt, message.key, error, once=once)
             job.outcomes[index] = outcome
             noted = attempts.settle(message.key, outcome)
             if noted is not None:

@@ -12,7 +12,7 @@ from attrs import field, frozen
 from flowkit.events import HistoryNeed, Occurrence
 from flowkit.ports.host import Maybe
 from flowkit.runs.effects import Outcome
-from flowkit.runs.model import Entry, Line, Run, State
+from flowkit.runs.model import Entry, Line, Run, State, Status
 
 __all__ = [
     "EMPTY_RECALL",
@@ -290,10 +290,15 @@ class Sweep:
 
 
 class Attempts(Protocol):
-    """The notes that a worker makes around each call to a receiver that honours no keys; they survive its death."""
+    """The notes that a worker makes around each call that must not be repeated unknown; they survive its death."""
 
-    def begin(self, key: str) -> Maybe[None]:
-        """Note that the call for this key begins."""
+    def begin(self, key: str, *, durable: bool = False) -> Maybe[None]:
+        """Note that the call for this key begins.
+
+        Args:
+            key: The effect's key.
+            durable: Whether the note must survive the loss of power as well, as a commit does.
+        """
         ...
 
     def settle(self, key: str, outcome: Outcome) -> Maybe[None]:
@@ -407,9 +412,18 @@ class Store(Protocol):
         ...
 
     def runs(
-        self, *, subscriber_id: str | None = None, workflow_id: str | None = None, after: int = 0, limit: int = 1000
+        self,
+        *,
+        subscriber_id: str | None = None,
+        workflow_id: str | None = None,
+        status: Status | None = None,
+        after: int = 0,
+        limit: int = 1000,
     ) -> Maybe[Sequence[Run]]:
-        """Read runs by handle, oldest first, a page at a time: the next page begins after the last one's handle."""
+        """Read runs by handle, oldest first, a page at a time: the next page begins after the last one's handle.
+
+        Those that failed are found without a look at the others.
+        """
         ...
 
     def lines(

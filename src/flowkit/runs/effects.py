@@ -18,6 +18,7 @@ __all__ = [
     "Effect",
     "Observed",
     "Outcome",
+    "Requeued",
     "Result",
     "Settled",
     "Signal",
@@ -41,6 +42,7 @@ class Effect:
         action: The index of the action within its node.
         action_id: The action's name.
         attempt: How many attempts have failed before, from 0.
+        generation: How often it was begun anew under another key, from 0.
     """
 
     node: str
@@ -48,20 +50,23 @@ class Effect:
     action: int
     action_id: str
     attempt: int = 0
+    generation: int = 0
 
     @property
     def suffix(self) -> str:
         """The effect's key without its run: ASCII without blanks, and at most 224 characters."""
         text = f":{self.node}:{self.visit}:{self.action_id}"
         # Without a colon in the action's id it is read back from the right in one way only.
-        plain = text.isascii() and " " not in text and ":" not in self.action_id
+        plain = text.isascii() and " " not in text and ":" not in self.action_id and not self.generation
         if plain and len(text) <= _KEY_LENGTH - RUN_ID_LENGTH:
             return text
-        return f":~{content_hash(f'{len(self.node)}:{text}')}"
+        # A text begins with a colon, so that no other effect is called like one of a later generation.
+        anew = f"{self.generation}:" if self.generation else ""
+        return f":~{content_hash(f'{anew}{len(self.node)}:{text}')}"
 
 
 def effect_key(run_id: str, effect: Effect) -> str:
-    """Derive the key of an effect from (run, node, visit, action): the same for every attempt, retry and replay.
+    """Derive the key of an effect from (run, node, visit, action, generation): the same for every attempt and replay.
 
     Returns:
         1 to 256 ASCII characters that begin with the run's id; senders take it as their idempotency key.
@@ -135,7 +140,18 @@ class Settled:
     outcome: Outcome
 
 
-Signal: TypeAlias = Started | Woken | Observed | Settled
+@frozen
+class Requeued:
+    """A run that failed is to go on where it did.
+
+    Attributes:
+        anew: Whether its effect gets a new key: what was done, or may have been done, under the old one is done again.
+    """
+
+    anew: bool
+
+
+Signal: TypeAlias = Started | Woken | Observed | Settled | Requeued
 """Everything that can move a run."""
 
 WOKEN: Final = Woken()

@@ -16,7 +16,7 @@ from attrs import field, frozen
 
 from flowkit.conditions import Operand
 from flowkit.events import Event, Properties, from_micros, to_micros
-from flowkit.runs.effects import Effect
+from flowkit.runs.effects import Effect, Result
 
 __all__ = ["Entry", "Kind", "Line", "Run", "State", "Status", "Waiting", "operand_data"]
 
@@ -48,13 +48,15 @@ class State:
 
     Attributes:
         status: Alive, or how it ended.
-        node: The node at hand; None once the run has ended.
+        node: The node at hand; None once the run is complete or has exited. One that failed stays where it did.
         action: The index of the action at hand within the node.
-        pending: The effect that is to be carried out at the due instant, None where there is none.
+        pending: The effect that is to be carried out at the due instant, or over which the run failed; None where there
+            is none.
         waiting: What the due instant means where no effect is pending.
         visits: Visits so far of the nodes that lie on a loop, by node; every other node is visited once.
         counts: Events observed since the entry, by type, for the types that the workflow asks for.
         reason: Why the run exited or failed.
+        result: How the effect ended over which the run failed; None where it did not fail over one.
     """
 
     status: Status = Status.ACTIVE
@@ -65,6 +67,13 @@ class State:
     visits: tuple[tuple[str, int], ...] = field(default=(), kw_only=True)
     counts: tuple[tuple[str, int], ...] = field(default=(), kw_only=True)
     reason: str = field(default="", kw_only=True)
+    result: Result | None = field(default=None, kw_only=True)
+
+    @property
+    def keeps_inputs(self) -> bool:
+        """Whether the inputs of the effect are kept: it is to be tried again, or may be, under the same key."""
+        pending = self.pending
+        return pending is not None and (pending.attempt > 0 or self.result is Result.UNKNOWN)
 
     @property
     def alive(self) -> bool:
@@ -154,6 +163,7 @@ class Kind(StrEnum):
     COMPLETED = "completed"
     EXITED = "exited"
     FAILED = "failed"
+    REQUEUED = "requeued"
     LATE = "late"
 
 

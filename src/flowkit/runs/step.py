@@ -16,7 +16,8 @@ waiting for its turn  -                   on with the walk        journaled as l
 ended                 -                   -                       journaled as late
 ====================  ==================  ======================  =====================================================
 
-Observed(event) counts the event in any living run and moves nothing.
+Observed(event) counts the event in any living run and moves nothing. Requeued() lets a run that failed go on where it
+did, at once: its effect is carried out as if for the first time, under the same key or under a new one.
 
 To walk is to take the actions of the node in order until one has to be waited for or carried out, then to leave the
 node by a label, without recursion. A walk of ``MAX_STEPS`` actions and nodes takes a turn: it parks, due at once.
@@ -36,7 +37,7 @@ from attrs import define, evolve, field, frozen
 from flowkit.conditions import ALWAYS, Operand, evaluate, is_personal, needs
 from flowkit.events import NO_FACTS, Event, Facts, from_micros, to_micros
 from flowkit.hashing import digest64
-from flowkit.runs.effects import Asks, Effect, Observed, Outcome, Result, Settled, Signal, Started, Woken
+from flowkit.runs.effects import Asks, Effect, Observed, Outcome, Requeued, Result, Settled, Signal, Started, Woken
 from flowkit.runs.model import Entry, Kind, Run, State, Status, Waiting, operand_data
 from flowkit.runs.program import COUNTED_EVENTS, Program
 from flowkit.workflows.model import (
@@ -162,6 +163,8 @@ def decide(
             _observed(walk, member.run_id, event)
         case Settled(effect, outcome):
             _settled(walk, member.run_id, effect, outcome)
+        case Requeued(anew):
+            _requeued(walk, anew=anew)
         case _:
             assert_never(signal)
     if walk.asks is not None:
@@ -357,7 +360,7 @@ def _observed(walk: _Walk, run_id: str, event: Event) -> None:
 
 
 def _settled(walk: _Walk, run_id: str, effect: Effect, outcome: Outcome) -> None:
-    if walk.state.pending != effect:
+    if walk.state.pending != effect or not walk.state.alive:
         data = {"result": outcome.result.value, **_because(outcome)}
         walk.entries.append(Entry(Kind.LATE, effect.node, effect.action_id, data))
         return
@@ -384,10 +387,24 @@ def _settled(walk: _Walk, run_id: str, effect: Effect, outcome: Outcome) -> None
                 _onward(walk, action.failure_path, "failure_path", "failure")
             else:
                 reason = outcome.reason or outcome.result.value
-                walk.end(Status.FAILED, reason)
+                walk.state = evolve(walk.state, status=Status.FAILED, reason=reason, result=outcome.result)
+                walk.due, walk.timed = None, True
                 walk.entries.append(Entry(Kind.FAILED, None, None, {"reason": reason}))
         case _:
             assert_never(outcome.result)
+
+
+def _requeued(walk: _Walk, *, anew: bool) -> None:
+    state = walk.state
+    if state.status is not Status.FAILED or state.node is None:
+        return
+    pending = state.pending
+    if pending is not None:
+        pending = evolve(pending, attempt=0, generation=pending.generation + anew)
+    walk.state = evolve(state, status=Status.ACTIVE, reason="", result=None)
+    action = None if pending is None else _action(walk)
+    walk.note(Kind.REQUEUED, action, after=state.reason, key="new" if anew and pending is not None else "same")
+    walk.park(walk.now, pending=pending, waiting=state.waiting or (None if pending else Waiting.TURN))
 
 
 def _onward(walk: _Walk, path: str | None, by: str, label: str) -> None:

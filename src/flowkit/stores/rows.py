@@ -64,17 +64,21 @@ def _text(row: list[Any]) -> str:
 
 
 def write_state(state: State) -> str:
-    """Write a state as ``[status, node, action, pending, waiting, visits, counts, reason]`` without its empty tail."""
-    pending = state.pending
+    """Write a state without its empty tail.
+
+    Returns:
+        ``[status, node, action, pending, waiting, visits, counts, reason, result]``.
+    """
     row: list[Any] = [
         STATUS_CODES[state.status],
         state.node,
         state.action,
-        None if pending is None else [pending.node, pending.visit, pending.action, pending.action_id, pending.attempt],
+        None if state.pending is None else _effect(state.pending),
         None if state.waiting is None else state.waiting.value,
         dict(state.visits) or None,
         dict(state.counts) or None,
         state.reason or None,
+        None if state.result is None else state.result.value,
     ]
     while len(row) > 1 and not row[-1]:
         row.pop()
@@ -84,8 +88,8 @@ def write_state(state: State) -> str:
 def read_state(text: str) -> State:
     """Read what ``write_state`` wrote."""
     row: list[Any] = json.loads(text)
-    row += [None] * (8 - len(row))
-    status, node, action, pending, waiting, visits, counts, reason = row
+    row += [None] * (9 - len(row))
+    status, node, action, pending, waiting, visits, counts, reason, result = row
     return State(
         _STATUSES[status],
         node,
@@ -95,7 +99,13 @@ def read_state(text: str) -> State:
         visits=_pairs(visits),
         counts=_pairs(counts),
         reason=reason or "",
+        result=None if result is None else Result(result),
     )
+
+
+def _effect(effect: Effect) -> list[Any]:
+    row = [effect.node, effect.visit, effect.action, effect.action_id, effect.attempt]
+    return [*row, effect.generation] if effect.generation else row
 
 
 def _pairs(numbers: dict[str, int] | None) -> tuple[tuple[str, int], ...]:

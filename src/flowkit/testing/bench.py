@@ -321,10 +321,18 @@ class Bench:
         return found
 
     def runs(
-        self, *, subscriber_id: str | None = None, workflow_id: str | None = None, after: int = 0, limit: int = _MANY
+        self,
+        *,
+        subscriber_id: str | None = None,
+        workflow_id: str | None = None,
+        status: Status | None = None,
+        after: int = 0,
+        limit: int = _MANY,
     ) -> Sequence[Run]:
         """Read a page of runs."""
-        page = self.store.runs(subscriber_id=subscriber_id, workflow_id=workflow_id, after=after, limit=limit)
+        page = self.store.runs(
+            subscriber_id=subscriber_id, workflow_id=workflow_id, status=status, after=after, limit=limit
+        )
         return list(self.done(page))
 
     def lines(

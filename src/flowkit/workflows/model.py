@@ -21,6 +21,7 @@ __all__ = [
     "Action",
     "CallWebhook",
     "CheckEngagement",
+    "Delivery",
     "DurationUnit",
     "Node",
     "Operation",
@@ -29,6 +30,7 @@ __all__ = [
     "UpdateSegments",
     "Wait",
     "Workflow",
+    "delivery_of",
 ]
 
 END: Final = "end"
@@ -39,6 +41,15 @@ _NO_COUNTS: Final[Mapping[str, NodeCounts]] = {}
 _NO_EDGE_COUNTS: Final[Mapping[tuple[str, str], int]] = {}
 
 
+class Delivery(StrEnum):
+    """What is done where nobody knows whether an action was carried out: once more, or not again."""
+
+    AT_LEAST_ONCE = "at_least_once"
+    """It is tried again, under its key: a receiver that honours keys does it once."""
+    AT_MOST_ONCE = "at_most_once"
+    """It is not tried again: the run goes the way of a failure. Each call is noted on its own before it is made."""
+
+
 @frozen
 class SendEmail:
     """Send a message (``send_email``).
@@ -47,12 +58,14 @@ class SendEmail:
         template_id: Which template; hosts whose mail service renders for itself get the id handed on.
         subject: The subject line, a template of its own; None takes the template's.
         personalization: False renders merge tags only.
+        delivery: What is done where nobody knows whether the message went out.
         parameters: Whatever else the document gave; handed on with the message.
     """
 
     template_id: str
     subject: str | None = field(default=None, kw_only=True)
     personalization: bool = field(default=True, kw_only=True)
+    delivery: Delivery = field(default=Delivery.AT_LEAST_ONCE, kw_only=True)
     parameters: Properties = field(factory=dict[str, Any], kw_only=True)
 
 
@@ -134,6 +147,7 @@ class CallWebhook:
         method: The HTTP method.
         headers: Header lines by name; the effect's key is added to them.
         body: The JSON object to send beside the run's own data.
+        delivery: What is done where nobody knows whether the call took effect.
         parameters: Whatever else the document gave.
     """
 
@@ -141,11 +155,17 @@ class CallWebhook:
     method: str = field(default="POST", kw_only=True)
     headers: Mapping[str, str] = field(factory=dict[str, str], kw_only=True)
     body: Properties = field(factory=dict[str, Any], kw_only=True)
+    delivery: Delivery = field(default=Delivery.AT_LEAST_ONCE, kw_only=True)
     parameters: Properties = field(factory=dict[str, Any], kw_only=True)
 
 
 Operation: TypeAlias = SendEmail | Wait | CheckEngagement | UpdateSegments | UpdateProfile | CallWebhook
 """What an action does."""
+
+
+def delivery_of(operation: Operation) -> Delivery:
+    """Say what is done where nobody knows whether an operation was carried out; what has no say is tried again."""
+    return operation.delivery if isinstance(operation, SendEmail | CallWebhook) else Delivery.AT_LEAST_ONCE
 
 
 @frozen

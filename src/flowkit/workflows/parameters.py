@@ -15,6 +15,7 @@ from flowkit.problems import pointer, short
 from flowkit.workflows.model import (
     CallWebhook,
     CheckEngagement,
+    Delivery,
     DurationUnit,
     Operation,
     SendEmail,
@@ -51,12 +52,12 @@ class _Method(StrEnum):
 
 _DURATIONS: Final = {f"duration_{unit}": unit for unit in DurationUnit}
 _KNOWN: Final = {
-    ActionType.SEND_EMAIL: {"template_id", "subject", "personalization"},
+    ActionType.SEND_EMAIL: {"template_id", "subject", "personalization", "delivery"},
     ActionType.WAIT: _DURATIONS.keys(),
     ActionType.CONDITION: {"condition_type", "metrics"},
     ActionType.SEGMENT_UPDATE: {"add", "remove"},
     ActionType.PERSONALIZATION_UPDATE: {"set", "unset", "increment"},
-    ActionType.WEBHOOK: {"url", "method", "headers", "body"},
+    ActionType.WEBHOOK: {"url", "method", "headers", "body", "delivery"},
 }
 
 
@@ -77,6 +78,7 @@ def load(kind: ActionType | None, fields: Fields) -> Operation:
                 fields.id("template_id"),
                 subject=_line(fields, "subject") if fields.has("subject") else None,
                 personalization=fields.flag("personalization", default=True),
+                delivery=_delivery(fields),
                 parameters=fields.rest(),
             )
         case ActionType.WAIT:
@@ -95,6 +97,11 @@ def load(kind: ActionType | None, fields: Fields) -> Operation:
             return UpdateSegments()
         case _:
             assert_never(kind)
+
+
+def _delivery(fields: Fields) -> Delivery:
+    given = fields.word("delivery", Delivery) if fields.has("delivery") else None
+    return given or Delivery.AT_LEAST_ONCE
 
 
 def _wait(fields: Fields) -> Wait:
@@ -130,6 +137,7 @@ def _webhook(fields: Fields) -> CallWebhook:
         method=str(method or _Method.POST),
         headers={name: _header(headers, name) for name in headers.values},
         body=dict(fields.child("body", {}).values),
+        delivery=_delivery(fields),
         parameters=fields.rest(),
     )
 
@@ -202,12 +210,13 @@ def dump(operation: Operation, path: str) -> tuple[ActionType, dict[str, object]
 
 def _known(operation: Operation) -> tuple[ActionType, Mapping[str, object]]:
     match operation:
-        case SendEmail(template_id, subject=subject, personalization=personalization):
+        case SendEmail(template_id, subject=subject, personalization=personalization, delivery=delivery):
             line = {} if subject is None else {"subject": subject}
             return ActionType.SEND_EMAIL, {
                 "template_id": template_id,
                 **line,
                 "personalization": personalization,
+                **_said(delivery),
             }
         case Wait(duration, unit=unit):
             return ActionType.WAIT, {f"duration_{unit}": in_units(duration, _length(unit))}
@@ -224,15 +233,20 @@ def _known(operation: Operation) -> tuple[ActionType, Mapping[str, object]]:
                 "unset": list(unset),
                 "increment": dict(increment),
             }
-        case CallWebhook(url, method=method, headers=headers, body=body):
+        case CallWebhook(url, method=method, headers=headers, body=body, delivery=delivery):
             return ActionType.WEBHOOK, {
                 "url": url,
                 "method": str(method),
                 "headers": dict(headers),
                 "body": dict(body),
+                **_said(delivery),
             }
         case _:
             assert_never(operation)
+
+
+def _said(delivery: Delivery) -> Mapping[str, object]:
+    return {} if delivery is Delivery.AT_LEAST_ONCE else {"delivery": str(delivery)}
 
 
 def _length(unit: DurationUnit) -> timedelta:

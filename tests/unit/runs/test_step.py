@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from attrs import evolve
 
 from flowkit.adapters.clock import VirtualClock
 from flowkit.conditions import (
@@ -21,7 +22,7 @@ from flowkit.conditions import (
 from flowkit.engine.sync import Engine
 from flowkit.events import NO_FACTS, Event, Facts, Needs
 from flowkit.hashing import run_id
-from flowkit.runs.effects import DONE, WOKEN, Asks, Effect, Observed, Outcome, Result, Settled, Started
+from flowkit.runs.effects import DONE, WOKEN, Asks, Effect, Observed, Outcome, Requeued, Result, Settled, Started
 from flowkit.runs.model import Entry, Kind, Run, State, Status, Waiting
 from flowkit.runs.program import compile_workflow
 from flowkit.runs.step import MAX_ATTEMPTS, MAX_STEPS, Member, decide, step
@@ -117,7 +118,7 @@ WALKING_ON = {"waiting for a time", "waiting for a delay", "waiting for its turn
 def test_a_run_can_be_in_each_place(place):
     ride = in_place(place)
     assert (ride.state.status, ride.state.waiting) == PLACES[place]
-    assert (ride.state.pending is not None) == (place == "effect pending")
+    assert (ride.state.pending is not None) == (place in {"effect pending", "failed"})
     assert (ride.run.due is None) == (place in {"not begun", "completed", "failed"})
 
 
@@ -232,7 +233,9 @@ def test_a_failure_takes_the_failure_path_or_edge_and_else_fails_the_run(outcome
         outcome.reason,
     )
     if target is None:
-        assert ride.state == State(Status.FAILED, reason=outcome.reason)
+        effect = Effect("start", 1, 0, "send")
+        stays = State(Status.FAILED, "start", pending=effect, reason=outcome.reason, result=outcome.result)
+        assert ride.state == stays, "where it failed, to be let go on"
         assert ride.run.due is None
         assert ride.entries[-1] == Entry(Kind.FAILED, None, None, {"reason": outcome.reason})
     else:
@@ -249,6 +252,83 @@ def test_a_skip_takes_the_failure_path_or_edge_and_else_goes_on(ways, target):
     assert ride.state.status is Status.ACTIVE
     [entry] = [entry for entry in ride.entries if entry.kind is Kind.SKIPPED]
     assert entry.data["reason"] == "no_address"
+
+
+# ------------------------------------------------------------------------------------------------------------
+# Runs that failed, let go on
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("anew", [False, True])
+def test_only_a_run_that_failed_is_let_go_on(place, anew):
+    ride = in_place(place)
+    before = ride.run
+    ride.now += HOUR
+    entries = ride.take(Requeued(anew))
+    if place != "failed":
+        assert (ride.run, entries) == (before, [])
+        return
+    effect = Effect("start", 1, 0, "send", generation=int(anew))
+    assert ride.state == State(node="start", pending=effect)
+    assert ride.run.due_at == ride.now, "at once"
+    key = "new" if anew else "same"
+    assert entries == [Entry(Kind.REQUEUED, "start", "send", {"after": "gone", "key": key})]
+
+
+def test_a_run_that_is_let_go_on_has_all_its_attempts_again():
+    ride = Ride(node("start", send())).start()
+    for generation in range(2):
+        for attempt in range(MAX_ATTEMPTS):
+            assert (ride.state.pending.attempt, ride.state.pending.generation) == (attempt, generation)
+            ride.now = ride.run.due_at
+            ride.settle(RETRY)
+        assert (ride.state.status, ride.state.result) == (Status.FAILED, Result.RETRY)
+        ride.take(Requeued(anew=True))
+    ride.settle()
+    assert ride.state.status is Status.COMPLETED
+
+
+def test_a_run_that_is_let_go_on_knows_what_it_saw_before():
+    ride = Ride(
+        node("loop", wait(HOUR), send(), default="look"),
+        node("look", check(), engagement_threshold={"opens": 1}, engaged="end", not_engaged="loop"),
+    ).start()
+    ride.wake().settle().wake()
+    ride.take(Observed(opened()))
+    ride.settle(FAILED)
+    ride.take(Requeued(anew=False))
+    assert (ride.state.visits, ride.state.counts) == ((("loop", 2), ("look", 1)), (("email_open", 1),))
+    ride.settle()
+    assert ride.state.status is Status.COMPLETED
+
+
+def test_an_outcome_that_comes_after_the_failure_is_late():
+    ride = Ride(node("start", send())).start()
+    effect = ride.state.pending
+    ride.settle(UNKNOWN)
+    before = ride.run
+    [entry] = ride.take(Settled(effect, DONE))
+    assert (entry.kind, ride.run) == (Kind.LATE, before)
+
+
+def test_a_run_that_failed_without_an_effect_walks_on_from_its_place():
+    """As where workers died over it: it is woken at once, whatever it waits for."""
+    ride = Ride(node("start", wait(HOUR)), node("x")).start()
+    ride.now = ride.run.due_at
+    ride.run = ride.run.moved(evolve(ride.state, status=Status.FAILED, reason="workers died"), None)
+    [entry] = ride.take(Requeued(anew=True))
+    assert entry.data == {"after": "workers died", "key": "same"}
+    ride.wake()
+    assert ride.state.status is Status.COMPLETED
+
+
+def test_a_run_that_failed_between_two_steps_takes_its_turn():
+    ride = in_place("waiting for its turn")
+    ride.run = ride.run.moved(evolve(ride.state, status=Status.FAILED, waiting=None), None)
+    ride.take(Requeued(anew=False))
+    assert ride.state.waiting is Waiting.TURN
+    ride.wake()
+    assert ride.state.waiting is Waiting.DURATION
 
 
 def test_success_leaves_at_once_by_its_path():
@@ -581,9 +661,9 @@ def test_a_transition_names_the_facts_that_it_depends_on():
 def retried(ride):
     """Fail until the run waits no more, and give the pauses."""
     pauses = []
-    while ride.state.pending is not None:
+    while ride.state.alive and ride.state.pending:
         ride.settle(RETRY)
-        if ride.state.pending is not None:
+        if ride.state.alive and ride.state.pending:
             pauses.append(ride.run.due_at - ride.now)
             ride.now = ride.run.due_at
     return pauses
@@ -603,7 +683,7 @@ def test_a_transient_failure_is_tried_again_under_the_same_key_and_then_fails():
     *_, failed, ended = ride.entries
     assert (failed.kind, failed.data["result"], failed.data["attempt"]) == (Kind.FAILED, "retry", MAX_ATTEMPTS)
     assert ended == Entry(Kind.FAILED, None, None, {"reason": "busy"})
-    assert ride.state == State(Status.FAILED, reason="busy")
+    assert (ride.state.status, ride.state.reason, ride.state.result) == (Status.FAILED, "busy", Result.RETRY)
 
 
 def test_after_the_last_attempt_the_failure_path_is_taken():

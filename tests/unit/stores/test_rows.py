@@ -27,7 +27,7 @@ from tests.support.strategies import ids, json_values, texts
 
 counters = st.integers(0, 2**63 - 1)
 numbered = st.dictionaries(ids, st.integers(1, 2**31), max_size=3)
-effects = st.builds(Effect, ids, st.integers(1, 2**31), st.integers(0, 999), ids, st.integers(0, 9))
+effects = st.builds(Effect, ids, st.integers(1, 2**31), st.integers(0, 999), ids, st.integers(0, 9), st.integers(0, 2))
 states = st.builds(
     State,
     st.sampled_from(Status),
@@ -38,6 +38,7 @@ states = st.builds(
     visits=numbered.map(lambda counted: tuple(counted.items())),
     counts=numbered.map(lambda counted: tuple(sorted(counted.items()))),
     reason=texts,
+    result=st.none() | st.sampled_from(Result),
 )
 entries = st.builds(
     Entry, st.sampled_from(Kind), st.none() | ids, st.none() | ids, st.dictionaries(texts, json_values, max_size=3)
@@ -121,6 +122,14 @@ FROZEN_STATES = {
     '[0,"n",2,null,"delay"]': State(node="n", action=2, waiting=Waiting.DELAY),
     '[0,"n",0,null,"turn"]': State(node="n", waiting=Waiting.TURN),
     '[0,"welcome",1,["welcome",2,1,"send",3]]': State(node="welcome", action=1, pending=EFFECT),
+    '[4,"welcome",1,["welcome",2,1,"send",3,1],null,null,null,"gone","unknown"]': State(
+        Status.FAILED,
+        "welcome",
+        1,
+        pending=Effect("welcome", 2, 1, "send", 3, 1),
+        reason="gone",
+        result=Result.UNKNOWN,
+    ),
     '[0,"n",0,null,"duration",{"n":2,"a":1},{"email_open":3}]': State(
         node="n", waiting=Waiting.DURATION, visits=(("n", 2), ("a", 1)), counts=(("email_open", 3),)
     ),
@@ -134,6 +143,9 @@ FROZEN_STATES = {
 }
 FROZEN_ENTRIES = {
     "[]": (),
+    '[["requeued","n","a",{"after":"gone","key":"new"}]]': (
+        Entry(Kind.REQUEUED, "n", "a", {"after": "gone", "key": "new"}),
+    ),
     '[["completed"]]': (Entry(Kind.COMPLETED),),
     '[["entered","start",null,{"trigger":"t"}],["waiting","start","wait",{"seconds":0.5}]]': (
         Entry(Kind.ENTERED, "start", None, {"trigger": "t"}),

@@ -21,8 +21,8 @@ class Held:
     deaths: int = 0
     released: bool = False
 
-    def begin(self, key: str) -> None:
-        """Note that the call for this key begins."""
+    def begin(self, key: str, *, durable: bool = False) -> None:
+        """Note that the call for this key begins; nothing here survives a loss of power."""
         self.begun[key] = None
 
     def settle(self, key: str, outcome: Outcome) -> None:

@@ -30,7 +30,7 @@ from flowkit.ports import (
     Sweep,
 )
 from flowkit.runs.effects import RUN_ID_LENGTH
-from flowkit.runs.model import Entry, Line, Run
+from flowkit.runs.model import Entry, Line, Run, Status
 from flowkit.stores.memory.claims import Held
 from flowkit.stores.memory.journal import Journal
 from flowkit.stores.memory.past import Past
@@ -234,7 +234,9 @@ class MemoryStore:
             if changes.claim is not None and changes.claim.token not in self._claims:
                 return Refused(runs=(), lost=True)
             turned_away = [change.subscriber_id for change in changes.changes if not self._change(change, changes)]
-            stale = [run for move in changes.moves for run in self._move(move, changes.at)]
+            stale = [
+                run for move in changes.moves for run in self._move(move, changes.at, claimed=changes.claim is not None)
+            ]
             if changes.claim is not None and changes.ends and not stale:
                 held = self._claims.pop(changes.claim.token)
                 self._let_go(held)
@@ -267,7 +269,7 @@ class MemoryStore:
         for run, entries in change.started:
             self._begin(run, entries, at)
         for move in change.moves:
-            self._move(move, at)
+            self._move(move, at, claimed=False)
         for workflow_id, entry in change.lines:
             self._journal.write(at, (), (subscriber, workflow_id), (entry,))
         return True
@@ -307,8 +309,14 @@ class MemoryStore:
             heappush(self._queue, (run.due, handle))
         self._journal.write(at, (handle,), None, entries)
 
-    def _move(self, move: Move, at: int) -> list[Run]:
-        """Move each run that nobody else moved; give the others."""
+    def _move(self, move: Move, at: int, *, claimed: bool) -> list[Run]:
+        """Move each run that nobody else moved; give the others.
+
+        Args:
+            move: Which, and where to.
+            at: The engine's instant.
+            claimed: Whether a worker moves them, who has carried out what was pending.
+        """
         stale: list[Run] = []
         moved: list[int] = []
         runs, state, due = self._runs, move.state, move.due
@@ -322,9 +330,13 @@ class MemoryStore:
             if not state.alive:
                 living = self._living.get(run.subscriber_id, ())
                 self._living[run.subscriber_id] = tuple(other for other in living if other != handle)
-            elif due is not None and due != run.due and handle not in self._claimed:
+                continue
+            if not run.state.alive:
+                living = self._living.get(run.subscriber_id, ())
+                self._living[run.subscriber_id] = tuple(sorted((*living, handle)))
+            if due is not None and due != run.due and handle not in self._claimed:
                 heappush(self._queue, (due, handle))
-        if self._frozen and (state.pending is None or not state.pending.attempt):
+        if self._frozen and claimed and not state.keeps_inputs:
             for handle in moved:
                 self._frozen.pop(runs[handle - 1].id, None)
         self._journal.write(at, moved, None, move.entries)
@@ -342,7 +354,13 @@ class MemoryStore:
             return [self._runs[self._by_id[run.id] - 1] for run in runs]
 
     def runs(
-        self, *, subscriber_id: str | None = None, workflow_id: str | None = None, after: int = 0, limit: int = 1000
+        self,
+        *,
+        subscriber_id: str | None = None,
+        workflow_id: str | None = None,
+        status: Status | None = None,
+        after: int = 0,
+        limit: int = 1000,
     ) -> Sequence[Run]:
         """Read runs a page at a time; see ``Store.runs``."""
         with self._lock:
@@ -350,7 +368,11 @@ class MemoryStore:
             for run in self._runs[after:]:
                 if len(found) == limit:
                     break
-                if subscriber_id in (None, run.subscriber_id) and workflow_id in (None, run.workflow_id):
+                if (
+                    subscriber_id in (None, run.subscriber_id)
+                    and workflow_id in (None, run.workflow_id)
+                    and status in (None, run.status)
+                ):
                     found.append(run)
             return found
 

@@ -1,7 +1,8 @@
 """The notes that a worker makes around each call: a small file beside the database that survives the worker's death.
 
-Two notes a message, one write for both: that the call before has ended and that the next begins. Nothing is synced to
-the disk: the notes are for the death of a process, not of a machine, and are gone once what they say is committed.
+Two notes a message, one write for both: that the call before has ended and that the next begins. Unless that is asked
+for, nothing is synced to the disk: the notes are for the death of a process, not of a machine, and are gone once what
+they say is committed.
 
 The worker holds a lock on its file, which the system lets go when the process dies: so others need not wait for the
 lease of a claim to end to know that nobody holds it. Where the system has no such locks, they wait.
@@ -47,6 +48,7 @@ class NoteFile:
         self._size = 0
         self._token = ""
         self._tail = b""
+        self._named = False
 
     def open(self) -> None:
         """Make the file and hold its lock; before any claim names it, so that none is taken for abandoned.
@@ -60,6 +62,7 @@ class NoteFile:
             except OSError as error:
                 raise StoreError(self._failure(error)) from error
             self._size = 0
+            self._named = False
             if fcntl is not None:
                 fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
@@ -68,8 +71,12 @@ class NoteFile:
         self._token = token
         self._tail = f"= {token}\n".encode()
 
-    def begin(self, key: str) -> None:
+    def begin(self, key: str, *, durable: bool = False) -> None:
         """Note that the call for this key begins.
+
+        Args:
+            key: The effect's key.
+            durable: Whether the note is synced to the disk before the call, and the file's name with the first one.
 
         Raises:
             StoreError: The note cannot be kept, so the call must not be made.
@@ -79,6 +86,8 @@ class NoteFile:
             raise StoreError(message)
         self._write(self._file, self._tail + b"? " + key.encode() + b"\n")
         self._tail = b""
+        if durable:
+            self._sync(self._file)
 
     def settle(self, key: str, outcome: Outcome) -> None:
         """Note how the call that was begun last ended; written with the next note."""
@@ -103,6 +112,15 @@ class NoteFile:
             raise StoreError(self._failure("there is no room for it"))
         self._size += written
 
+    def _sync(self, file: int) -> None:
+        try:
+            os.fsync(file)
+            if not self._named:
+                sync_folder(os.path.dirname(self.path))  # noqa: PTH120 - as below
+                self._named = True
+        except OSError as error:
+            raise StoreError(self._failure(error)) from error
+
     def _failure(self, cause: object) -> str:
         return f"a note could not be kept in {self.path}: {cause}"
 
@@ -125,6 +143,17 @@ class NoteFile:
         if self._file is not None:
             self.close()
             remove_notes(self.path)
+
+
+def sync_folder(folder: str) -> None:
+    """Make the names in a folder survive a loss of power, where the system lets a folder be synced."""
+    if os.name != "posix":
+        return
+    file = os.open(folder or ".", os.O_RDONLY)
+    try:
+        os.fsync(file)
+    finally:
+        os.close(file)
 
 
 def is_abandoned(path: str) -> bool:

@@ -9,8 +9,8 @@ from typing import Final
 
 from flowkit.errors import UnknownRun
 from flowkit.events import from_micros
-from flowkit.runs.model import Line, Run
-from flowkit.stores.rows import read_entries
+from flowkit.runs.model import Line, Run, Status
+from flowkit.stores.rows import STATUS_CODES, read_entries
 from flowkit.stores.sqlite import schema as sql
 from flowkit.stores.sqlite.decode import Decoder
 
@@ -35,7 +35,13 @@ def read_again(cursor: sqlite3.Cursor, decoder: Decoder, runs: Sequence[Run]) ->
 
 
 def read_runs(
-    cursor: sqlite3.Cursor, decoder: Decoder, subscriber_id: str | None, workflow_id: str | None, after: int, limit: int
+    cursor: sqlite3.Cursor,
+    decoder: Decoder,
+    subscriber_id: str | None,
+    workflow_id: str | None,
+    status: Status | None,
+    after: int,
+    limit: int,
 ) -> Sequence[Run]:
     """Read a page of runs; see ``Store.runs``."""
     where: list[str] = ["r.id > ?"]
@@ -49,6 +55,9 @@ def read_runs(
             " WHERE w.name = ?)"
         )
         values.append(workflow_id)
+    if status is not None:
+        # Written out, so that the index of the failed is used for them.
+        where.append(f"r.status = {STATUS_CODES[status]}")
     query = f"{sql.RUN} WHERE {' AND '.join(where)} ORDER BY r.id LIMIT ?"
     return decoder.runs(cursor.execute(query, (*values, limit)).fetchall())
 

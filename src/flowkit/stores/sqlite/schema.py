@@ -58,6 +58,7 @@ CREATE TABLE flowkit_run(
 );
 CREATE INDEX flowkit_run_due ON flowkit_run(due) WHERE due IS NOT NULL;
 CREATE INDEX flowkit_run_living ON flowkit_run(subscriber) WHERE status < 2;
+CREATE INDEX flowkit_run_failed ON flowkit_run(id) WHERE status = 4;
 
 -- A claim is one row, whatever it holds: to claim, to extend and to give back cost the same for one run or many.
 -- until: seconds of the lease clock. notes: the file of the worker's notes. inherited: what dead workers had noted.

@@ -24,7 +24,7 @@ from flowkit.errors import ConfigurationError, StoreError, StoreVersionError
 from flowkit.events import Occurrence
 from flowkit.ports import NOTHING_REFUSED, Changes, Claim, Edition, Recall, Refused, Sweep
 from flowkit.runs.effects import RUN_ID_LENGTH
-from flowkit.runs.model import Line, Run
+from flowkit.runs.model import Line, Run, Status
 from flowkit.stores.phrases import Phrases
 from flowkit.stores.sqlite import schema as sql
 from flowkit.stores.sqlite.claims import find_lapsed, take_due, take_lapsed
@@ -320,15 +320,10 @@ class SqliteStore:
         return cursor.execute("SELECT 1 FROM flowkit_claim WHERE token = ?", (int(claim.token),)).fetchone() is not None
 
     def _thaw(self, cursor: sqlite3.Cursor, changes: Changes) -> None:
-        """Let go of the inputs of effects that are settled: those of runs that do not wait for another attempt."""
+        """Let go of the inputs of effects that are settled, and are not tried again under the same key."""
         if changes.claim is None or changes.claim.token not in self._shared.freezing:
             return
-        done = [
-            run.handle
-            for move in changes.moves
-            if move.state.pending is None or not move.state.pending.attempt
-            for run in move.runs
-        ]
+        done = [run.handle for move in changes.moves if not move.state.keeps_inputs for run in move.runs]
         cursor.execute(sql.THAW, (_encode(done),))
 
     def _end_notes(self, token: str, *, lost: bool) -> None:
@@ -350,11 +345,17 @@ class SqliteStore:
             return read_again(self._session.cursor, self._decoder, runs)
 
     def runs(
-        self, *, subscriber_id: str | None = None, workflow_id: str | None = None, after: int = 0, limit: int = 1000
+        self,
+        *,
+        subscriber_id: str | None = None,
+        workflow_id: str | None = None,
+        status: Status | None = None,
+        after: int = 0,
+        limit: int = 1000,
     ) -> Sequence[Run]:
         """Read runs a page at a time; see ``Store.runs``."""
         with self._lock, translated(joined=self._session.joined):
-            return read_runs(self._session.cursor, self._decoder, subscriber_id, workflow_id, after, limit)
+            return read_runs(self._session.cursor, self._decoder, subscriber_id, workflow_id, status, after, limit)
 
     def lines(
         self, *, subscriber_id: str | None = None, run: Run | None = None, after: int = 0, limit: int = 1000

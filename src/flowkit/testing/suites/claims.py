@@ -5,9 +5,11 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from attrs import evolve
+
 from flowkit.ports import Claim, Move
-from flowkit.runs.effects import Effect
-from flowkit.runs.model import Entry, Kind, State, Waiting
+from flowkit.runs.effects import Effect, Result
+from flowkit.runs.model import Entry, Kind, State, Status, Waiting
 from flowkit.testing.bench import DONE_STATE, LEASE, NOW, SENDING, WAITING, Bench, key_of
 
 __all__ = ["Claims"]
@@ -236,6 +238,26 @@ class Claims:
         retry = bench.held()
         assert [key_of(run) for run in retry.runs] == [s, t], "the key of an effect is the same at every attempt"
         assert bench.freeze(retry, {s: "fourth"}) == {s: "first 😀"}
+
+    def test_the_inputs_of_an_effect_that_may_be_done_are_kept_for_who_is_let_go_on(self, bench: Bench) -> None:
+        """A run that failed while nobody knew may go on under the same key, and then with the same inputs."""
+        bench.enter("s", state=SENDING)
+        bench.enter("t", state=SENDING)
+        claim = bench.held()
+        s, t = map(key_of, claim.runs)
+        bench.freeze(claim, {s: "first", t: "first"})
+        unknown = evolve(SENDING, status=Status.FAILED, reason="nobody knows", result=Result.UNKNOWN)
+        failed = evolve(SENDING, status=Status.FAILED, reason="gone", result=Result.FAILED)
+        moves = [Move(claim.runs[:1], unknown, None, ()), Move(claim.runs[1:], failed, None, ())]
+        assert not bench.commit(moves=moves, claim=claim, ends=True)
+        bench.reopen()
+        assert [run.due for run in bench.runs(status=Status.FAILED)] == [None, None]
+        assert not bench.commit(moves=[Move(tuple(bench.runs()), SENDING, NOW, ())])
+        bench.reopen()
+        again = bench.held()
+        assert [run.subscriber_id for run in again.runs] == ["s", "t"], "in the queue again"
+        assert bench.freeze(again, {s: "second", t: "second"}) == {s: "first", t: "second"}
+        assert [run.subscriber_id for run in bench.recalled("s").runs] == ["s"], "among the living again"
 
     def test_the_inputs_of_a_settled_effect_are_let_go(self, bench: Bench) -> None:
         """They may be personal; those of effects that are still open stay."""

@@ -8,11 +8,13 @@ import pytest
 from flowkit.errors import UnknownRun
 from flowkit.events import from_micros
 from flowkit.ports import Move
-from flowkit.runs.model import Entry, Kind, Line, Run
-from flowkit.testing.bench import DONE_STATE, NOW, WAITING, Bench
+from flowkit.runs.effects import Result
+from flowkit.runs.model import Entry, Kind, Line, Run, State, Status
+from flowkit.testing.bench import DONE_STATE, NOW, SENDING, WAITING, Bench
 
 __all__ = ["Reading"]
 
+_FAILED = State(Status.FAILED, "mail", pending=SENDING.pending, reason="gone", result=Result.FAILED)
 _REFUSED = Entry(Kind.REFUSED, data={"reason": "cooldown"})
 _TWO = (
     Entry(Kind.WOKEN, "größe", "wait 😀", {"deep": [{"a": None, "b": [1.5, True, "x"]}]}),
@@ -67,6 +69,19 @@ class Reading:
         assert bench.runs(workflow_id="v") == [runs[4]]
         assert bench.runs(subscriber_id="b", workflow_id="w") == [runs[1]]
         assert bench.runs(subscriber_id="nobody") == bench.runs(workflow_id="none") == []
+
+    def test_runs_are_given_by_how_they_stand(self, bench: Bench) -> None:
+        """Those of one status, of a subscriber and of a workflow; a page at a time."""
+        states = [WAITING, DONE_STATE, _FAILED, WAITING, _FAILED, _FAILED]
+        for number, state in enumerate(states):
+            bench.enter("ab"[number % 2], str(number), state=state, due=None)
+        bench.reopen()
+        runs = bench.runs()
+        for status in Status:
+            assert bench.runs(status=status) == [run for run in runs if run.status is status]
+        assert bench.runs(status=Status.FAILED, subscriber_id="a") == [runs[2], runs[4]]
+        assert bench.runs(status=Status.FAILED, workflow_id="w", after=runs[2].handle, limit=1) == [runs[4]]
+        assert bench.runs(status=Status.FAILED, workflow_id="none") == []
 
     @pytest.mark.parametrize("limit", [1, 2, 4, 6, 7])
     def test_pages_of_runs_follow_on_each_other(self, bench: Bench, limit: int) -> None:

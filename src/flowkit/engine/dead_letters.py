@@ -1,0 +1,86 @@
+"""Runs that failed, let go on: where it is known that nothing was done under the old key, or done again on demand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from attrs import field, frozen
+
+from flowkit.engine.drive import resolve
+from flowkit.engine.parts import Parts
+from flowkit.events import NO_FACTS
+from flowkit.ports import Changes, Move
+from flowkit.runs.effects import Requeued, Result
+from flowkit.runs.model import Run, Status
+from flowkit.runs.step import Member
+from flowkit.workflows.model import Delivery, SendEmail, delivery_of
+
+__all__ = ["Requeue", "requeue"]
+
+_ATTEMPTS: Final = 8
+
+
+@frozen
+class Requeue:
+    """What became of runs that were to go on.
+
+    Attributes:
+        runs: How many go on; ``advance`` carries on with them.
+        refused: Why others do not, by run id: ``not_failed``; ``may_be_done`` where their effect may have been done and
+            nothing keeps it from being done twice; ``busy`` where others wrote to the run at every attempt.
+    """
+
+    runs: int = 0
+    refused: Mapping[str, str] = field(factory=dict[str, str])
+
+
+async def requeue(parts: Parts, runs: Iterable[Run], now: int, *, accept_duplicate: bool) -> Requeue:
+    """Let failed runs go on.
+
+    Args:
+        parts: The ports.
+        runs: Which; they are read again.
+        now: The engine's instant in microseconds.
+        accept_duplicate: Whether what may have been done may be done again.
+    """
+    await parts.catalogue.refresh()
+    asked = list({run.id: run for run in runs}.values())
+    done = 0
+    refused: dict[str, str] = {}
+    for _ in range(_ATTEMPTS):
+        if not asked:
+            break
+        moves: list[Move] = []
+        for run in await resolve("store.read", parts.store.read(asked)):
+            anew = _anew(parts, run, accept_duplicate=accept_duplicate)
+            if isinstance(anew, str):
+                refused[run.id] = anew
+            else:
+                moves.append(_moved(parts, run, now, anew=anew))
+        turned_away = await resolve("store.commit", parts.store.commit(Changes(now, moves=moves)))
+        done += len(moves) - len(turned_away.runs)
+        asked = list(turned_away.runs)
+    refused.update((run.id, "busy") for run in asked)
+    return Requeue(done, refused)
+
+
+def _anew(parts: Parts, run: Run, *, accept_duplicate: bool) -> bool | str:
+    """Say whether the effect of a run gets a new key, or why it must not be carried out again."""
+    state = run.state
+    if state.status is not Status.FAILED or state.node is None:
+        return "not_failed"
+    if state.pending is None:
+        return False
+    if state.result is not Result.UNKNOWN or accept_duplicate:
+        return True
+    operation = parts.catalogue.program(run.version).node(state.node).actions[state.action].do
+    honours = not isinstance(operation, SendEmail) or (parts.sender is not None and parts.sender.key_window is not None)
+    return False if honours and delivery_of(operation) is Delivery.AT_LEAST_ONCE else "may_be_done"
+
+
+def _moved(parts: Parts, run: Run, now: int, *, anew: bool) -> Move:
+    program = parts.catalogue.program(run.version)
+    member = Member(run.id, run.due, run.entered)
+    transition = parts.decisions.informed(program, run.state, Requeued(anew), NO_FACTS, now, member)
+    return Move((run,), transition.state, transition.due(now), transition.entries)
