@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from flowkit.conditions import parse as parse_condition
     from flowkit.engine.aio import AsyncEngine
     from flowkit.engine.clock import SystemClock
+    from flowkit.engine.dead_letters import Requeue
     from flowkit.engine.sweeps import Progress
     from flowkit.engine.sync import Engine
     from flowkit.errors import (
@@ -73,6 +74,7 @@ if TYPE_CHECKING:
         Action,
         CallWebhook,
         CheckEngagement,
+        Delivery,
         Node,
         SendEmail,
         UpdateProfile,
@@ -99,6 +101,7 @@ __all__ = [
     "Cron",
     "Custom",
     "DateProperty",
+    "Delivery",
     "DictTemplates",
     "DirectoryTemplates",
     "DocumentError",
@@ -138,6 +141,7 @@ __all__ = [
     "Reason",
     "Reentry",
     "Repeat",
+    "Requeue",
     "Result",
     "RetryTransaction",
     "Run",
@@ -194,6 +198,7 @@ _HOMES: Final = {
     "Cron": "flowkit.triggers.rules:Cron",
     "Custom": "flowkit.conditions:Custom",
     "DateProperty": "flowkit.triggers.rules:DateProperty",
+    "Delivery": "flowkit.workflows.model:Delivery",
     "DictTemplates": "flowkit.adapters.templates:DictTemplates",
     "DirectoryTemplates": "flowkit.adapters.templates:DirectoryTemplates",
     "DocumentError": "flowkit.errors:DocumentError",
@@ -232,6 +237,7 @@ _HOMES: Final = {
     "Reason": "flowkit.analytics.explain:Reason",
     "Reentry": "flowkit.triggers.model:Reentry",
     "Repeat": "flowkit.triggers.rules:Repeat",
+    "Requeue": "flowkit.engine.dead_letters:Requeue",
     "Result": "flowkit.runs.effects:Result",
     "RetryTransaction": "flowkit.errors:RetryTransaction",
     "Run": "flowkit.runs.model:Run",

@@ -26,6 +26,7 @@ from flowkit.workflows.model import (
     Action,
     CallWebhook,
     CheckEngagement,
+    Delivery,
     DurationUnit,
     Node,
     SendEmail,
@@ -117,7 +118,8 @@ sends = st.builds(
     ids,
     subject=st.none() | subjects,
     personalization=st.booleans(),
-    parameters=bags_without("template_id", "subject", "personalization"),
+    delivery=st.sampled_from(Delivery),
+    parameters=bags_without("template_id", "subject", "personalization", "delivery"),
 )
 waits = st.builds(
     Wait,
@@ -143,7 +145,8 @@ operations = st.one_of(
         method=st.sampled_from(["GET", "POST", "PUT", "PATCH", "DELETE"]),
         headers=headers,
         body=st.dictionaries(texts, json_values, max_size=2),
-        parameters=bags_without("url", "method", "headers", "body"),
+        delivery=st.sampled_from(Delivery),
+        parameters=bags_without("url", "method", "headers", "body", "delivery"),
     ),
 )
 clock_times = st.times().map(lambda at: at.replace(second=0, microsecond=0))

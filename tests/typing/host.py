@@ -243,6 +243,7 @@ def host(path: Path, connection: sqlite3.Connection) -> Sequence[Run]:
     runs = engine.runs(subscriber_id="ada")
     assert_type(runs, Sequence[Run])
     assert_type(runs[0].status, Status)
+    assert_type(engine.requeue(engine.runs(status=Status.FAILED)).refused, Mapping[str, str])
     assert_type(runs[0].due_at, datetime | None)
     assert_type(engine.journal(run=runs[0]), Sequence[Line])
     store.close()
@@ -271,6 +272,8 @@ def reasons(lines: Sequence[Line]) -> Iterator[str]:
                 yield entry.node or ""
             case Kind.DONE | Kind.SKIPPED | Kind.RETRYING | Kind.FAILED | Kind.EXITED | Kind.LATE | Kind.REFUSED:
                 yield str(entry.data.get("reason", ""))
+            case Kind.REQUEUED:
+                yield str(entry.data["after"])
             case Kind.OBSERVED:
                 yield str(entry.data["type"])
             case _:

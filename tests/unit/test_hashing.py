@@ -104,17 +104,27 @@ def test_a_run_id_is_a_uuid_of_version_5(workflow_id, subscriber_id, cause):
 
 # Few parts, so that the same ones often meet in another order.
 names = st.lists(st.sampled_from(["1", "a"]), min_size=1, max_size=3).map(":".join) | st.sampled_from(["ü", "ü:1", " "])
-effects = st.builds(Effect, names, st.just(1), st.just(0), names, st.integers(0, 3))
+effects = st.builds(Effect, names, st.just(1), st.just(0), names, st.integers(0, 3), st.integers(0, 2))
 
 
 @given(effects, effects)
 def test_different_effects_have_different_keys(one, other):
-    """Node, visit and action make the key; the attempt does not, nor the place of the action within its node."""
-    same = (one.node, one.visit, one.action_id) == (other.node, other.visit, other.action_id)
+    """Node, visit, action and generation make the key; neither the attempt nor the action's place in its node does."""
+    parts = [(each.node, each.visit, each.action_id, each.generation) for each in (one, other)]
+    same = parts[0] == parts[1]
     assert (effect_key(RUN, one) == effect_key(RUN, other)) == same
 
 
-@given(st.builds(Effect, ids | st.text("n:", min_size=200, max_size=255), st.integers(1), st.just(0), ids))
+@given(
+    st.builds(
+        Effect,
+        ids | st.text("n:", min_size=200, max_size=255),
+        st.integers(1),
+        st.just(0),
+        ids,
+        generation=st.integers(0, 2),
+    )
+)
 def test_a_key_is_fit_for_a_header(effect):
     key = effect_key(RUN, effect)
     assert key.startswith(RUN)

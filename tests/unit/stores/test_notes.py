@@ -1,7 +1,10 @@
 """Notes around calls: kept whole or refused, so that no call is made that nobody would know of."""
 
+import errno
+import os
 import resource
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -39,6 +42,27 @@ def test_what_is_noted_is_read(notes):
     notes.begin("c")
     assert read_notes(notes.path, "7") == ({"a": DONE, "b": BUSY}, ["c"])
     assert read_notes(notes.path, "8") == ({}, [])
+
+
+def test_a_durable_note_is_on_the_disk_before_the_call_and_so_is_the_name_of_its_file(notes, monkeypatch):
+    synced = []
+    monkeypatch.setattr(os, "fsync", lambda file: synced.append(Path(f"/proc/self/fd/{file}").readlink()))
+    file = Path(notes.path)
+    notes.begin("a")
+    assert synced == []
+    notes.begin("b", durable=True)
+    notes.begin("c", durable=True)
+    assert synced == [file, file.parent, file]
+    assert read_notes(notes.path, "7") == ({}, ["c"])
+
+
+def test_a_note_that_the_disk_does_not_take_is_an_error_of_the_store(notes, monkeypatch):
+    def broken(file):
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(os, "fsync", broken)
+    with pytest.raises(StoreError, match="a note could not be kept"):
+        notes.begin("a", durable=True)
 
 
 @pytest.mark.parametrize("room", range(0, 8, 3))

@@ -8,6 +8,7 @@ from flowkit.workflows.codec import dump, load
 from flowkit.workflows.model import (
     CallWebhook,
     CheckEngagement,
+    Delivery,
     DurationUnit,
     Operation,
     SendEmail,
@@ -34,6 +35,11 @@ def loaded(action_type: str, **parameters: object) -> Operation:
     ("action_type", "parameters", "operation"),
     [
         ("send_email", {"template_id": "t"}, SendEmail("t", subject=None, personalization=True)),
+        (
+            "send_email",
+            {"template_id": "t", "delivery": "at_most_once"},
+            SendEmail("t", delivery=Delivery.AT_MOST_ONCE),
+        ),
         (
             "send_email",
             {"template_id": "t", "subject": "", "personalization": False, "campaign": {"id": 1}},
@@ -67,6 +73,11 @@ def loaded(action_type: str, **parameters: object) -> Operation:
         ("webhook", {"url": "http://example.com"}, CallWebhook("http://example.com", method="POST")),
         (
             "webhook",
+            {"url": "http://example.com", "delivery": "at_most_once"},
+            CallWebhook("http://example.com", delivery=Delivery.AT_MOST_ONCE),
+        ),
+        (
+            "webhook",
             {
                 "url": "https://example.com:8443/a?b=c#d",
                 "method": "PUT",
@@ -89,6 +100,13 @@ def test_known_parameters_are_typed_and_others_kept(action_type, parameters, ope
     written = dump(load(document(action_type, parameters)))["nodes"]["start"]["actions"][0]
     assert written["action_type"] == action_type
     assert written["parameters"].items() >= parameters.items()
+
+
+def test_how_an_action_is_delivered_by_default_may_be_said_and_is_not_written():
+    said = {"template_id": "t", "delivery": "at_least_once"}
+    assert loaded("send_email", **said) == SendEmail("t")
+    written = dump(load(document("send_email", said)))["nodes"]["start"]["actions"][0]
+    assert "delivery" not in written["parameters"]
 
 
 @pytest.mark.parametrize(
@@ -134,6 +152,9 @@ def test_known_parameters_are_typed_and_others_kept(action_type, parameters, ope
         ("personalization_update", {"increment": {"a": True}}, "wrong_type", "/increment/a"),
         ("personalization_update", {"increment": {"a": None}}, "wrong_type", "/increment/a"),
         ("webhook", {}, "missing_field", "/url"),
+        ("send_email", {"template_id": "t", "delivery": "exactly_once"}, "bad_enum", "/delivery"),
+        ("send_email", {"template_id": "t", "delivery": None}, "wrong_type", "/delivery"),
+        ("webhook", {"url": "http://a.com", "delivery": True}, "wrong_type", "/delivery"),
         ("webhook", {"url": None}, "wrong_type", "/url"),
         ("webhook", {"url": "https://a.com", "method": "post"}, "bad_enum", "/method"),
         ("webhook", {"url": "https://a.com", "method": "TRACE"}, "bad_enum", "/method"),
