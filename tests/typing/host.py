@@ -267,7 +267,7 @@ def reasons(lines: Sequence[Line]) -> Iterator[str]:
         entry = line.entry
         assert_type(entry, Entry)
         match entry.kind:
-            case Kind.ENTERED | Kind.LEFT | Kind.COMPLETED | Kind.WAITING | Kind.WOKEN | Kind.DECIDED:
+            case Kind.ENTERED | Kind.LEFT | Kind.COMPLETED | Kind.WAITING | Kind.PASSED | Kind.WOKEN | Kind.DECIDED:
                 yield entry.node or ""
             case Kind.DONE | Kind.SKIPPED | Kind.RETRYING | Kind.FAILED | Kind.EXITED | Kind.LATE | Kind.REFUSED:
                 yield str(entry.data.get("reason", ""))

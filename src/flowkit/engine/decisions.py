@@ -15,6 +15,8 @@ from flowkit.runs.step import Member, Transition, decide
 __all__ = ["Decisions"]
 
 _ALTERNATIVES: Final = 16
+_ALTERNATIVES_NOW: Final = 64
+"""More where waits by the clock are decided: one for each zone, and of one instant only."""
 _KEPT: Final = 10_000
 _Entries: TypeAlias = tuple[Entry, ...]
 _BEGIN: Final = State()
@@ -42,7 +44,7 @@ class Decisions:
         if isinstance(signal, Observed):  # An event is seldom like another, and counting it is cheap.
             return decide(program, state, signal, facts, now, member)
         known = self._alternatives(program, state, signal)
-        found = _fitting(known, facts)
+        found = _fitting(known, facts, now)
         return found or self._new(known, program, state, signal, facts, now, member)
 
     def begun(self, program: Program, run_id: str, facts: Facts | None, now: int) -> Transition:
@@ -53,7 +55,7 @@ class Decisions:
         decided = self.of(program, _BEGIN, _STARTED, facts, now, member)
         if isinstance(decided, Asks):
             return self.informed(program, _BEGIN, _STARTED, NO_FACTS, now, member)
-        if not decided.reads and not decided.own:
+        if not decided.reads and not decided.own and decided.only_at is None:
             self._begun[program] = decided
         return decided
 
@@ -86,7 +88,7 @@ class Decisions:
             own = facts.get(run.subscriber_id, NO_FACTS)
             if transition is None or own is not last or transition.own:
                 last = own
-                transition = _fitting(known, own) or _decided(
+                transition = _fitting(known, own, now) or _decided(
                     self._new(known, program, state, signal, own, now, Member(run.id, run.due, run.entered))
                 )
             part = parts.get(id(transition))
@@ -129,14 +131,20 @@ class Decisions:
         member: Member,
     ) -> Transition | Asks:
         decided = decide(program, state, signal, facts, now, member)
-        if isinstance(decided, Transition) and not decided.own and len(known) < _ALTERNATIVES:
-            known.append(decided)
+        if isinstance(decided, Transition) and not decided.own:
+            most = _ALTERNATIVES if decided.only_at is None else _ALTERNATIVES_NOW
+            if len(known) >= most:
+                known[:] = [one for one in known if one.only_at in {None, now}]
+            if len(known) < most:
+                known.append(decided)
         return decided
 
 
-def _fitting(known: Sequence[Transition], facts: Facts | None) -> Transition | None:
-    """Find the transition that was decided on what these facts say."""
+def _fitting(known: Sequence[Transition], facts: Facts | None, now: int) -> Transition | None:
+    """Find the transition that was decided on what these facts say, and that holds now."""
     for transition in known:
+        if transition.only_at is not None and transition.only_at != now:
+            continue
         if not transition.reads or (facts is not None and _agrees(facts, transition.reads)):
             return transition
     return None
@@ -152,11 +160,21 @@ def _decided(decided: Transition | Asks) -> Transition:
 def _agrees(facts: Facts, reads: tuple[Operand, ...]) -> bool:
     """Whether the facts hold, to the type, the very values that a decision was made on."""
     for operand in reads:
-        root, _, path = operand.path.partition(".")
-        found = look_up(facts.attributes, path) if root == "subscriber" else facts.engagement.get(path)
+        found = _read(facts, operand.path)
         if found is not operand.value and not _alike(found, operand.value):
             return False
     return True
+
+
+def _read(facts: Facts, place: str) -> object:
+    root, _, path = place.partition(".")
+    match root:
+        case "subscriber":
+            return look_up(facts.attributes, path)
+        case "zone":
+            return facts.zone
+        case _:
+            return facts.engagement.get(path)
 
 
 def _alike(one: object, other: object) -> bool:

@@ -31,6 +31,7 @@ from flowkit.workflows.model import (
     UpdateProfile,
     UpdateSegments,
     Wait,
+    WaitUntil,
     Workflow,
 )
 
@@ -95,7 +96,7 @@ def _port_of(operation: Operation) -> str | None:
             return "profiles"
         case CallWebhook():
             return "webhooks"
-        case Wait() | CheckEngagement():
+        case Wait() | WaitUntil() | CheckEngagement():
             return None
         case _:
             assert_never(operation)
