@@ -186,7 +186,7 @@ def _passed(data: Mapping[str, Any]) -> str:
         case "missing":
             return f", since {read}, which is no date"
         case "past":
-            return f": {_wall(data)} is over" + (f", since {read}" if "operands" in data else "")
+            return f": {_wall(data)} was over" + (f", since {read}" if "operands" in data else "")
         case _:
             return f": it was {_wall(data)}" + (f", and {read}" if "operands" in data else "")
 
@@ -194,7 +194,7 @@ def _passed(data: Mapping[str, Any]) -> str:
 def _wall(data: Mapping[str, Any]) -> str:
     owner = data.get("zone_of")
     whose = f"the {owner}'s zone" if owner in {"subscriber", "workflow"} else "by default"
-    return f"{str(data.get('wall')).replace('T', ' ')} in {data.get('zone')}, {whose}"
+    return f"{str(data.get('wall')).replace('T', ' ')} in {data.get('zone')} ({whose})"
 
 
 def _operation(data: Mapping[str, Any]) -> str:
