@@ -181,10 +181,12 @@ def _until(data: Mapping[str, Any]) -> str:
 
 
 def _passed(data: Mapping[str, Any]) -> str:
-    read = _values(data.get("operands", {}))
+    operands = data.get("operands", {})
+    read = _values(operands)
     match data.get("result"):
         case "missing":
-            return f", since {read}, which is no date"
+            unread = any(value is not None for value in operands.values())
+            return f", since {read}" + (", which is no date" if unread else "")
         case "past":
             return f": {_wall(data)} was over" + (f", since {read}" if "operands" in data else "")
         case _:

@@ -55,7 +55,7 @@ class Decisions:
         decided = self.of(program, _BEGIN, _STARTED, facts, now, member)
         if isinstance(decided, Asks):
             return self.informed(program, _BEGIN, _STARTED, NO_FACTS, now, member)
-        if not decided.reads and not decided.own and decided.only_at is None:
+        if not decided.reads and not decided.own:
             self._begun[program] = decided
         return decided
 

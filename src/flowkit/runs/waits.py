@@ -15,7 +15,6 @@ from attrs import field, frozen
 from flowkit.conditions import Operand, look_up
 from flowkit.conditions.dates import iso, read_date
 from flowkit.events import Facts, Needs
-from flowkit.triggers.calendar import Offset
 from flowkit.triggers.schedule import next_firing
 from flowkit.triggers.schedule_documents import parse_time
 from flowkit.triggers.windows import Window, calendar_days, next_open
@@ -164,7 +163,7 @@ def _date_instant(rule: ProfileDate, value: object, tz: tzinfo) -> datetime | No
     if moment is None:
         return None
     shown = _shown(value, moment, tz)
-    if rule.at is None and rule.offset == Offset():
+    if rule.at is None and not rule.offset.amount:
         # The very instant, also where the clock shows its wall time twice.
         return moment.astimezone(UTC)
     day = rule.offset.apply(shown.date())

@@ -217,7 +217,8 @@ def test_the_sentences_say_until_when_and_why(any_store):
     over = "2026-03-02 09:00 in Asia/Tokyo (the subscriber's zone) was over"
     assert waits("aiko")[2] == f"did not wait at n1: {over}, {since} 2026-03-09"
     world.sign_up("omar")
-    world.live(SATURDAY + 3 * DAY)
+    world.live(SATURDAY + 4 * DAY)
+    assert waits("omar")[2] == f"did not wait at n1, {since} missing"
     assert waits("omar")[0] == "waits 16 h at n0, until 2026-03-10 09:00 in UTC (the workflow's zone)"
     world.clock.set(datetime(2026, 3, 11, 9, tzinfo=UTC))
     world.sign_up("nell")

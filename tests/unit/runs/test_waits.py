@@ -171,6 +171,7 @@ def renewal(offset="+0d", **fields):
         # What holds a time keeps it, by the clock of the zone.
         (renewal(), "2026-03-20T15:30", "2026-03-20T15:30"),
         (renewal("-14d"), "2026-03-20T15:30", "2026-03-06T15:30"),
+        (renewal("+0w"), "2026-03-20T15:30:20.5", "2026-03-20T15:30:20.5"),
         (renewal("-14d"), "2026-03-20T15:30:00Z", "2026-03-06T11:30"),
         (renewal("-14d"), datetime(2026, 3, 20, 15, 30, tzinfo=UTC), "2026-03-06T11:30"),
         (renewal("-14d"), datetime(2026, 3, 20, 15, 30), "2026-03-06T15:30"),  # noqa: DTZ001 - a host's naive one
@@ -189,7 +190,11 @@ def test_dates_of_the_profile(rule, value, fires):
 
 def test_an_instant_is_met_to_the_second_also_where_its_wall_time_comes_twice():
     second = at("2026-11-01T01:30", fold=1)
-    assert due(renewal(), at("2026-01-01T00:00"), renewal=second.isoformat()) == second
+    for rule in (renewal(), renewal("-0mo")):
+        assert due(rule, at("2026-01-01T00:00"), renewal=second.isoformat()) == second
+    # A step on the calendar goes by the wall time, and of that the first counts.
+    before = at("2026-10-25T01:30").isoformat()
+    assert due(renewal("+1w"), at("2026-01-01T00:00"), renewal=before) == second - HOUR
 
 
 @pytest.mark.parametrize(
@@ -274,11 +279,12 @@ def waiting(rule, action_id="wait", **fields):
 
 
 class Ride:
-    """A run that comes to a wait at its entry, and then to a node with a check."""
+    """A run that comes to a wait at its entry."""
 
-    def __init__(self, rule, *more, now=None, facts=NO_FACTS, timezone="UTC", **fields):
+    def __init__(self, rule, *, now, facts=NO_FACTS, timezone="UTC", last=NINE, **fields):
         nodes = [
-            node("start", waiting(rule, **fields), *more, default="next"),
+            node("start", waiting(rule, **fields), default="next"),
+            node("last", waiting(last)),
             node("next", waiting(Wait(HOUR))),
             node("other", waiting(Wait(HOUR))),
         ]
@@ -323,6 +329,13 @@ def test_a_wait_parks_until_its_instant_and_says_why_in_whose_zone():
     ride.take(WOKEN, ride.run.due_at)
     assert ride.kinds()[2:] == [Kind.WOKEN, Kind.LEFT, Kind.WAITING]
     assert ride.run.state.node == "next"
+
+
+def test_a_wait_at_the_very_end_really_waits():
+    ride = Ride(ProfileDate("renewal", on_missing=GoTo("last")), last=NINE, now=MONDAY, facts=Facts(zone=NEW_YORK))
+    assert (ride.run.state.node, ride.run.due_at) == ("last", at("2026-01-06T09:00"))
+    ride.take(WOKEN, ride.run.due_at)
+    assert ride.run.state == State(Status.COMPLETED)
 
 
 def test_the_zone_of_the_workflow_stands_in_for_a_missing_one():
