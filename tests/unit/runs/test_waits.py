@@ -466,16 +466,22 @@ def test_decisions_are_shared_by_those_in_one_zone_at_one_instant_and_by_nobody_
 
     first = of(NEW_YORK, MONDAY)
     assert of(NEW_YORK, MONDAY) is first
+    assert of(["a host's idea of a zone"], MONDAY).entries[1].data["zone_of"] == "workflow"
     assert of(TOKYO, MONDAY) is not first
     assert of(NEW_YORK, MONDAY, hour=7) is not first
     assert of(NEW_YORK, MONDAY + MICROSECOND) is not first
-    # However many instants pass, what is of the past makes room.
+    # However many instants pass, and however many zones there are, there is room.
     for number in range(200):
         now = MONDAY + number * HOUR
         assert of(TOKYO, now) is of(TOKYO, now)
     zones = [f"Etc/GMT+{hour}" for hour in range(13)] + [f"Etc/GMT-{hour}" for hour in range(1, 15)]
     each = {zone: of(zone, MONDAY + DAY) for zone in zones}
     assert all(of(zone, MONDAY + DAY) is found for zone, found in each.items())
+    for number in range(2_000):
+        of(f"nowhere {number}", MONDAY + DAY)
+    assert of(TOKYO, MONDAY + DAY) is of(TOKYO, MONDAY + DAY)
+    [kept] = decisions._known.values()
+    assert len(kept._dated[1]) <= 1_000
 
 
 def test_how_a_run_begins_is_not_kept_for_the_next_instant():
