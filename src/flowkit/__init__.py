@@ -67,6 +67,7 @@ if TYPE_CHECKING:
     from flowkit.triggers.calendar import Offset, Unit, Weekday
     from flowkit.triggers.model import Backfill, EntryPolicy, On, Reentry, Schedule, Trigger, TriggerType
     from flowkit.triggers.rules import At, Cron, DateProperty, Every, Repeat
+    from flowkit.triggers.windows import Window
     from flowkit.workflows.check import check
     from flowkit.workflows.codec import dump as dump_workflow
     from flowkit.workflows.codec import load as load_workflow
@@ -80,9 +81,11 @@ if TYPE_CHECKING:
         UpdateProfile,
         UpdateSegments,
         Wait,
+        WaitUntil,
         Workflow,
     )
     from flowkit.workflows.pictures import NodeCounts
+    from flowkit.workflows.waits import CalendarDays, GoTo, Instead, LocalTime, PreferredTime, ProfileDate
 
 
 __all__ = [
@@ -92,6 +95,7 @@ __all__ = [
     "AsyncEngine",
     "At",
     "Backfill",
+    "CalendarDays",
     "CallWebhook",
     "CheckEngagement",
     "Condition",
@@ -120,8 +124,11 @@ __all__ = [
     "Explanation",
     "Facts",
     "FlowkitError",
+    "GoTo",
+    "Instead",
     "Kind",
     "Line",
+    "LocalTime",
     "LoggedFaults",
     "MemoryProfiles",
     "MemoryStore",
@@ -136,7 +143,9 @@ __all__ = [
     "OutgoingMessage",
     "Performed",
     "PortSuspended",
+    "PreferredTime",
     "Problem",
+    "ProfileDate",
     "Progress",
     "Reason",
     "Reentry",
@@ -169,7 +178,9 @@ __all__ = [
     "ValueAtLeast",
     "VirtualClock",
     "Wait",
+    "WaitUntil",
     "Weekday",
+    "Window",
     "Workflow",
     "check",
     "dump_condition",
@@ -188,6 +199,7 @@ _HOMES: Final = {
     "AsyncEngine": "flowkit.engine.aio:AsyncEngine",
     "At": "flowkit.triggers.rules:At",
     "Backfill": "flowkit.triggers.model:Backfill",
+    "CalendarDays": "flowkit.workflows.waits:CalendarDays",
     "CallWebhook": "flowkit.workflows.model:CallWebhook",
     "CheckEngagement": "flowkit.workflows.model:CheckEngagement",
     "Condition": "flowkit.conditions:Condition",
@@ -217,8 +229,11 @@ _HOMES: Final = {
     "Explanation": "flowkit.analytics.explain:Explanation",
     "Facts": "flowkit.events:Facts",
     "FlowkitError": "flowkit.errors:FlowkitError",
+    "GoTo": "flowkit.workflows.waits:GoTo",
+    "Instead": "flowkit.workflows.waits:Instead",
     "Kind": "flowkit.runs.model:Kind",
     "Line": "flowkit.runs.model:Line",
+    "LocalTime": "flowkit.workflows.waits:LocalTime",
     "MemoryProfiles": "flowkit.adapters.profiles:MemoryProfiles",
     "MemoryStore": "flowkit.stores.memory:MemoryStore",
     "Needs": "flowkit.events:Needs",
@@ -232,7 +247,9 @@ _HOMES: Final = {
     "OutgoingMessage": "flowkit.rendering.model:OutgoingMessage",
     "Performed": "flowkit.conditions:Performed",
     "PortSuspended": "flowkit.errors:PortSuspended",
+    "PreferredTime": "flowkit.workflows.waits:PreferredTime",
     "Problem": "flowkit.errors:Problem",
+    "ProfileDate": "flowkit.workflows.waits:ProfileDate",
     "Progress": "flowkit.engine.sweeps:Progress",
     "Reason": "flowkit.analytics.explain:Reason",
     "Reentry": "flowkit.triggers.model:Reentry",
@@ -265,7 +282,9 @@ _HOMES: Final = {
     "ValueAtLeast": "flowkit.conditions:ValueAtLeast",
     "VirtualClock": "flowkit.adapters.clock:VirtualClock",
     "Wait": "flowkit.workflows.model:Wait",
+    "WaitUntil": "flowkit.workflows.model:WaitUntil",
     "Weekday": "flowkit.triggers.calendar:Weekday",
+    "Window": "flowkit.triggers.windows:Window",
     "Workflow": "flowkit.workflows.model:Workflow",
     "check": "flowkit.workflows.check:check",
     "dump_condition": "flowkit.conditions:dump",

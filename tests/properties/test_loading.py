@@ -15,7 +15,7 @@ from flowkit.errors import DocumentError
 from flowkit.event_documents import dump_event, load_event, load_events
 from flowkit.workflows.codec import dumps, load, validate
 from tests.support.strategies import EDGES, ODD, json_values, workflows
-from tests.support.workflow_documents import PARAMETERS, action, golden, node, workflow
+from tests.support.workflow_documents import PARAMETERS, WAITS, action, golden, node, workflow
 
 READERS = [load, load_event, load_events, read, check, conditions.parse]
 MEBIBYTE = 1024 * 1024
@@ -51,6 +51,8 @@ KEYS = [
     *conditions.KEYS,
     *PARAMETERS,
     *(name for known in PARAMETERS.values() for name in known),
+    *(name for known in WAITS for name in known),
+    *("at", "weekdays", "from", "to", "path", "offset", "on_missing", "on_past", "fallback", "timezone"),
     *("start", "end", "$gt", "", "\x00", "\ud800", "a/b~c"),
 ]
 scalars = st.sampled_from([*EDGES, *ODD, "\ud800", "2026-03-07T12:00:00"]) | st.sampled_from(KEYS) | st.floats()
@@ -93,6 +95,7 @@ RIGHT = [
     golden("welcome_series.json"),
     golden("welcome_series.full.json"),
     workflow(node("start", *(action(name, name) for name in PARAMETERS)), schema=1),
+    workflow(*(node(f"n{index}", action("wait", parameters=one)) for index, one in enumerate(WAITS)), entry_node="n0"),
     {"subscriber_id": "s", "event": {"type": "a", "value": 1, "timestamp": "2026-03-07T12:00:00Z", "x": [1]}},
 ]
 

@@ -27,9 +27,12 @@ outcomes = st.builds(
 facts = st.builds(
     Facts,
     st.dictionaries(
-        st.sampled_from(["plan", "other"]), st.sampled_from(["pro", "free", 1, True, None, [1]]), max_size=2
+        st.sampled_from(["plan", "other", "renewal", "hour"]),
+        st.sampled_from(["pro", "free", 1, True, None, [1], "2026-01-05", 9]),
+        max_size=3,
     ),
     st.dictionaries(st.just("score"), st.sampled_from([0, 1, 2.5, "x", None]), max_size=1),
+    zone=st.sampled_from([None, "America/New_York", "Asia/Tokyo", "nowhere"]),
 )
 effects = st.builds(
     Effect,

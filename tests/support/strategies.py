@@ -22,6 +22,7 @@ from flowkit.events import Event, Facts
 from flowkit.triggers.calendar import MonthDay, Offset, Unit, Weekday
 from flowkit.triggers.model import Backfill, EntryPolicy, On, Reentry, Schedule, Trigger, TriggerType
 from flowkit.triggers.rules import At, Cron, DateProperty, Every, LeapDay, Repeat, Rule
+from flowkit.triggers.windows import Window
 from flowkit.workflows.model import (
     Action,
     CallWebhook,
@@ -33,7 +34,18 @@ from flowkit.workflows.model import (
     UpdateProfile,
     UpdateSegments,
     Wait,
+    WaitUntil,
     Workflow,
+)
+from flowkit.workflows.wait_documents import WAIT_KEYS
+from flowkit.workflows.waits import (
+    CalendarDays,
+    Instead,
+    InsteadOfWaiting,
+    LocalTime,
+    PreferredTime,
+    ProfileDate,
+    WaitRule,
 )
 
 EDGES = [None, "", "a", "1", 0, 1, -1, 0.0, 1.0, 0.5, True, False, 2**53 + 1, 2**63 - 1, -(2**63), [], [1], {}]
@@ -121,15 +133,37 @@ sends = st.builds(
     delivery=st.sampled_from(Delivery),
     parameters=bags_without("template_id", "subject", "personalization", "delivery"),
 )
-waits = st.builds(
-    Wait,
-    durations,
-    unit=st.sampled_from(DurationUnit),
-    parameters=bags_without(*(f"duration_{unit}" for unit in DurationUnit)),
-)
+clock_times = st.times().map(lambda at: at.replace(second=0, microsecond=0))
+_weekdays = st.lists(st.sampled_from(Weekday), max_size=3).map(tuple)
+_wait_bags = bags_without(*(f"duration_{unit}" for unit in DurationUnit), *WAIT_KEYS, "at")
+waits = st.builds(Wait, durations, unit=st.sampled_from(DurationUnit), parameters=_wait_bags)
+
+
+def waits_by_the_clock(*instead: InsteadOfWaiting) -> st.SearchStrategy[WaitUntil]:
+    """Waits of every kind; what they do instead of waiting is one of these."""
+    rules: st.SearchStrategy[WaitRule] = st.one_of(
+        st.builds(CalendarDays, st.integers(0, 36_525), at=st.none() | clock_times),
+        st.builds(LocalTime, clock_times, on=_weekdays),
+        st.lists(clock_times, min_size=2, max_size=2, unique=True).flatmap(
+            lambda two: _weekdays.map(lambda on: Window(opens_at=two[0], closes_at=two[1], on=on))
+        ),
+        st.builds(
+            ProfileDate,
+            ids,
+            offset=st.builds(Offset, st.integers(-100, 100), st.sampled_from(Unit)),
+            at=st.none() | clock_times,
+            on_missing=st.sampled_from(instead),
+            on_past=st.sampled_from(instead),
+        ),
+        st.builds(PreferredTime, ids, fallback=clock_times),
+    )
+    return st.builds(WaitUntil, rules, parameters=_wait_bags)
+
+
 operations = st.one_of(
     sends,
     waits,
+    waits_by_the_clock(*Instead),
     st.builds(CheckEngagement, id_tuples, parameters=bags_without("condition_type", "metrics")),
     st.builds(UpdateSegments, add=id_tuples, remove=id_tuples, parameters=bags_without("add", "remove")),
     st.builds(
@@ -149,7 +183,6 @@ operations = st.one_of(
         parameters=bags_without("url", "method", "headers", "body", "delivery"),
     ),
 )
-clock_times = st.times().map(lambda at: at.replace(second=0, microsecond=0))
 
 
 def _every(unit: Unit, days: st.SearchStrategy[tuple]) -> st.SearchStrategy[Rule]:
@@ -266,4 +299,5 @@ def workflows(draw: st.DrawFn) -> Workflow:
         entry_node=draw(st.sampled_from(names)),
         active=draw(st.booleans()),
         created_at=draw(st.none() | instants),
+        timezone=draw(zone_names),
     )

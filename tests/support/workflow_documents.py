@@ -16,6 +16,22 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "webhook": {"url": "https://example.com/hook"},
 }
 
+WAITS: list[dict[str, Any]] = [
+    {"calendar_days": 1, "at": "15:00"},
+    {"until": {"at": "09:00", "weekdays": ["mon"]}},
+    {"window": {"from": "22:00", "to": "06:00", "weekdays": ["mon"]}},
+    {
+        "profile_date": {
+            "path": "renewal",
+            "offset": "-7d",
+            "at": "09:00",
+            "on_missing": "exit",
+            "on_past": {"path": "end"},
+        }
+    },
+    {"preferred_time": {"path": "preferred_hour", "fallback": "10:00"}},
+]
+
 
 def action(action_type: str = "send_email", /, action_id: str = "act", **fields: Any) -> dict[str, Any]:
     """An action of a type with its smallest parameters; fields are added or replaced."""

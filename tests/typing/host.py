@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from typing import assert_never, assert_type
 
@@ -15,6 +15,7 @@ from flowkit import (
     Action,
     AllOf,
     AsyncEngine,
+    CalendarDays,
     CallWebhook,
     CheckEngagement,
     Condition,
@@ -28,16 +29,22 @@ from flowkit import (
     EventHas,
     EventIs,
     Facts,
+    GoTo,
+    Instead,
     Kind,
     Line,
+    LocalTime,
     MemoryProfiles,
     MemoryStore,
     Needs,
     Node,
     Not,
+    Offset,
     Outcome,
     OutgoingMessage,
+    PreferredTime,
     Problem,
+    ProfileDate,
     Result,
     Run,
     SendEmail,
@@ -52,6 +59,9 @@ from flowkit import (
     UpdateSegments,
     VirtualClock,
     Wait,
+    WaitUntil,
+    Weekday,
+    Window,
     Workflow,
 )
 from flowkit.ports import (
@@ -68,10 +78,18 @@ from flowkit.ports import (
 )
 from flowkit.ports import Webhooks as WebhooksPort
 from flowkit.testing.recording import RecordingSender, RecordingWebhooks
+from flowkit.workflows.waits import WaitRule
 
 # ---------------------------------------------------------------------------------------------------------------------
 # Definitions
 
+waits: Sequence[WaitRule] = (
+    CalendarDays(1, at=time(15)),
+    LocalTime(time(9), on=(Weekday.MON,)),
+    Window(opens_at=time(22), closes_at=time(6)),
+    ProfileDate("renewal", offset=Offset.read("-7d"), on_missing=Instead.EXIT, on_past=GoTo("mark")),
+    PreferredTime("preferred_hour", fallback=time(10)),
+)
 newcomers: Condition = AllOf((EventIs(("signup",)), EventHas({"source": Equals("website")})))
 onboarding = Workflow(
     "onboarding",
@@ -90,6 +108,7 @@ onboarding = Workflow(
             actions=[
                 Action("hello", SendEmail("hello", subject="Hello"), failure_path="give_up"),
                 Action("wait", Wait(timedelta(hours=72))),
+                *(Action(f"wait_{number}", WaitUntil(rule)) for number, rule in enumerate(waits)),
                 Action("look", CheckEngagement(("opens",)), delay=timedelta(minutes=5)),
             ],
             engagement_threshold={"opens": 1},
@@ -268,7 +287,7 @@ def reasons(lines: Sequence[Line]) -> Iterator[str]:
         entry = line.entry
         assert_type(entry, Entry)
         match entry.kind:
-            case Kind.ENTERED | Kind.LEFT | Kind.COMPLETED | Kind.WAITING | Kind.WOKEN | Kind.DECIDED:
+            case Kind.ENTERED | Kind.LEFT | Kind.COMPLETED | Kind.WAITING | Kind.PASSED | Kind.WOKEN | Kind.DECIDED:
                 yield entry.node or ""
             case Kind.DONE | Kind.SKIPPED | Kind.RETRYING | Kind.FAILED | Kind.EXITED | Kind.LATE | Kind.REFUSED:
                 yield str(entry.data.get("reason", ""))

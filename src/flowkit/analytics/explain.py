@@ -141,7 +141,9 @@ def _sentence(line: Line) -> str:  # noqa: C901, PLR0912 - a sentence for each k
             wait = f"waits up to {span_words(data.get('seconds', 0))} for the filter of the workflow to hold"
             return wait + _read(data)
         case Kind.WAITING:
-            return f"waits {span_words(data.get('seconds', 0))} at {entry.node}"
+            return f"waits {span_words(data.get('seconds', 0))} at {entry.node}{_until(data)}"
+        case Kind.PASSED:
+            return f"did not wait at {entry.node}{_passed(data)}"
         case Kind.WOKEN:
             return f"the wait at {entry.node} is over"
         case Kind.DECIDED:
@@ -172,6 +174,33 @@ def _sentence(line: Line) -> str:  # noqa: C901, PLR0912 - a sentence for each k
             return f"an outcome came too late to change anything at {entry.node}: {data.get('result')}"
         case _:
             assert_never(entry.kind)
+
+
+def _until(data: Mapping[str, Any]) -> str:
+    """Say until when a wait by the clock lasts, by the clock of which zone, and why."""
+    if "wall" not in data:
+        return ""
+    why = f", since {_values(data)}" if "operands" in data else ""
+    return f", until {_wall(data)}{why}"
+
+
+def _passed(data: Mapping[str, Any]) -> str:
+    operands = data.get("operands", {})
+    read = _values(data)
+    match data.get("result"):
+        case "missing":
+            unread = any(value is not None for value in operands.values())
+            return f", since {read}" + (", which is no date" if unread else "")
+        case "past":
+            return f": {_wall(data)} was over" + (f", since {read}" if "operands" in data else "")
+        case _:
+            return f": it was {_wall(data)}" + (f", and {read}" if "operands" in data else "")
+
+
+def _wall(data: Mapping[str, Any]) -> str:
+    owner = data.get("zone_of")
+    whose = f"the {owner}'s zone" if owner in {"subscriber", "workflow"} else "by default"
+    return f"{str(data.get('wall')).replace('T', ' ')} in {data.get('zone')} ({whose})"
 
 
 def _operation(data: Mapping[str, Any]) -> str:

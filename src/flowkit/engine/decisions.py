@@ -16,6 +16,7 @@ from flowkit.runs.step import Member, Transition, decide
 __all__ = ["Decisions"]
 
 _ALTERNATIVES: Final = 16
+_ZONES: Final = 1_000
 _KEPT: Final = 10_000
 _Entries: TypeAlias = tuple[Entry, ...]
 _BEGIN: Final = State()
@@ -32,7 +33,7 @@ class Decisions:
     def __init__(self, watch: Watch | None = None) -> None:
         self._watch = watch
         self._begun: dict[Program, Transition] = {}
-        self._known: dict[tuple[Program, State, Signal], list[Transition]] = {}
+        self._known: dict[tuple[Program, State, Signal], _Alternatives] = {}
         self._joined: dict[tuple[int, int], tuple[_Entries, _Entries, _Entries]] = {}
 
     def of(
@@ -48,8 +49,7 @@ class Decisions:
         if isinstance(signal, Observed):  # An event is seldom like another, and counting it is cheap.
             return decide(program, state, signal, facts, now, member)
         known = self._alternatives(program, state, signal)
-        found = _fitting(known, facts)
-        return found or self._new(known, program, state, signal, facts, now, member)
+        return known.find(facts, now) or self._new(known, program, state, signal, facts, now, member)
 
     def begun(self, program: Program, run_id: str, facts: Facts | None, now: int) -> Transition:
         """Find how a run begins. Where the host knows nothing of the subscriber, what is asked has no answer."""
@@ -92,7 +92,7 @@ class Decisions:
             own = facts.get(run.subscriber_id, NO_FACTS)
             if transition is None or own is not last or transition.own:
                 last = own
-                transition = _fitting(known, own) or _decided(
+                transition = known.find(own, now) or _decided(
                     self._new(known, program, state, signal, own, now, Member(run.id, run.due, run.entered))
                 )
             part = parts.get(id(transition))
@@ -102,13 +102,13 @@ class Decisions:
                 part[1].append(run)
         return list(parts.values())
 
-    def _alternatives(self, program: Program, state: State, signal: Signal) -> list[Transition]:
+    def _alternatives(self, program: Program, state: State, signal: Signal) -> _Alternatives:
         key = (program, state, signal)
         known = self._known.get(key)
         if known is None:
             if len(self._known) >= _KEPT:
                 self._known.clear()
-            known = self._known[key] = []
+            known = self._known[key] = _Alternatives()
         return known
 
     def joined(self, before: _Entries, after: _Entries) -> _Entries:
@@ -126,7 +126,7 @@ class Decisions:
 
     def _new(
         self,
-        known: list[Transition],
+        known: _Alternatives,
         program: Program,
         state: State,
         signal: Signal,
@@ -138,9 +138,44 @@ class Decisions:
         if isinstance(decided, Transition):
             if self._watch is not None:
                 self._watch.inspect_entries(program, decided.entries, member.run_id, now)
-            if not decided.own and len(known) < _ALTERNATIVES:
-                known.append(decided)
+            if not decided.own:
+                known.keep(decided, facts)
         return decided
+
+
+class _Alternatives:
+    """What was decided for one state and signal: by what was read and, where that was a clock, at the last instant."""
+
+    def __init__(self) -> None:
+        self._lasting: list[Transition] = []
+        # By zone, since each has a clock of its own. One attribute, so that threads see both parts change at once.
+        self._dated: tuple[int | None, dict[str | None, list[Transition]]] = (None, {})
+
+    def find(self, facts: Facts | None, now: int) -> Transition | None:
+        """Find the transition that was decided on what these facts say, and that holds now."""
+        found = _fitting(self._lasting, facts)
+        if found is None and facts is not None:
+            instant, by_zone = self._dated
+            if instant == now:
+                return _fitting(by_zone.get(_name(facts.zone), ()), facts)
+        return found
+
+    def keep(self, decided: Transition, facts: Facts | None) -> None:
+        """Keep a transition for others, while there is room."""
+        some = self._lasting
+        if decided.only_at is not None:
+            instant, by_zone = self._dated
+            if instant != decided.only_at or len(by_zone) >= _ZONES:
+                by_zone = {}
+                self._dated = (decided.only_at, by_zone)
+            some = by_zone.setdefault(None if facts is None else _name(facts.zone), [])
+        if len(some) < _ALTERNATIVES:
+            some.append(decided)
+
+
+def _name(zone: object) -> str | None:
+    # A host may give anything for a zone; what is no text names none.
+    return zone if isinstance(zone, str) else None
 
 
 def _fitting(known: Sequence[Transition], facts: Facts | None) -> Transition | None:
@@ -161,11 +196,21 @@ def _decided(decided: Transition | Asks) -> Transition:
 def _agrees(facts: Facts, reads: tuple[Operand, ...]) -> bool:
     """Whether the facts hold, to the type, the very values that a decision was made on."""
     for operand in reads:
-        root, _, path = operand.path.partition(".")
-        found = look_up(facts.attributes, path) if root == "subscriber" else facts.engagement.get(path)
+        found = _read(facts, operand.path)
         if found is not operand.value and not _alike(found, operand.value):
             return False
     return True
+
+
+def _read(facts: Facts, place: str) -> object:
+    root, _, path = place.partition(".")
+    match root:
+        case "subscriber":
+            return look_up(facts.attributes, path)
+        case "zone":
+            return facts.zone
+        case _:
+            return facts.engagement.get(path)
 
 
 def _alike(one: object, other: object) -> bool:

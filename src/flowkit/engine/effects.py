@@ -15,7 +15,15 @@ from flowkit.errors import ConflictError
 from flowkit.ports import Claim, InDoubt, Maybe, ProfileChange, WebhookRequest, Webhooks
 from flowkit.runs.effects import Outcome, Result
 from flowkit.runs.model import Run
-from flowkit.workflows.model import CallWebhook, CheckEngagement, SendEmail, UpdateProfile, UpdateSegments, Wait
+from flowkit.workflows.model import (
+    CallWebhook,
+    CheckEngagement,
+    SendEmail,
+    UpdateProfile,
+    UpdateSegments,
+    Wait,
+    WaitUntil,
+)
 
 __all__ = ["Hands"]
 
@@ -46,7 +54,7 @@ class Hands:
                     await self._change(job, operation)
                 case CallWebhook():
                     await self._call(job, operation)
-                case Wait() | CheckEngagement():
+                case Wait() | WaitUntil() | CheckEngagement():
                     message = f"{type(operation).__name__} is decided, never carried out"
                     raise AssertionError(message)
                 case _:

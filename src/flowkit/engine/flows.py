@@ -32,6 +32,7 @@ from flowkit.workflows.model import (
     UpdateProfile,
     UpdateSegments,
     Wait,
+    WaitUntil,
     Workflow,
 )
 
@@ -110,7 +111,7 @@ def _port_of(operation: Operation) -> str | None:
             return "profiles"
         case CallWebhook():
             return "webhooks"
-        case Wait() | CheckEngagement():
+        case Wait() | WaitUntil() | CheckEngagement():
             return None
         case _:
             assert_never(operation)

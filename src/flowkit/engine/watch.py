@@ -18,6 +18,7 @@ from flowkit.ports import Fault, FaultReports
 from flowkit.problems import pointer
 from flowkit.runs.model import Entry, Kind
 from flowkit.runs.program import Program
+from flowkit.runs.waits import Why
 from flowkit.triggers.evaluate import Gate
 from flowkit.triggers.inspection import Inspector
 
@@ -86,10 +87,13 @@ class Watch:
             self._tell(_Place(gate.workflow_id, gate.version, _FILTER), odd, now, who=who)
 
     def inspect_entries(self, program: Program, entries: Sequence[Entry], run_id: str, now: int) -> None:
-        """Look at what the conditions of nodes read when they were decided."""
+        """Look at what the conditions of nodes, and waits for a date of the profile, read when they were decided."""
         workflow = program.workflow
         for entry in entries:
-            if entry.kind is not Kind.DECIDED or entry.node is None:
+            if entry.node is None or not entry.data.get("operands"):
+                continue
+            if entry.kind is not Kind.DECIDED:
+                self._inspect_wait(program, entry, run_id, now)
                 continue
             errors: Mapping[str, str] = entry.data.get("errors", {})
             read = [
@@ -99,6 +103,18 @@ class Watch:
             where = pointer(pointer("/nodes", entry.node), "conditions")
             for odd in _odd(workflow.nodes[entry.node].condition, read):
                 self._tell(_Place(workflow.workflow_id, program.version, where), odd, now, run_id=run_id)
+
+    def _inspect_wait(self, program: Program, entry: Entry, run_id: str, now: int) -> None:
+        """Look at the date or the time that a wait read of the profile."""
+        unread = entry.data.get("result") == "missing" or entry.data.get("why") == Why.FALLBACK_TIME
+        actions = program.workflow.nodes[entry.node or ""].actions
+        at = next((index for index, action in enumerate(actions) if action.action_id == entry.action), None)
+        if not unread or at is None:
+            return
+        where = f"{pointer('/nodes', entry.node or '')}/actions/{at}/parameters"
+        for path, value in entry.data["operands"].items():
+            odd = _Odd(path, MISSING if value is None else "no_date", kind_of(value))
+            self._tell(_Place(program.workflow_id, program.version, where), odd, now, run_id=run_id)
 
     def over(self, predicates: Mapping[str, Predicate]) -> Mapping[str, Predicate]:
         """Give predicates that say here when they raise; they raise as before."""

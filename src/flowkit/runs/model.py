@@ -153,6 +153,7 @@ class Kind(StrEnum):
     ENTERED = "entered"
     REFUSED = "refused"
     WAITING = "waiting"
+    PASSED = "passed"
     WOKEN = "woken"
     DECIDED = "decided"
     DONE = "done"

@@ -9,7 +9,9 @@ from attrs import frozen
 
 from flowkit.conditions import NO_PREDICATES, Predicate, is_personal, needs
 from flowkit.events import Needs, together
-from flowkit.workflows.model import END, CheckEngagement, Node, Workflow
+from flowkit.runs.waits import needs_of_wait
+from flowkit.workflows.model import END, CheckEngagement, Node, WaitUntil, Workflow
+from flowkit.workflows.waits import ways
 
 __all__ = ["COUNTED_EVENTS", "Program", "compile_workflow", "edges"]
 
@@ -34,7 +36,7 @@ class Program:
         version: Its number.
         listens: The event types that its live runs want to observe.
         loops: The nodes that lie on a loop, whose visits are counted.
-        needs: The facts that any of its conditions reads.
+        needs: The facts that any of its conditions and waits reads.
         personal: Whether any of them reads more than the profile: the past, a sample, or a host's predicate.
         predicates: The host's predicates by name.
     """
@@ -71,7 +73,13 @@ def compile_workflow(workflow: Workflow, version: int, predicates: Mapping[str, 
         if any(isinstance(action.do, CheckEngagement) for action in node.actions)
     ]
     counted = {COUNTED_EVENTS.get(name, name) for node in checks for name in node.engagement_threshold}
-    read = together(needs(node.condition) for node in checks)
+    waits = [
+        action.do.rule
+        for node in workflow.nodes.values()
+        for action in node.actions
+        if isinstance(action.do, WaitUntil)
+    ]
+    read = together([*(needs(node.condition) for node in checks), *map(needs_of_wait, waits)])
     own = any(is_personal(node.condition) for node in checks)
     return Program(workflow, version, frozenset(counted), frozenset(_on_loops(workflow)), read, own, predicates)
 
@@ -79,7 +87,10 @@ def compile_workflow(workflow: Workflow, version: int, predicates: Mapping[str, 
 def edges(workflow: Workflow, node: Node) -> Iterator[str]:
     """Name the nodes that can follow a node."""
     paths = (path for action in node.actions for path in (action.success_path, action.failure_path))
-    for target in (*paths, *node.next_nodes.values()):
+    instead = (
+        target for action in node.actions if isinstance(action.do, WaitUntil) for _, target in ways(action.do.rule)
+    )
+    for target in (*paths, *instead, *node.next_nodes.values()):
         if target is not None and (target != END or END in workflow.nodes):
             yield target
 

@@ -22,9 +22,11 @@ did, at once: its effect is carried out as if for the first time, under the same
 To walk is to take the actions of the node in order until one has to be waited for or carried out, then to leave the
 node by a label, without recursion. A walk of ``MAX_STEPS`` actions and nodes takes a turn: it parks, due at once.
 
-What a transition depends on is written into it: the facts that were read, and whether anything else of the run was.
-Runs of one version that stand in the same state, and whose facts agree on what was read, make the same transition; so
-the engine decides once for all of them.
+A wait by the clock is computed once, on arrival, by ``waits.py``; one that is over by then is passed.
+
+What a transition depends on is written into it: the facts that were read, whether anything else of the run was, and
+the instant where a wait was computed from it. Runs of one version that stand in the same state, and whose facts agree
+on what was read, make the same transition; so the engine decides once for all of them.
 """
 
 from __future__ import annotations
@@ -40,6 +42,7 @@ from flowkit.hashing import digest64
 from flowkit.runs.effects import Asks, Effect, Observed, Outcome, Requeued, Result, Settled, Signal, Started, Woken
 from flowkit.runs.model import Entry, Kind, Run, State, Status, Waiting, operand_data
 from flowkit.runs.program import COUNTED_EVENTS, Program
+from flowkit.runs.waits import Due, due_of
 from flowkit.workflows.model import (
     END,
     Action,
@@ -51,7 +54,9 @@ from flowkit.workflows.model import (
     UpdateProfile,
     UpdateSegments,
     Wait,
+    WaitUntil,
 )
+from flowkit.workflows.waits import GoTo, Instead, InsteadOfWaiting, ProfileDate, WaitRule
 
 __all__ = ["MAX_ATTEMPTS", "MAX_STEPS", "Member", "Step", "Transition", "decide", "step"]
 
@@ -80,7 +85,9 @@ class Transition:
         entries: The lines for the journal.
         reads: The facts that it depends on.
         own: Whether it depends on more than state, signal and those facts: on the identity of the run, on when it was
-            due, or on what time it is.
+            due, or, for a condition, on what time it is.
+        only_at: The one instant at which it holds, in microseconds, where a wait by the clock was computed from it;
+            None where it holds at any. What is decided for one run holds for all at the same instant.
     """
 
     state: State
@@ -88,6 +95,7 @@ class Transition:
     entries: tuple[Entry, ...]
     reads: tuple[Operand, ...] = ()
     own: bool = False
+    only_at: int | None = None
 
     def due(self, now: int) -> int | None:
         """Give the due instant after it, in microseconds; None where the run waits for nothing."""
@@ -170,7 +178,8 @@ def decide(
     if walk.asks is not None:
         return walk.asks
     delay = None if walk.due is None else walk.due - now
-    return Transition(walk.state, delay, tuple(walk.entries), tuple(walk.reads), walk.own or not walk.timed)
+    own = walk.own or not walk.timed
+    return Transition(walk.state, delay, tuple(walk.entries), tuple(walk.reads), own, now if walk.dated else None)
 
 
 @define
@@ -187,6 +196,7 @@ class _Walk:
     reads: list[Operand] = field(factory=list[Operand])
     own: bool = False
     timed: bool = False
+    dated: bool = False
     asks: Asks | None = None
 
     def note(self, kind: Kind, action: Action | None = None, **data: object) -> None:
@@ -250,12 +260,14 @@ class _Walk:
                     return None
                 self.skip()
                 return ""
+            case CheckEngagement() | WaitUntil() if delay:
+                self.note(Kind.WAITING, action, seconds=_seconds(delay))
+                self.park(self.now + delay, waiting=Waiting.DELAY)
+                return None
             case CheckEngagement():
-                if delay:
-                    self.note(Kind.WAITING, action, seconds=_seconds(delay))
-                    self.park(self.now + delay, waiting=Waiting.DELAY)
-                    return None
                 return self.check(node, action)
+            case WaitUntil(rule):
+                return self.wait(action, rule)
             case _:
                 if delay:
                     self.note(Kind.WAITING, action, seconds=_seconds(delay))
@@ -263,6 +275,46 @@ class _Walk:
                 effect = Effect(node.node_id, visit, self.state.action, action.action_id)
                 self.park(self.now + delay, pending=effect)
                 return None
+
+    def wait(self, action: Action, rule: WaitRule) -> str | None:
+        """Wait by the clock, or pass where there is nothing to wait for."""
+        if self.facts is None:
+            self.asks = Asks(self.program.needs)
+            return None
+        due = due_of(rule, self.facts, self.program.workflow.timezone, from_micros(self.now))
+        self.reads += [Operand("zone", self.facts.zone, holds=True), *due.operands]
+        self.dated = True
+        on_missing: InsteadOfWaiting = Instead.PROCEED
+        on_past: InsteadOfWaiting = Instead.PROCEED
+        if isinstance(rule, ProfileDate):
+            on_missing, on_past = rule.on_missing, rule.on_past
+        if due.at is None:
+            return self.pass_by(action, due, "missing", on_missing)
+        length = to_micros(due.at) - self.now
+        if length > 0:
+            self.note(Kind.WAITING, action, seconds=_seconds(length), **due.told)
+            self.park(self.now + length, waiting=Waiting.DURATION)
+            return None
+        if length < 0:
+            return self.pass_by(action, due, "past", on_past)
+        return self.pass_by(action, due, "on_time", Instead.PROCEED)
+
+    def pass_by(self, action: Action, due: Due, result: str, instead: InsteadOfWaiting) -> str | None:
+        """Do what is to be done instead of waiting."""
+        self.note(Kind.PASSED, action, result=result, **due.told)
+        match instead:
+            case Instead.PROCEED:
+                self.skip()
+            case GoTo(target):
+                self.go(target, f"on_{result}")
+            case Instead.EXIT:
+                reason = f"{result}_date"
+                self.end(Status.EXITED, reason)
+                self.entries.append(Entry(Kind.EXITED, None, None, {"reason": reason}))
+                return None
+            case _:
+                assert_never(instead)
+        return ""
 
     def check(self, node: Node, action: Action) -> str | None:
         """Decide between ``engaged`` and ``not_engaged``."""
@@ -447,7 +499,7 @@ def _told(operation: Operation) -> dict[str, object]:
             return {"type": "personalization_update", "names": sorted({*values, *unset, *increment})}
         case CallWebhook(method=method):
             return {"type": "webhook", "method": method}
-        case Wait() | CheckEngagement():
+        case Wait() | WaitUntil() | CheckEngagement():
             return {}
         case _:
             assert_never(operation)

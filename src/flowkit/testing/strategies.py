@@ -10,7 +10,7 @@ ask for, and runs stand in the same states. Needs Hypothesis.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import time, timedelta
 from typing import Any, Final
 
 from attrs import field, frozen
@@ -32,7 +32,9 @@ from flowkit.conditions import (
 from flowkit.events import Event
 from flowkit.hashing import digest64
 from flowkit.runs.effects import DONE, Outcome, Result
+from flowkit.triggers.calendar import Offset, Weekday
 from flowkit.triggers.model import EntryPolicy, Reentry, Trigger, TriggerType
+from flowkit.triggers.windows import Window
 from flowkit.workflows.model import (
     END,
     Action,
@@ -44,7 +46,18 @@ from flowkit.workflows.model import (
     UpdateProfile,
     UpdateSegments,
     Wait,
+    WaitUntil,
     Workflow,
+)
+from flowkit.workflows.waits import (
+    CalendarDays,
+    GoTo,
+    Instead,
+    InsteadOfWaiting,
+    LocalTime,
+    PreferredTime,
+    ProfileDate,
+    WaitRule,
 )
 
 __all__ = ["EVENT_TYPES", "SUBSCRIBERS", "Moment", "Mood", "moods", "people", "schedules", "workflows"]
@@ -58,6 +71,7 @@ _HOUR: Final = timedelta(hours=1)
 _DAY: Final = timedelta(days=1)
 _SPAN: Final = timedelta(days=9)
 _PLANS: Final = ("pro", "free", 1, True)
+_ZONES: Final = ("America/New_York", "Asia/Tokyo", "UTC", "Mars/Phobos")
 _durations: Final = st.sampled_from([timedelta(), timedelta(microseconds=1), _HOUR, 2 * _HOUR, _DAY, 3 * _DAY])
 _event_types: Final = st.sampled_from(EVENT_TYPES)
 _BY_EVENT: Final = (TriggerType.BEHAVIOR_BASED, TriggerType.CONDITION_BASED, TriggerType.COMPOSITE)
@@ -93,6 +107,26 @@ _operations: Final[st.SearchStrategy[Operation]] = st.one_of(
 )
 
 
+def _waits(onward: st.SearchStrategy[str]) -> st.SearchStrategy[WaitUntil]:
+    """Draw a wait by the clock: some are over at once, and some lead elsewhere."""
+    instead: st.SearchStrategy[InsteadOfWaiting] = st.sampled_from(Instead) | onward.map(GoTo)
+    rules: st.SearchStrategy[WaitRule] = st.one_of(
+        st.builds(CalendarDays, st.integers(0, 2), at=st.sampled_from([None, time(9)])),
+        st.builds(LocalTime, st.sampled_from([time(0), time(9)]), on=st.sampled_from([(), (Weekday.MON, Weekday.SAT)])),
+        st.just(Window(opens_at=time(22), closes_at=time(6))),
+        st.builds(
+            ProfileDate,
+            st.just("renewal"),
+            offset=st.sampled_from([Offset(), Offset(-1), Offset(1)]),
+            at=st.sampled_from([None, time(9)]),
+            on_missing=instead,
+            on_past=instead,
+        ),
+        st.just(PreferredTime("hour", fallback=time(10))),
+    )
+    return rules.map(WaitUntil)
+
+
 @st.composite
 def _entries(draw: st.DrawFn) -> EntryPolicy:
     asked = draw(st.just(ALWAYS) | _facts)
@@ -123,7 +157,7 @@ def _actions(draw: st.DrawFn, onward: st.SearchStrategy[str]) -> list[Action]:
     return [
         Action(
             f"a{index}",
-            draw(_operations),
+            draw(_operations | _waits(onward)),
             delay=draw(st.sampled_from([timedelta(), timedelta(), timedelta(minutes=90)])),
             success_path=draw(st.none() | onward),
             failure_path=draw(st.none() | onward),
@@ -148,7 +182,10 @@ def workflows(draw: st.DrawFn, workflow_id: str = "w") -> Workflow:
         actions = draw(_actions(onward))
         anywhere = onward
         if draw(st.booleans()):
-            actions.append(Action("pause", Wait(draw(st.sampled_from([_DAY, 2 * _DAY])))))
+            pause: st.SearchStrategy[Operation] = st.sampled_from(
+                [Wait(_DAY), Wait(2 * _DAY), WaitUntil(CalendarDays(1)), WaitUntil(CalendarDays(1, at=time(9)))]
+            )
+            actions.append(Action("pause", draw(pause)))
             anywhere = st.sampled_from([*names, END])
         nodes.append(
             Node(
@@ -162,7 +199,14 @@ def workflows(draw: st.DrawFn, workflow_id: str = "w") -> Workflow:
                 next_nodes=draw(st.dictionaries(labels, anywhere, max_size=3)),
             )
         )
-    return Workflow(workflow_id, workflow_id, trigger=draw(_triggers()), nodes=nodes, entry_node=names[0])
+    return Workflow(
+        workflow_id,
+        workflow_id,
+        trigger=draw(_triggers()),
+        nodes=nodes,
+        entry_node=names[0],
+        timezone=draw(st.sampled_from(_ZONES[:-1])),
+    )
 
 
 # ------------------------------------------------------------------------------------------------------------
@@ -170,10 +214,16 @@ def workflows(draw: st.DrawFn, workflow_id: str = "w") -> Workflow:
 
 
 def people(subscribers: Sequence[str] = SUBSCRIBERS[:-1]) -> st.SearchStrategy[Mapping[str, Mapping[str, Any]]]:
-    """Draw the attributes of subscribers: an address or none, a plan or none, and a score."""
+    """Draw the attributes of subscribers: an address or none, a score, and perhaps a plan, a zone, a date, an hour."""
     attributes: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
         {"score": st.integers(0, 2), "email": st.sampled_from(["someone@example.com", "else@example.com", None])},
-        optional={"plan": st.sampled_from(_PLANS), "visits": st.just(0)},
+        optional={
+            "plan": st.sampled_from(_PLANS),
+            "visits": st.just(0),
+            "timezone": st.sampled_from(_ZONES),
+            "renewal": st.sampled_from(["2026-01-05", "2026-01-02T12:00:00Z", "2025-12-31", "soon", 0]),
+            "hour": st.sampled_from([9, "22:30", 24]),
+        },
     )
     return st.fixed_dictionaries(dict.fromkeys(subscribers, attributes))
 

@@ -29,7 +29,20 @@ from flowkit.triggers.rules import At, Cron, DateProperty, Day, Every, LeapDay, 
 from flowkit.triggers.windows import Window
 from flowkit.triggers.zones import wall_text
 
-__all__ = ["RULE_KEYS", "dump_rule", "dump_window", "parse_rule", "parse_window", "read_rule"]
+__all__ = [
+    "RULE_KEYS",
+    "clock_text",
+    "dump_rule",
+    "dump_window",
+    "made",
+    "parse_rule",
+    "parse_time",
+    "parse_window",
+    "read_offset",
+    "read_rule",
+    "read_time",
+    "read_weekdays",
+]
 
 _T = TypeVar("_T")
 
@@ -78,10 +91,10 @@ def read_rule(fields: Fields) -> Rule | None:
     match given[0]:
         case "at":
             moment = _moment(fields)
-            return None if moment is None else _made(fields, before, lambda: At(moment))
+            return None if moment is None else made(fields, before, lambda: At(moment))
         case "cron":
             expression = fields.text("cron")
-            return _made(fields, before, lambda: Cron(expression))
+            return made(fields, before, lambda: Cron(expression))
         case "every":
             return _every(fields, fields.child("every"), before)
         case _:
@@ -90,22 +103,22 @@ def read_rule(fields: Fields) -> Rule | None:
 
 def _every(fields: Fields, inner: Fields, before: int) -> Rule | None:
     unit = inner.word("unit", Unit)
-    at, interval = _time(inner, "at"), inner.integer("interval", 1, low=1)
+    at, interval = read_time(inner, "at"), inner.integer("interval", 1, low=1)
     on, start = _days(inner, unit), _date(inner, "from")
     inner.close()
     if unit is None:
         return None
-    return _made(fields, before, lambda: Every(unit, at, interval=interval, on=on, start=start))
+    return made(fields, before, lambda: Every(unit, at, interval=interval, on=on, start=start))
 
 
 def _date_property(fields: Fields, inner: Fields, before: int) -> Rule | None:
-    path, at, offset = inner.id("path"), _time(inner, "at"), _offset(inner)
+    path, at, offset = inner.id("path"), read_time(inner, "at"), read_offset(inner)
     repeat = inner.word("repeat", Repeat) if inner.has("repeat") else Repeat.NONE
     feb29 = inner.word("feb29", LeapDay) if inner.has("feb29") else LeapDay.FEB28
     inner.close()
     if repeat is None or feb29 is None:
         return None
-    return _made(fields, before, lambda: DateProperty(path=path, at=at, offset=offset, repeat=repeat, feb29=feb29))
+    return made(fields, before, lambda: DateProperty(path=path, at=at, offset=offset, repeat=repeat, feb29=feb29))
 
 
 def parse_window(
@@ -114,14 +127,20 @@ def parse_window(
     """Read a window; arguments and result as those of `parse_rule`."""
     fields = Fields.of(document, path, problems=problems, limits=limits)
     before = len(problems.found)
-    opens_at, closes_at = _time(fields, "opens_at"), _time(fields, "closes_at")
-    on = tuple(day for day in _days(fields, Unit.WEEK) if isinstance(day, Weekday))
+    opens_at, closes_at = read_time(fields, "opens_at"), read_time(fields, "closes_at")
+    on = read_weekdays(fields, "on")
     fields.close()
-    return _made(fields, before, lambda: Window(opens_at=opens_at, closes_at=closes_at, on=on))
+    return made(fields, before, lambda: Window(opens_at=opens_at, closes_at=closes_at, on=on))
 
 
-def _made(fields: Fields, before: int, make: Callable[[], _T]) -> _T | None:
-    """Make what was read, unless something in it was wrong: then what would follow from that is not noted."""
+def made(fields: Fields, before: int, make: Callable[[], _T]) -> _T | None:
+    """Make what was read, unless something in it was wrong: then what would follow from that is not noted.
+
+    Args:
+        fields: The object whose path stands before those of what `make` finds wrong.
+        before: How many problems had been noted before it was read.
+        make: Makes it, or raises a `DocumentError`.
+    """
     if len(fields.problems.found) > before or not fields.values:
         return None
     return _noted(fields, fields.path, make)
@@ -150,15 +169,21 @@ def _moment(fields: Fields) -> datetime | None:
     return moment
 
 
-def _time(fields: Fields, name: str) -> time:
+def parse_time(text: str) -> time | None:
+    """Read a time of day such as ``09:00``; None for anything else."""
+    match = _TIME.fullmatch(text)
+    return None if match is None else time(int(match[1]), int(match[2]))
+
+
+def read_time(fields: Fields, name: str) -> time:
+    """Read a field that holds a time of day such as ``09:00``."""
     text = fields.text(name)
     if not isinstance(fields.values.get(name), str):
         return _MIDNIGHT
-    match = _TIME.fullmatch(text)
-    if match is None:
+    found = parse_time(text)
+    if found is None:
         fields.wrong(name, "bad_time", f"{short(text)} is no time of day; write it as 09:00, up to 23:59")
-        return _MIDNIGHT
-    return time(int(match[1]), int(match[2]))
+    return found or _MIDNIGHT
 
 
 def _date(fields: Fields, name: str) -> date | None:
@@ -171,18 +196,24 @@ def _date(fields: Fields, name: str) -> date | None:
     return found
 
 
-def _offset(fields: Fields) -> Offset:
+def read_offset(fields: Fields) -> Offset:
+    """Read the field ``offset``, a step on the calendar such as ``-7d``; none by default."""
     text = fields.text("offset", "+0d")
     return _noted(fields, fields.at("offset"), lambda: Offset.read(text)) or Offset()
 
 
-def _days(fields: Fields, unit: Unit | None) -> tuple[Day, ...]:
-    if not fields.has("on"):
+def read_weekdays(fields: Fields, name: str) -> tuple[Weekday, ...]:
+    """Read a field that lists weekdays such as ``mon``; none where it is absent."""
+    return tuple(day for day in _days(fields, Unit.WEEK, name) if isinstance(day, Weekday))
+
+
+def _days(fields: Fields, unit: Unit | None, name: str = "on") -> tuple[Day, ...]:
+    if not fields.has(name):
         return ()
     before = len(fields.problems.found)
-    items = fields.items("on", most=366)
+    items = fields.items(name, most=366)
     if not items and len(fields.problems.found) == before:
-        fields.wrong("on", "too_short", "must name at least one day")
+        fields.wrong(name, "too_short", "must name at least one day")
     days = [_day(fields, unit, value, path) for value, path in items]
     return tuple(day for day in days if day is not None)
 
@@ -235,12 +266,12 @@ def dump_rule(rule: Rule) -> dict[str, object]:
 
 def dump_window(window: Window) -> dict[str, object]:
     """Write a window as the shortest document that reads as the same."""
-    out: dict[str, object] = {"opens_at": _clock(window.opens_at), "closes_at": _clock(window.closes_at)}
+    out: dict[str, object] = {"opens_at": clock_text(window.opens_at), "closes_at": clock_text(window.closes_at)}
     return out | {"on": [day.word for day in window.on]} if window.on else out
 
 
 def _every_document(rule: Every) -> dict[str, object]:
-    out: dict[str, object] = {"unit": str(rule.unit), "at": _clock(rule.at)}
+    out: dict[str, object] = {"unit": str(rule.unit), "at": clock_text(rule.at)}
     if rule.interval != 1:
         out["interval"] = rule.interval
     if rule.on:
@@ -263,7 +294,7 @@ def _day_document(day: Day) -> str | int:
 
 
 def _date_property_document(rule: DateProperty) -> dict[str, object]:
-    out: dict[str, object] = {"path": rule.path, "at": _clock(rule.at)}
+    out: dict[str, object] = {"path": rule.path, "at": clock_text(rule.at)}
     if rule.offset != Offset():
         out["offset"] = str(rule.offset)
     if rule.repeat is not Repeat.NONE:
@@ -273,5 +304,6 @@ def _date_property_document(rule: DateProperty) -> dict[str, object]:
     return out
 
 
-def _clock(at: time) -> str:
+def clock_text(at: time) -> str:
+    """Write a time of day, as ``09:00``."""
     return at.isoformat(timespec="minutes")

@@ -16,7 +16,8 @@ from attrs import field, frozen
 from flowkit.conditions import AllOf, AnyOf, Condition, EngagementAtLeast, EventHas, SubscriberHas
 from flowkit.problems import pointer, short, suggestion
 from flowkit.triggers.model import On, Reentry, Trigger, TriggerType
-from flowkit.workflows.model import END, Action, Node, Wait, Workflow
+from flowkit.workflows.model import END, Action, Node, Wait, WaitUntil, Workflow
+from flowkit.workflows.waits import takes_time, ways
 
 __all__ = ["Finding", "Severity", "check", "errors"]
 
@@ -95,6 +96,12 @@ def _ways_out(key: str, node: Node) -> Iterator[_Way]:
     here = pointer("/nodes", key)
     quick = True
     for index, action in enumerate(node.actions):
+        if isinstance(action.do, WaitUntil):
+            # These leave instead of the wait, and only what stands before it interrupts: the delay of the action too.
+            pauses = not quick or action.delay > _NO_TIME
+            for name, instead in ways(action.do.rule):
+                place = f"{here}/actions/{index}/parameters/profile_date/{name}/path"
+                yield _Way(key, instead, path=place, quick=not pauses)
         # An action's own wait or delay comes before the paths that leave at it; what stands behind it does not.
         quick = quick and not _takes_time(action)
         for name, target in (("success_path", action.success_path), ("failure_path", action.failure_path)):
@@ -105,7 +112,15 @@ def _ways_out(key: str, node: Node) -> Iterator[_Way]:
 
 
 def _takes_time(action: Action) -> bool:
-    return action.delay > _NO_TIME or (isinstance(action.do, Wait) and action.do.duration > _NO_TIME)
+    if action.delay > _NO_TIME:
+        return True
+    match action.do:
+        case Wait(duration):
+            return duration > _NO_TIME
+        case WaitUntil(rule):
+            return takes_time(rule)
+        case _:
+            return False
 
 
 def _ways(workflow: Workflow) -> Iterator[_Way]:
@@ -143,8 +158,15 @@ def _endless_loops(workflow: Workflow) -> Iterator[Finding]:
         if knot_of[way.source] not in told:
             told.add(knot_of[way.source])
             loop = _shown([way.source, *_path(graph, way.target, way.source)])
-            message = f"a loop without a wait: {loop}; put a wait or a delay of more than 0 on it"
+            message = f"a loop without a wait: {loop}; put a wait or a delay of more than 0 on it{_hint(workflow, way)}"
             yield Finding("endless_loop", Severity.ERROR, path=way.path, message=message)
+
+
+def _hint(workflow: Workflow, way: _Way) -> str:
+    """Say why the wait of a node is none where it looks like one."""
+    if not any(isinstance(action.do, WaitUntil) for action in workflow.nodes[way.source].actions):
+        return ""
+    return "; one until a time, a window or a date may be over at once, and calendar_days of 1 or more never is"
 
 
 def _shown(loop: Sequence[str]) -> str:

@@ -21,7 +21,7 @@ from flowkit.workflows import parameters
 from flowkit.workflows.check import errors
 from flowkit.workflows.model import Action, Node, Workflow
 from flowkit.workflows.parameters import ActionType, in_units
-from flowkit.workflows.trigger_documents import dump_condition, dump_trigger, read_condition, read_trigger
+from flowkit.workflows.trigger_documents import dump_condition, dump_trigger, read_condition, read_trigger, read_zone
 
 __all__ = ["SCHEMA", "dump", "dumps", "load", "validate"]
 
@@ -30,6 +30,7 @@ SCHEMA: Final = 1
 
 _MINUTE: Final = timedelta(minutes=1)
 _THRESHOLD: Final = "engagement_threshold"
+_ZONE: Final = "UTC"
 _encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode
 
 
@@ -95,6 +96,7 @@ def _workflow(fields: Fields) -> Workflow:
         entry_node=fields.id("entry_node", "start"),
         active=fields.flag("active", default=True),
         created_at=fields.instant("created_at"),
+        timezone=read_zone(fields, "timezone") or _ZONE,
     )
     fields.close()
     return workflow
@@ -197,7 +199,10 @@ def dumps(workflow: Workflow, *, limits: Limits = DEFAULT_LIMITS) -> str:
 
 
 def dump(workflow: Workflow) -> dict[str, object]:
-    """Write a workflow as the object that `load` reads as an equal one; every field is there, defaults too.
+    """Write a workflow as the object that `load` reads as an equal one.
+
+    Every field is there, defaults too, but for ``created_at`` and ``timezone``, which were not always there: what was
+    published before keeps its content hash.
 
     A workflow that was made in Python may be one that `load` refuses; `validate` tells.
 
@@ -215,6 +220,8 @@ def dump(workflow: Workflow) -> dict[str, object]:
     }
     if workflow.created_at is not None:
         out["created_at"] = instant_text(workflow.created_at, "/created_at")
+    if workflow.timezone != _ZONE:
+        out["timezone"] = workflow.timezone
     return out
 
 

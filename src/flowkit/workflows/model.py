@@ -15,6 +15,7 @@ from flowkit.events import Properties
 from flowkit.problems import pointer, short
 from flowkit.triggers.model import Trigger
 from flowkit.workflows.pictures.model import NodeCounts
+from flowkit.workflows.waits import WaitRule
 
 __all__ = [
     "END",
@@ -29,6 +30,7 @@ __all__ = [
     "UpdateProfile",
     "UpdateSegments",
     "Wait",
+    "WaitUntil",
     "Workflow",
     "delivery_of",
 ]
@@ -90,6 +92,19 @@ class Wait:
 
     duration: timedelta
     unit: DurationUnit = field(default=DurationUnit.HOURS, kw_only=True)
+    parameters: Properties = field(factory=dict[str, Any], kw_only=True)
+
+
+@frozen
+class WaitUntil:
+    """Wait by the clock on the wall of the subscriber (``wait``).
+
+    Attributes:
+        rule: For what; the instant is computed once, on arrival, and one that has passed is not waited for.
+        parameters: Whatever else the document gave.
+    """
+
+    rule: WaitRule
     parameters: Properties = field(factory=dict[str, Any], kw_only=True)
 
 
@@ -159,7 +174,7 @@ class CallWebhook:
     parameters: Properties = field(factory=dict[str, Any], kw_only=True)
 
 
-Operation: TypeAlias = SendEmail | Wait | CheckEngagement | UpdateSegments | UpdateProfile | CallWebhook
+Operation: TypeAlias = SendEmail | Wait | WaitUntil | CheckEngagement | UpdateSegments | UpdateProfile | CallWebhook
 """What an action does."""
 
 
@@ -238,6 +253,7 @@ class Workflow:
         entry_node: Where a run starts.
         active: False lets nobody enter and lets those inside go on.
         created_at: When it was written, an aware instant; it takes no part in the content hash.
+        timezone: The IANA name of the zone that its waits by the clock take for subscribers without a valid one.
     """
 
     workflow_id: str
@@ -247,6 +263,7 @@ class Workflow:
     entry_node: str = field(default="start", kw_only=True)
     active: bool = field(default=True, kw_only=True)
     created_at: datetime | None = field(default=None, kw_only=True)
+    timezone: str = field(default="UTC", kw_only=True)
 
     def to_svg(
         self,

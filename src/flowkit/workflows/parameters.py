@@ -22,7 +22,9 @@ from flowkit.workflows.model import (
     UpdateProfile,
     UpdateSegments,
     Wait,
+    WaitUntil,
 )
+from flowkit.workflows.wait_documents import WAIT_KEYS, dump_wait, read_wait
 
 __all__ = ["ActionType", "dump", "in_units", "load"]
 
@@ -51,9 +53,10 @@ class _Method(StrEnum):
 
 
 _DURATIONS: Final = {f"duration_{unit}": unit for unit in DurationUnit}
+_WAITS: Final = (*_DURATIONS, *WAIT_KEYS)
 _KNOWN: Final = {
     ActionType.SEND_EMAIL: {"template_id", "subject", "personalization", "delivery"},
-    ActionType.WAIT: _DURATIONS.keys(),
+    ActionType.WAIT: {*_WAITS, "at"},
     ActionType.CONDITION: {"condition_type", "metrics"},
     ActionType.SEGMENT_UPDATE: {"add", "remove"},
     ActionType.PERSONALIZATION_UPDATE: {"set", "unset", "increment"},
@@ -104,12 +107,18 @@ def _delivery(fields: Fields) -> Delivery:
     return given or Delivery.AT_LEAST_ONCE
 
 
-def _wait(fields: Fields) -> Wait:
-    given = [name for name in _DURATIONS if fields.has(name)]
+def _wait(fields: Fields) -> Wait | WaitUntil:
+    given = [name for name in _WAITS if fields.has(name)]
     if len(given) != 1:
         code = "conflicting_fields" if given else "missing_field"
-        fields.problems.add(code, fields.path, f"give exactly one of {', '.join(_DURATIONS)}")
+        fields.problems.add(code, fields.path, f"give exactly one of {', '.join(_WAITS)}")
         return Wait(timedelta())
+    if fields.has("at") and given[0] != "calendar_days":
+        message = 'goes with calendar_days; to wait for a time of day write "until": {"at": "09:00"}'
+        fields.wrong("at", "conflicting_fields", message)
+    if given[0] in WAIT_KEYS:
+        rule = read_wait(given[0], fields)
+        return Wait(timedelta()) if rule is None else WaitUntil(rule, parameters=fields.rest())
     unit = _DURATIONS[given[0]]
     high = in_units(fields.limits.duration, _length(unit))
     amount = fields.number(given[0], low=0, high=high)
@@ -220,6 +229,8 @@ def _known(operation: Operation) -> tuple[ActionType, Mapping[str, object]]:
             }
         case Wait(duration, unit=unit):
             return ActionType.WAIT, {f"duration_{unit}": in_units(duration, _length(unit))}
+        case WaitUntil(rule):
+            return ActionType.WAIT, dump_wait(rule)
         case CheckEngagement(metrics):
             return ActionType.CONDITION, {
                 "condition_type": str(_ConditionType.ENGAGEMENT_CHECK),

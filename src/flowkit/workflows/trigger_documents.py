@@ -35,7 +35,7 @@ from flowkit.triggers.schedule_documents import RULE_KEYS, dump_rule, read_rule
 from flowkit.triggers.zones import find_zone
 from flowkit.workflows.parameters import in_units
 
-__all__ = ["dump_condition", "dump_trigger", "read_condition", "read_trigger"]
+__all__ = ["dump_condition", "dump_trigger", "read_condition", "read_trigger", "read_zone"]
 
 _E = TypeVar("_E", bound=StrEnum)
 
@@ -114,7 +114,7 @@ def _asked(fields: Fields, kind: TriggerType | None) -> tuple[Schedule | None, C
 
 def _scheduled(fields: Fields) -> tuple[Schedule | None, Condition]:
     rule = read_rule(fields)
-    timezone, fallback = _zone(fields, "timezone", _SUBSCRIBER), _zone(fields, "fallback_timezone")
+    timezone, fallback = read_zone(fields, "timezone", _SUBSCRIBER), read_zone(fields, "fallback_timezone")
     late = _duration(fields, "late", DEFAULT_LATE)
     where, beside = fields.child("where", {}), fields.rest()
     for name in [name for name in beside if name not in KEYS]:
@@ -130,7 +130,7 @@ def _scheduled(fields: Fields) -> tuple[Schedule | None, Condition]:
     return Schedule(rule, timezone=timezone, fallback_timezone=fallback or _FALLBACK, late=late), condition
 
 
-def _zone(fields: Fields, name: str, *others: str) -> str | None:
+def read_zone(fields: Fields, name: str, *others: str) -> str | None:
     """Read the name of a time zone; None where there is none, or another word that may stand there."""
     if not fields.has(name):
         return None

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 
 import pytest
 from attrs import evolve
@@ -17,12 +17,16 @@ from flowkit.events import Event, Facts
 from flowkit.runs.model import Kind
 from flowkit.stores.memory import MemoryStore
 from flowkit.testing.recording import RecordingFaultReports
+from flowkit.triggers.calendar import Offset, Unit
 from flowkit.triggers.model import Backfill, EntryPolicy, On
 from flowkit.triggers.rules import At
+from flowkit.workflows.model import Action, WaitUntil
+from flowkit.workflows.waits import PreferredTime, ProfileDate
 from tests.support.audiences import Listed
 from tests.support.journeys import DAY, HOUR, START, check, node, wait, workflow
 from tests.support.sweeping import level, timed
 
+NOON = time(12)
 AMOUNT = parse({"event_properties": {"amount": {"$gte": 50}}})
 
 
@@ -154,6 +158,27 @@ def test_a_branch_says_in_which_run(any_store):
     assert [one.run_id for one in told.faults] == [run.id for run in engine.runs()]
     decided = [line.entry.data for line in engine.journal() if line.entry.kind is Kind.DECIDED]
     assert [data.get("errors") for data in decided] == [{"subscriber.age": "wrong_kind"}, None]
+
+
+@pytest.mark.parametrize(
+    ("profile", "found"),
+    [
+        ({"renewal": "2026-02-01", "hour": 9}, []),
+        ({}, [("renewal", "missing", "null"), ("hour", "missing", "null")]),
+        ({"renewal": "soon", "hour": "noon"}, [("renewal", "no_date", "string"), ("hour", "no_date", "string")]),
+    ],
+)
+def test_a_wait_for_a_date_of_the_profile_says_when_it_cannot_be_read(any_store, profile, found):
+    date_of = ProfileDate("renewal", offset=Offset(-60, Unit.DAY))
+    waits = [Action("renewal", WaitUntil(date_of)), Action("hour", WaitUntil(PreferredTime("hour", fallback=NOON)))]
+    profiles = MemoryProfiles({"s": {"x": 1, **profile}})
+    engine, told = engine_on(any_store, workflow(node("start", *waits), event="purchase"), profiles=profiles)
+    engine.ingest([purchase(1)])
+    assert [(one.path, one.error, one.found) for one in told.faults] == [
+        (f"subscriber.{path}", error, kind) for path, error, kind in found
+    ]
+    places = {"renewal": "/nodes/start/actions/0/parameters", "hour": "/nodes/start/actions/1/parameters"}
+    assert [one.where for one in told.faults] == [places[path] for path, _, _ in found]
 
 
 def test_a_branch_that_is_reached_later_is_told_of_by_advance(any_store):

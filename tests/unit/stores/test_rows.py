@@ -158,6 +158,11 @@ FROZEN_ENTRIES = {
     '[["decided","n","a",{"label":"engaged","operands":{"count.opens":1,"subscriber.plan":null}}]]': (
         Entry(Kind.DECIDED, "n", "a", {"label": "engaged", "operands": {"count.opens": 1, "subscriber.plan": None}}),
     ),
+    '[["passed","n","a",{"result":"missing","why":"profile_date","zone":"UTC","zone_of":"workflow"}]]': (
+        Entry(
+            Kind.PASSED, "n", "a", {"result": "missing", "why": "profile_date", "zone": "UTC", "zone_of": "workflow"}
+        ),
+    ),
     '[["done"],["skipped"],["retrying"],["observed"],["exited"],["failed"],["late"],["refused"]]': tuple(
         Entry(Kind(kind)) for kind in ("done", "skipped", "retrying", "observed", "exited", "failed", "late", "refused")
     ),

@@ -8,11 +8,12 @@ from typing import Final
 
 from attrs import field, frozen
 
-from flowkit.workflows.model import END, Node, Workflow
+from flowkit.workflows.model import END, Node, WaitUntil, Workflow
 from flowkit.workflows.pictures.model import Arrow, Box, BoxKind, Line, Mark, NodeCounts, Picture
 from flowkit.workflows.pictures.phrases import plural
 from flowkit.workflows.pictures.trigger_words import trigger_lines, trigger_title
 from flowkit.workflows.pictures.words import action_line
+from flowkit.workflows.waits import ways
 
 __all__ = ["draw"]
 
@@ -137,6 +138,9 @@ def _ways(node: Node) -> Iterator[_Way]:
     several = len(node.actions) > 1
     for action in node.actions:
         of = f"{action.action_id}: " if several else ""
+        if isinstance(action.do, WaitUntil):
+            for name, target in ways(action.do.rule):
+                yield _Way(target=target, label=f"{of}{name}")
         if action.success_path is not None:
             yield _Way(target=action.success_path, label=f"{of}{_SUCCESS}")
         if action.failure_path is not None:

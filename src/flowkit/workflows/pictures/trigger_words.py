@@ -13,7 +13,7 @@ from flowkit.workflows.pictures.condition_words import condition_words
 from flowkit.workflows.pictures.model import Line, Mark
 from flowkit.workflows.pictures.phrases import duration_words, few, plural
 
-__all__ = ["trigger_lines", "trigger_title"]
+__all__ = ["clock_words", "day_words", "distance_words", "trigger_lines", "trigger_title"]
 
 _NO_TIME: Final = timedelta()
 _MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -82,20 +82,22 @@ def _rule(rule: Rule) -> str:
 
 
 def _moment(at: datetime) -> str:
-    return f"{at:%Y-%m-%d} at {_clock(at.time())}{'' if at.tzinfo is None else ' UTC'}"
+    return f"{at:%Y-%m-%d} at {clock_words(at.time())}{'' if at.tzinfo is None else ' UTC'}"
 
 
-def _clock(at: time) -> str:
+def clock_words(at: time) -> str:
+    """Write a time of day."""
     return at.isoformat("seconds" if at.second else "minutes")
 
 
 def _every(rule: Every) -> str:
     often = f"Every {rule.unit}" if rule.interval == 1 else f"Every {plural(rule.interval, rule.unit)}"
-    days = f" on {few(_day(day) for day in rule.on)}" if rule.on else ""
-    return f"{often}{days} at {_clock(rule.at)}"
+    days = f" on {few(day_words(day) for day in rule.on)}" if rule.on else ""
+    return f"{often}{days} at {clock_words(rule.at)}"
 
 
-def _day(day: Day) -> str:
+def day_words(day: Day) -> str:
+    """Name a day of a week, a month or a year."""
     match day:
         case Weekday():
             return day.word.title()
@@ -107,10 +109,11 @@ def _day(day: Day) -> str:
 
 def _around(rule: DateProperty) -> str:
     again = "" if rule.repeat is Repeat.NONE else f", every {rule.repeat}"
-    return f"{_distance(rule.offset)} {rule.path} at {_clock(rule.at)}{again}"
+    return f"{distance_words(rule.offset)} {rule.path} at {clock_words(rule.at)}{again}"
 
 
-def _distance(offset: Offset) -> str:
+def distance_words(offset: Offset) -> str:
+    """Say how far from a date; the name of the date follows."""
     if not offset.amount:
         return "On"
     side = "before" if offset.amount < 0 else "after"

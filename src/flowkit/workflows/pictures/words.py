@@ -17,10 +17,12 @@ from flowkit.workflows.model import (
     UpdateProfile,
     UpdateSegments,
     Wait,
+    WaitUntil,
 )
 from flowkit.workflows.pictures.condition_words import condition_words
 from flowkit.workflows.pictures.model import Line, Mark
 from flowkit.workflows.pictures.phrases import duration_words, few, number_words, together
+from flowkit.workflows.pictures.wait_words import wait_words
 
 __all__ = ["action_line"]
 
@@ -42,6 +44,8 @@ def _operation(node: Node, action: Action) -> tuple[Mark, str, str]:
             return Mark.SEND, "Send", template_id
         case Wait(duration):
             return Mark.WAIT, "Wait", duration_words(duration)
+        case WaitUntil(rule):
+            return Mark.WAIT, "Wait", wait_words(rule)
         case CheckEngagement():
             return Mark.CHECK, "Check", _asked(node)
         case UpdateSegments(add=add, remove=remove):
