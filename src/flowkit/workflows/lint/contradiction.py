@@ -29,7 +29,7 @@ def conflict(formulas: Iterable[Formula]) -> tuple[str, ...] | None:
         any where a choice has nothing to choose from. None where the formulas may hold.
     """
     search = _Search()
-    if search.may_hold(list(formulas), {}):
+    if search.may_hold(tuple(formulas), {}):
         return None
     return tuple(search.blamed)
 
@@ -95,16 +95,17 @@ class _Search:
     left: int = _CHOICES
     blamed: dict[str, None] = field(factory=dict[str, None])
 
-    def may_hold(self, formulas: list[Formula], known: dict[Key, list[Atom]]) -> bool:
+    def may_hold(self, formulas: Sequence[Formula], known: dict[Key, list[Atom]]) -> bool:
         """Whether formulas may hold beside what is known to."""
         choices: list[Either] = []
         added: dict[Key, list[Atom]] = {}
-        while formulas:
-            match formulas.pop():
+        pending = [*reversed(formulas)]
+        while pending:
+            match pending.pop():
                 case Atom() as atom:
                     added.setdefault(atom.key, []).append(atom)
                 case Every(parts):
-                    formulas += reversed(parts)
+                    pending += reversed(parts)
                 case Either() as choice:
                     choices.append(choice)
         for key, atoms in added.items():
