@@ -65,7 +65,7 @@ if TYPE_CHECKING:
     from flowkit.triggers.calendar import Offset, Unit, Weekday
     from flowkit.triggers.model import Backfill, EntryPolicy, On, Reentry, Schedule, Trigger, TriggerType
     from flowkit.triggers.rules import At, Cron, DateProperty, Every, Repeat
-    from flowkit.workflows.check import check
+    from flowkit.workflows.check import check, check_together
     from flowkit.workflows.codec import dump as dump_workflow
     from flowkit.workflows.codec import load as load_workflow
     from flowkit.workflows.model import (
@@ -166,6 +166,7 @@ __all__ = [
     "Weekday",
     "Workflow",
     "check",
+    "check_together",
     "dump_condition",
     "dump_event",
     "dump_workflow",
@@ -259,6 +260,7 @@ _HOMES: Final = {
     "Weekday": "flowkit.triggers.calendar:Weekday",
     "Workflow": "flowkit.workflows.model:Workflow",
     "check": "flowkit.workflows.check:check",
+    "check_together": "flowkit.workflows.check:check_together",
     "dump_condition": "flowkit.conditions:dump",
     "dump_event": "flowkit.event_documents:dump_event",
     "dump_workflow": "flowkit.workflows.codec:dump",

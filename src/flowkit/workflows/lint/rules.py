@@ -68,8 +68,8 @@ RULES: Final = (
         Severity.WARNING,
         summary="an edge in `next_nodes` whose label nothing in the node gives",
         why=(
-            "`engaged` and `not_engaged` come of a `condition` action, `success` and `failure` of others but waits, "
-            "and of the last action of a node alone. An action with a path of its own does not give that label."
+            "Only the last action of a node gives one: a `condition` action `engaged` or `not_engaged`, any other but a "
+            "wait `success` or `failure`. Where an action has a path of its own, it does not give that label."
         ),
         remedy="Name a label that the last action gives, or `default`.",
         find=nodes.edges_never_taken,
