@@ -18,6 +18,7 @@ from flowkit.workflows.lint.values import is_possible
 __all__ = ["always_holds", "conflict", "superfluous"]
 
 _CHOICES: Final = 256
+_TESTS: Final = 20_000
 _WIDEST: Final = 32
 
 
@@ -59,15 +60,14 @@ def superfluous(condition: Condition) -> tuple[Condition, str] | None:
 
 
 def _superfluous(parts: Sequence[Condition], *, every: bool) -> tuple[Condition, str] | None:
-    for index, part in enumerate(parts):
-        if _is_empty(part):
-            continue
-        others = [one for place, one in enumerate(parts) if place != index and not _is_empty(one)]
+    asked = [part for part in parts if not _is_empty(part)]
+    known = [formula(part, holds=every) for part in asked]
+    for index, part in enumerate(asked):
         # Of all that is to hold, what follows from the others; of a choice, what only holds where another does too.
         here = formula(part, holds=not every)
         if conflict([here]) is not None:
             return part, "holds always" if every else "never holds"
-        if conflict([here, *(formula(one, holds=every) for one in others)]) is not None:
+        if conflict([here, *known[:index], *known[index + 1 :]]) is not None:
             return part, "follows from the other parts" if every else "is covered by the other parts"
     inner = (superfluous(part) for part in parts)
     return next((found for found in inner if found is not None), None)
@@ -89,10 +89,12 @@ class _Search:
 
     Attributes:
         left: How many more choices are tried out.
+        tests: How many more tests are put to values.
         blamed: The names of the values at which ways came to an end.
     """
 
     left: int = _CHOICES
+    tests: int = _TESTS
     blamed: dict[str, None] = field(factory=dict[str, None])
 
     def may_hold(self, formulas: Sequence[Formula], known: dict[Key, list[Atom]]) -> bool:
@@ -110,6 +112,9 @@ class _Search:
                     choices.append(choice)
         for key, atoms in added.items():
             together = [*known.get(key, ()), *atoms]
+            self.tests -= len(together)
+            if self.tests < 0:
+                return True
             if not is_possible(key.values, together):
                 self.blamed[key.name] = None
                 return False

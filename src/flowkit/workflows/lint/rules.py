@@ -68,8 +68,8 @@ RULES: Final = (
         Severity.WARNING,
         summary="an edge in `next_nodes` whose label nothing in the node gives",
         why=(
-            "Only the last action of a node gives one: a `condition` action `engaged` or `not_engaged`, any other but a "
-            "wait `success` or `failure`. Where an action has a path of its own, it does not give that label."
+            "A node's last action alone gives one: a `condition` action `engaged` or `not_engaged`, all but waits else "
+            "`success` or `failure`. Where an action has a path of its own, it does not give that label."
         ),
         remedy="Name a label that the last action gives, or `default`.",
         find=nodes.edges_never_taken,
