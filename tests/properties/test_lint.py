@@ -52,7 +52,7 @@ def test_journeys_have_no_error(workflow):
 @given(strategies.workflows())
 def test_the_lint_never_fails_and_says_the_same_of_what_was_stored(workflow):
     found = check(workflow)
-    assert all(finding.message.isprintable() for finding in found)
+    assert all(finding.message.isprintable() and len(finding.message) < 500 for finding in found)
     assert check(load(dump(workflow))) == found
 
 

@@ -14,11 +14,13 @@ from flowkit.triggers.rules import DateProperty
 from flowkit.workflows.lint.atoms import Atom, Formula, attribute, formula
 from flowkit.workflows.lint.contradiction import always_holds, conflict, superfluous
 from flowkit.workflows.lint.model import Place
+from flowkit.workflows.lint.names import visible
 from flowkit.workflows.model import CheckEngagement, Workflow
 from flowkit.workflows.pictures.condition_words import condition_words
 
 __all__ = ["filters_against_triggers", "matches_everything", "never_hold", "superfluous_parts"]
 
+_SHOWN: Final = 4
 _TRIGGER: Final = "/trigger/conditions"
 _FILTER: Final = "/trigger/entry/filter"
 
@@ -66,8 +68,9 @@ def _because(names: Sequence[str], *, event: bool) -> str:
         return "there is nothing to choose from; give `any` a part"
     if not event and all(name.startswith(("event.", "the size of event.")) for name in names):
         return "no event is at hand here; of past events `performed` knows"
-    listed = " or of ".join(names)
-    return f"no value of {listed} passes all that is asked of it"
+    listed = " or of ".join(visible(name) for name in names[:_SHOWN])
+    more = " or of others" if len(names) > _SHOWN else ""
+    return f"no value of {listed}{more} passes all that is asked of it"
 
 
 def filters_against_triggers(workflow: Workflow) -> Iterator[Place]:
@@ -109,5 +112,5 @@ def superfluous_parts(workflow: Workflow) -> Iterator[Place]:
         found = superfluous(asked.condition)
         if found is not None:
             part, matter = found
-            words = condition_words(part) or "a part"
+            words = visible(condition_words(part)) or "a part"
             yield Place(asked.path, f"one part changes nothing and could be left out: {words} {matter}")

@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from flowkit.problems import pointer, short
 from flowkit.workflows.lint.model import Place
 from flowkit.workflows.model import Workflow
 
-__all__ = ["alike", "blank_names", "duplicate_names"]
+__all__ = ["alike", "blank_names", "duplicate_names", "visible"]
+
+_LONGEST: Final = 80
 
 
 def alike(name: str) -> str:
     """Bring a name into the form in which people tell it from others."""
     return " ".join(name.casefold().split())
+
+
+def visible(text: str) -> str:
+    """Make text from a document fit for a line: bounded, and without signs that cannot be shown."""
+    cut = text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
+    return "".join(char if char.isprintable() else "\ufffd" for char in cut)
 
 
 def blank_names(workflow: Workflow) -> Iterator[Place]:
