@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Final, assert_never
+from urllib.parse import urlsplit
 
 from flowkit.conditions import ALWAYS, AllOf, AnyOf, Condition, Leaf, Not, dump
+from flowkit.documents import is_object
 from flowkit.triggers.model import Schedule
 from flowkit.triggers.schedule_documents import dump_rule
 from flowkit.workflows.changes import (
@@ -29,13 +30,22 @@ from flowkit.workflows.changes import (
     TriggerChanged,
     WorkflowChanged,
 )
-from flowkit.workflows.model import Node, Operation
-from flowkit.workflows.parameters import dump as dump_operation
+from flowkit.workflows.model import (
+    CallWebhook,
+    CheckEngagement,
+    Node,
+    Operation,
+    SendEmail,
+    UpdateProfile,
+    UpdateSegments,
+    Wait,
+)
 from flowkit.workflows.pictures.phrases import duration_words, plural
 
 __all__ = ["change_words", "place_words"]
 
 _LONGEST: Final = 120
+_SECRET: Final = frozenset({"headers", "body"})
 
 
 def place_words(node_id: str, action_id: str | None = None) -> str:
@@ -108,23 +118,48 @@ def _node(node: Node) -> str:
 
 
 def _operation(operation: Operation) -> str:
-    kind, known = dump_operation(operation, "")
-    return f"{kind} {_json(known)}"
+    match operation:
+        case SendEmail(template_id):
+            return f"sends {_shown(template_id)}"
+        case Wait(duration):
+            return f"waits {duration_words(duration)}"
+        case CheckEngagement():
+            return "decides"
+        case UpdateSegments(add=add, remove=remove):
+            return f"adds the segments {_shown(add)} and removes {_shown(remove)}"
+        case UpdateProfile(set=values, unset=unset, increment=numbers):
+            return f"changes the attributes {_shown(list(dict.fromkeys((*values, *unset, *numbers))))}"
+        case CallWebhook(url, method=method):
+            return f"calls {_line(method)} {_host(url)}"
+        case _:
+            assert_never(operation)
+
+
+def _host(url: object) -> str:
+    """Name the host of a URL; the rest may hold what is nobody's business."""
+    try:
+        return _line(urlsplit(str(url)).hostname or "no host")
+    except ValueError:
+        return "no host"
 
 
 def _parameter(name: str, old: object, new: object) -> str:
-    """Say what changed of a parameter; of an object only the names that did."""
-    if not isinstance(old, Mapping) or not isinstance(new, Mapping):
+    """Say what changed of a parameter; of an object only the names that did, and no value that may be a secret."""
+    if name == "url":
+        same = _host(old) == _host(new)
+        return "url has another path or query" if same else f"url is of {_host(new)} instead of {_host(old)}"
+    if not is_object(old) or not is_object(new):
         return f"{name} is {_shown(new)} instead of {_shown(old)}"
     words: list[str] = []
     for key in dict.fromkeys((*old, *new)):
         before, after = _json(old.get(key)), _json(new.get(key))
+        hidden = name in _SECRET
         if key not in new:
-            words.append(f"{name} has no {key} any more, which was {before}")
+            words.append(f"{name} has no {key} any more{'' if hidden else f', which was {before}'}")
         elif key not in old:
-            words.append(f"{name} has {key} of {after}")
+            words.append(f"{name} has {key}{'' if hidden else f' of {after}'}")
         elif before != after:
-            words.append(f"{name} has {key} of {after} instead of {before}")
+            words.append(f"{name} has another {key}" if hidden else f"{name} has {key} of {after} instead of {before}")
     return _line("; ".join(words))
 
 

@@ -9,6 +9,7 @@ from typing import Final, TypeVar
 
 from attrs import field, fields, frozen, has
 
+from flowkit.documents import is_list, is_object
 from flowkit.triggers.model import EntryPolicy, Trigger
 from flowkit.workflows.change_words import change_words, place_words
 from flowkit.workflows.changes import (
@@ -233,15 +234,13 @@ def _spelled(value: object) -> object:
     kind = type(value)
     if has(kind):
         return kind, tuple(_spelled(getattr(value, one.name)) for one in fields(kind))
-    match value:
-        case Mapping():
-            return "object", frozenset((name, _spelled(one)) for name, one in value.items())
-        case list() | tuple():
-            return "list", tuple(_spelled(one) for one in value)
-        case datetime():
-            return "instant", value.utcoffset() is None, value
-        case _:
-            return kind, repr(value)
+    if is_object(value):
+        return "object", frozenset((name, _spelled(one)) for name, one in value.items())
+    if is_list(value):
+        return "list", tuple(_spelled(one) for one in value)
+    if isinstance(value, datetime):
+        return "instant", value.utcoffset() is None, value
+    return kind, repr(value)
 
 
 # ------------------------------------------------------------------------------------------------------------
@@ -261,7 +260,7 @@ def _arrived(old: Workflow, new: Workflow) -> Mapping[str, Sequence[str]]:
     """Name for each action id the nodes that have it now and had it not."""
     found: dict[str, list[str]] = {}
     for key, node in new.nodes.items():
-        before = _by_id(old.nodes[key].actions) if key in old.nodes else {}
+        before = _by_id(old.nodes[key].actions if key in old.nodes else ())
         for action in node.actions:
             if action.action_id not in before:
                 found.setdefault(action.action_id, []).append(key)
@@ -272,10 +271,10 @@ def _continued(
     place: Place, behind: Sequence[Action], new: Workflow, arrived: Mapping[str, Sequence[str]]
 ) -> Continuation:
     node = new.nodes.get(place.node_id)
-    left = {} if node is None else _by_id(node.actions)
+    left = _by_id(() if node is None else node.actions)
     if node is not None and (place.action_id is None or place.action_id in left):
         return Continuation(place, fate=Fate.KEPT, new=place)
-    there = [] if place.action_id is None else arrived.get(place.action_id, [])
+    there = arrived.get(place.action_id or "", ())
     if len(there) == 1:
         return Continuation(place, fate=Fate.MOVED, new=Place(there[0], place.action_id))
     if node is None:

@@ -209,7 +209,7 @@ def triggers_of_each_other(workflows: Sequence[Workflow]) -> Iterator[JointPlace
     brings = _brings(by_id, fired)
     graph: Graph[str] = {key: [other for other in fired if (key, other) in brings and other != key] for key in by_id}
     knot_of = knots(graph)
-    for members in _knots_of_several(knot_of):
+    for members in _knots_of_several(graph, knot_of):
         changes = [change for key in members for change in _changes(by_id[key])]
         if all(_is_ended(fired[key], changes) for key in members):
             loop = _circle(graph, members)
@@ -230,10 +230,10 @@ def _brings(by_id: Mapping[str, Workflow], fired: Mapping[str, _Listener]) -> Ma
     return found
 
 
-def _knots_of_several(knot_of: Mapping[str, int]) -> Iterator[list[str]]:
+def _knots_of_several(graph: Graph[str], knot_of: Mapping[str, int]) -> Iterator[list[str]]:
     members: dict[int, list[str]] = {}
-    for key, knot in knot_of.items():
-        members.setdefault(knot, []).append(key)
+    for key in graph:
+        members.setdefault(knot_of[key], []).append(key)
     return (keys for keys in members.values() if len(keys) > 1)
 
 

@@ -44,6 +44,7 @@ _MOST_COUNTED: Final = 64
 _EXACT: Final = 2**53
 _FULL_SHARE: Final = 100
 _Number: TypeAlias = int | float
+_LOWS: Final = frozenset({Order.GT, Order.GTE})
 _OPPOSITE: Final = {Order.GT: Order.LTE, Order.GTE: Order.LT, Order.LT: Order.GTE, Order.LTE: Order.GT}
 
 
@@ -123,8 +124,7 @@ def _shapes(value: object) -> Iterator[object]:
         case int() | float():
             if value != value:  # noqa: PLR0124 - NaN, which equals nothing
                 return
-            yield from (flag for flag in (False, True) if flag == value)
-            # A number of a kind that order does not take for one.
+            # A number that order does not take for one; a flag is no other to any test.
             yield Decimal(value)
             if isinstance(value, float):
                 yield value
@@ -277,9 +277,9 @@ def _number_passes(values: Values, atoms: Sequence[Atom]) -> bool:
         bounds.append((Order.GTE, 0))
     if values is Values.SHARE:
         bounds.append((Order.LT, _FULL_SHARE))
-    low, above = _highest(bounds)
-    high, below = _lowest(bounds)
-    if low > high or (low == high and (above or below)):
+    low = max((bound for order, bound in bounds if order in _LOWS), default=-math.inf)
+    high = min((bound for order, bound in bounds if order not in _LOWS), default=math.inf)
+    if low > high:
         return False
     if low == high:
         return any(_passes(shape, atoms) for shape in _shapes(low) if is_number(shape) and _can_be(values, shape))
@@ -297,19 +297,6 @@ def _number_bound(atom: Atom) -> tuple[Order, _Number] | None:
             return order, bound
         case _:
             return None
-
-
-def _highest(bounds: Iterable[tuple[Order, _Number]]) -> tuple[_Number, bool]:
-    """Give the bound that a number must not be below, and whether it must be above."""
-    lows = [(bound, order is Order.GT) for order, bound in bounds if order in {Order.GT, Order.GTE}]
-    return max(lows, default=(-math.inf, False))
-
-
-def _lowest(bounds: Iterable[tuple[Order, _Number]]) -> tuple[_Number, bool]:
-    """Give the bound that a number must not be above, and whether it must be below."""
-    highs = [(bound, order is Order.LT) for order, bound in bounds if order in {Order.LT, Order.LTE}]
-    high = min((bound for bound, _ in highs), default=math.inf)
-    return high, any(bound == high and strict for bound, strict in highs)
 
 
 # ------------------------------------------------------------------------------------------------------------
@@ -335,7 +322,7 @@ def _text_bounds(atoms: Iterable[Atom]) -> tuple[str, bool, str | None, bool]:
                 order = order if atom.holds else _OPPOSITE[order]
             case _:
                 continue
-        if order in {Order.GT, Order.GTE}:
+        if order in _LOWS:
             low, above = max((low, above), (bound, order is Order.GT))
         elif high is None or bound < high:
             high, below = bound, order is Order.LT

@@ -250,6 +250,17 @@ NODES = (
             workflow(LOOK | {"next_nodes": {"default": "b"}}, node("b", action()), entry_node="look"),
             workflow(LOOK, entry_node="look"),
             workflow(node("start", check(), action(), conditions={"engagement_threshold": {"opens": 1}})),
+            # What is followed is the message.
+            workflow(
+                node(
+                    "start",
+                    check(),
+                    action(),
+                    conditions={"engagement_threshold": {"opens": 1}},
+                    next_nodes={"success": "b"},
+                ),
+                node("b", action()),
+            ),
         ),
         kept=(
             workflow(LOOK | {"next_nodes": {"engaged": "b"}}, node("b", action()), entry_node="look"),
@@ -563,6 +574,7 @@ JOINT_CASES = (
                 called("b", on("enter", {"segments": "y"}, segments(add=["x"]))),
             ),
             (passing("a", "new", "warm"), passing("b", "warm", "old")),
+            (passing("a", "new", "warm"), called("b", on("enter", {"segments": "warm"}, segments(add=["new"])))),
             (passing("a", "new", "warm"), passing("b", "warm", "new", max_executions=1)),
             (passing("a", "new", "warm"), passing("b", "warm", "new", entry={"reentry": "never"}, max_executions=None)),
         ),

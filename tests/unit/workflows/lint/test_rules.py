@@ -12,7 +12,7 @@ from flowkit.workflows.codec import dump, load
 from flowkit.workflows.lint.rules import JOINT_RULES, RULES
 from flowkit.workflows.model import Action, CallWebhook
 from tests.support.workflow_documents import action, golden, node, timed, workflow
-from tests.unit.workflows.lint.cases import CASES, JOINT_CASES, Document
+from tests.unit.workflows.lint.cases import CASES, JOINT_CASES, Document, on, segments, wait
 
 REFUSING = {rule.id for rule in RULES if rule.severity is Severity.ERROR}
 
@@ -99,6 +99,22 @@ def test_a_finding_points_to_something_in_the_document(rule, document):
     assert "\n" not in finding.message
 
 
+def test_both_paths_of_a_wait_are_told_of_and_not_that_they_are_the_same():
+    document = workflow(
+        node("start", wait(success_path="b", failure_path="b"), next_nodes={"default": "b"}), node("b", action())
+    )
+    assert told(document) == ["path_never_taken", "path_never_taken"]
+
+
+def test_removal_wins_where_a_segment_is_added_and_removed():
+    outside = {"segments": {"none": ["vip"]}}
+    both = segments("both", add=["vip"], remove=["vip"])
+    assert told(on("enter", outside, segments("join", add=["vip"]), both)) == [
+        "segment_added_and_removed",
+        "self_trigger",
+    ]
+
+
 def test_findings_about_several_name_their_workflow():
     first, second = (load(workflow() | {"workflow_id": name}) for name in "ab")
     (finding,) = check_together([first, second])
@@ -109,6 +125,15 @@ def test_findings_about_several_name_their_workflow():
         message='"a" is called "W" too, and people cannot tell them apart; give each a name of its own',
         workflow_id="b",
     )
+
+
+def test_a_circle_is_shown_from_one_to_the_next():
+    changes = (on("change", {"segments": "vip"}, segments(add=[name])) | {"name": name} for name in "ab")
+    found = check_together(load(document | {"workflow_id": document["name"]}) for document in changes)
+    assert [(finding.rule, finding.workflow_id, finding.path) for finding in found] == [
+        ("trigger_circle", "a", "/nodes/start/actions/0")
+    ]
+    assert 'without end: "a" -> "b" -> "a";' in found[0].message
 
 
 def test_errors_come_first_and_what_is_worth_a_thought_last():
