@@ -94,7 +94,8 @@ MAYBE = [
     ALWAYS,
     every(about(eq=1), about(eq=True)),
     every(about(eq=1), about(**{"in": [True]})),
-    # 1 equals a flag, and is a date.
+    # 1 equals a flag, and is a date; so are larger numbers.
+    every(about(before="2026-01-01"), about(gt=5)),
     every(about(before="2026-01-01"), about(eq=True)),
     # A flag equals 1, and is no number; a NaN is above and below nothing.
     every(about(eq=1), {"not": about(gt=0)}),
@@ -169,6 +170,9 @@ def test_a_search_that_would_take_too_long_is_given_up():
     assert conflict([formula(every(*pigeons))]) is not None
     # The same contradiction, behind a million ways to choose before it.
     assert conflict([formula(every(*free, *pigeons))]) is None
+    # Choices enough to be too deep for a stack.
+    deep = [{"any": [{"segments": f"a{one}"}, {"segments": f"b{one}"}]} for one in range(3_000)]
+    assert conflict([formula(every(*deep))]) is None
 
 
 @pytest.mark.parametrize(
