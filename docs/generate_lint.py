@@ -54,7 +54,7 @@ An *error* refuses the workflow: loading and publishing raise it as a `DocumentE
 
 Nothing is claimed of a condition that is not proven: the lint says "never" only where no event and no facts could make
 it hold, of whatever values JSON, dates and numbers of any kind can be. Where a proof would take too long, it says
-nothing. It does not read templates either: those are compiled, and checked, when a workflow is published.
+nothing. It is given no templates, so it cannot tell whether one exists, nor what a subject asks for.
 
 `check_together` looks at workflows that are live side by side; its findings name their workflow.
 

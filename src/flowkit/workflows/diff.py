@@ -240,7 +240,7 @@ def _spelled(value: object) -> object:
         return "list", tuple(_spelled(one) for one in value)
     if isinstance(value, datetime):
         return "instant", value.utcoffset() is None, value
-    return kind, repr(value)
+    return repr(value)
 
 
 # ------------------------------------------------------------------------------------------------------------

@@ -27,6 +27,7 @@ __all__ = [
 
 _NO_TIME: Final = timedelta()
 _DAY: Final = timedelta(days=1)
+_YEAR: Final = timedelta(days=367)
 _LOOKED_AT: Final = 400
 _LATEST_ZONE: Final = timedelta(hours=12)
 _FROM: Final = datetime(2023, 12, 31, 23, 59)  # noqa: DTZ001 - a wall time; the year after it is a leap year
@@ -141,6 +142,8 @@ def _most_in_a_day(rule: Cron) -> int:
     """Count how often a rule fires on a day, the fullest of those that were looked at."""
     by_day: dict[int, int] = {}
     for shown, _ in zip(cron_walls(rule.expression, _FROM), range(_LOOKED_AT), strict=False):
+        if shown - _FROM > _YEAR:
+            break
         by_day[shown.toordinal()] = by_day.get(shown.toordinal(), 0) + 1
     return max(by_day.values(), default=0)
 
