@@ -30,6 +30,7 @@ from flowkit.workflows.check import Severity, check, check_together
 from flowkit.workflows.codec import dump, load
 from flowkit.workflows.lint.atoms import formula
 from flowkit.workflows.lint.contradiction import always_holds, conflict, superfluous
+from tests.properties.test_diff import edits
 from tests.support import condition_strategies, strategies
 from tests.support.strategies import EDGES
 
@@ -54,6 +55,12 @@ def test_the_lint_never_fails_and_says_the_same_of_what_was_stored(workflow):
     found = check(workflow)
     assert all(finding.message.isprintable() and len(finding.message) < 500 for finding in found)
     assert check(load(dump(workflow))) == found
+
+
+@given(edits())
+def test_the_lint_never_fails_on_what_loading_would_refuse(versions):
+    for workflow in versions:
+        assert all(finding.path == "" or finding.path.startswith("/") for finding in check(workflow))
 
 
 @given(st.lists(strategies.workflows() | journeys.workflows(), max_size=4))

@@ -53,7 +53,7 @@ def _operations(workflow: Workflow) -> Iterator[tuple[str, Operation, timedelta]
 def waits_of_nothing(workflow: Workflow) -> Iterator[Place]:
     """Find waits that do not wait."""
     for path, do, delay in _operations(workflow):
-        if isinstance(do, Wait) and do.duration + delay <= _NO_TIME:
+        if isinstance(do, Wait) and max(do.duration, delay) <= _NO_TIME:
             yield Place(f"{path}/parameters", "waits for no time at all; say how long, or leave the action out")
 
 

@@ -49,7 +49,20 @@ from flowkit.conditions import (
 )
 from flowkit.conditions.matchers import Test
 
-__all__ = ["MAY_HOLD", "Atom", "Either", "Every", "Floor", "Formula", "Key", "Single", "Values", "attribute", "formula"]
+__all__ = [
+    "MAY_HOLD",
+    "Atom",
+    "Either",
+    "Every",
+    "Floor",
+    "Formula",
+    "Key",
+    "Single",
+    "Values",
+    "attribute",
+    "formula",
+    "member",
+]
 
 
 class Values(Enum):
@@ -152,6 +165,11 @@ def attribute(path: str) -> Key:
     return Key(f"subscriber.{path}")
 
 
+def member(segment: str, *, holds: bool) -> Atom:
+    """Say that the subscriber is in a segment, or is not."""
+    return Atom(Key(f"segments.{segment}"), _IN, holds=holds)
+
+
 @frozen
 class _Reader:
     """Names the values that a condition is about."""
@@ -230,15 +248,11 @@ def _metrics(minimums: Mapping[str, float | Matcher], *, holds: bool) -> Iterato
 
 def _segments(asked: Segments, *, holds: bool) -> Iterator[Formula]:
     if asked.any:
-        yield _joined((_member(name, holds=holds) for name in asked.any), every=not holds)
+        yield _joined((member(name, holds=holds) for name in asked.any), every=not holds)
     for name in asked.all:
-        yield _member(name, holds=holds)
+        yield member(name, holds=holds)
     for name in asked.none:
-        yield _member(name, holds=not holds)
-
-
-def _member(name: str, *, holds: bool) -> Atom:
-    return Atom(Key(f"segments.{name}"), _IN, holds=holds)
+        yield member(name, holds=not holds)
 
 
 def _matched(key: Key, matcher: Matcher, *, holds: bool, ci: bool = False) -> Formula:

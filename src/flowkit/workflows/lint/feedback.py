@@ -16,12 +16,12 @@ from flowkit.conditions import Compares, Equals, Exists, Order, needs
 from flowkit.events import Needs
 from flowkit.problems import pointer, short
 from flowkit.triggers.model import On, Reentry, Trigger, TriggerType
-from flowkit.workflows.lint.atoms import Atom, Formula, Key, attribute, formula
+from flowkit.workflows.lint.atoms import Atom, Formula, attribute, formula, member
 from flowkit.workflows.lint.contradiction import conflict
 from flowkit.workflows.lint.entry import is_once
 from flowkit.workflows.lint.graph import Graph, graph_of, inner_ways, knots, reach, shortest, shown
 from flowkit.workflows.lint.model import JointPlace, Place
-from flowkit.workflows.model import Node, UpdateProfile, UpdateSegments, Wait, Workflow
+from flowkit.workflows.model import UpdateProfile, UpdateSegments, Wait, Workflow
 
 __all__ = ["self_triggers", "triggers_of_each_other"]
 
@@ -114,8 +114,8 @@ def _after(do: _Update) -> Sequence[Formula]:
         case UpdateSegments(add=add, remove=remove):
             joined = dict.fromkeys(name for name in add if name not in remove)
             return [
-                *(Atom(Key(f"segments.{name}"), Equals(value=True)) for name in joined),
-                *(Atom(Key(f"segments.{name}"), Equals(value=True), holds=False) for name in dict.fromkeys(remove)),
+                *(member(name, holds=True) for name in joined),
+                *(member(name, holds=False) for name in dict.fromkeys(remove)),
             ]
         case UpdateProfile(set=values, unset=unset, increment=numbers):
             return [
@@ -148,7 +148,7 @@ def self_triggers(workflow: Workflow) -> Iterator[Place]:
     """Find changes that let the same subscriber in again."""
     trigger = workflow.trigger
     while_alive = trigger.entry.reentry is Reentry.AFTER_EXIT or trigger.entry.max_concurrent == 1
-    if not _fires_on_changes(trigger) or while_alive or _longest(workflow) < trigger.cooldown:
+    if not _fires_on_changes(trigger) or while_alive or not _may_outlast(workflow, trigger.cooldown):
         return
     listener = _Listener.of(workflow)
     changes = [(change, _effect(listener, change.do)) for change in _changes(workflow)]
@@ -173,23 +173,19 @@ def self_triggers(workflow: Workflow) -> Iterator[Place]:
             )
 
 
-def _longest(workflow: Workflow) -> timedelta:
-    """Say how long a run may take until a change: the sum of all waits, or for ever where it may go round."""
+def _may_outlast(workflow: Workflow, cooldown: timedelta) -> bool:
+    """Whether a run may take as long: by the sum of all waits, or because it may go round."""
     graph = graph_of(workflow.nodes, inner_ways(workflow))
     knot_of = knots(graph)
     if any(knot_of[node] == knot_of[target] for node in graph for target in graph[node]):
-        return timedelta.max
-    total = _NO_TIME
+        return True
+    rest = cooldown
     for node in workflow.nodes.values():
-        total += _waits(node)
-    return total
-
-
-def _waits(node: Node) -> timedelta:
-    total = _NO_TIME
-    for action in node.actions:
-        total += action.delay + (action.do.duration if isinstance(action.do, Wait) else _NO_TIME)
-    return total
+        for action in node.actions:
+            rest -= action.delay + (action.do.duration if isinstance(action.do, Wait) else _NO_TIME)
+            if rest <= _NO_TIME:
+                return True
+    return rest <= _NO_TIME
 
 
 def _may_follow(graph: Graph[str], first: _Change, second: _Change) -> bool:
