@@ -6,8 +6,8 @@ choice by choice. The search is bounded; where it ends early, a condition is tak
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Final
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final, TypeAlias
 
 from attrs import define, field
 
@@ -17,8 +17,8 @@ from flowkit.workflows.lint.values import is_possible
 
 __all__ = ["always_holds", "conflict", "superfluous"]
 
-_CHOICES: Final = 256
-_TESTS: Final = 20_000
+_TRIED: Final = 20_000
+_Known: TypeAlias = Mapping[Key, Sequence[Atom]]
 _WIDEST: Final = 32
 
 
@@ -30,7 +30,7 @@ def conflict(formulas: Iterable[Formula]) -> tuple[str, ...] | None:
         any where a choice has nothing to choose from. None where the formulas may hold.
     """
     search = _Search()
-    if search.may_hold(tuple(formulas), {}):
+    if search.may_hold(tuple(formulas)):
         return None
     return tuple(search.blamed)
 
@@ -88,44 +88,53 @@ class _Search:
     """A search for a way in which formulas hold together.
 
     Attributes:
-        left: How many more choices are tried out.
-        tests: How many more tests are put to values.
+        left: How much more is tried out: tests on values, and choices that are put off.
         blamed: The names of the values at which ways came to an end.
     """
 
-    left: int = _CHOICES
-    tests: int = _TESTS
+    left: int = _TRIED
     blamed: dict[str, None] = field(factory=dict[str, None])
 
-    def may_hold(self, formulas: Sequence[Formula], known: dict[Key, list[Atom]]) -> bool:
-        """Whether formulas may hold beside what is known to."""
-        choices: list[Either] = []
-        added: dict[Key, list[Atom]] = {}
-        pending = [*reversed(formulas)]
-        while pending:
-            match pending.pop():
-                case Atom() as atom:
-                    added.setdefault(atom.key, []).append(atom)
-                case Every(parts):
-                    pending += reversed(parts)
-                case Either() as choice:
-                    choices.append(choice)
-        for key, atoms in added.items():
-            together = [*known.get(key, ()), *atoms]
-            self.tests -= len(together)
-            if self.tests < 0:
+    def may_hold(self, formulas: Sequence[Formula]) -> bool:
+        """Whether formulas may hold together; so they may where too much would have to be tried out."""
+        # What is left to be tried: a part of the last choice, with all that was not chosen from yet, and what is known.
+        ways: list[tuple[Formula, Sequence[Formula], _Known]] = [(Every(tuple(formulas)), (), {})]
+        while ways:
+            part, rest, known = ways.pop()
+            self.left -= 1 + len(rest)
+            beside, choices = _taken_apart((part, *rest))
+            together = self._possible(beside, known)
+            if together is None:
+                continue
+            if not choices or self.left < 0:
                 return True
-            if not is_possible(key.values, together):
-                self.blamed[key.name] = None
-                return False
-            added[key] = together
-        known = {**known, **added}
-        if not choices:
-            return True
-        choices.sort(key=lambda choice: len(choice.parts))
-        first, rest = choices[0], choices[1:]
-        for part in first.parts:
-            self.left -= 1
-            if self.left < 0 or self.may_hold([part, *rest], known):
-                return True
+            first, *others = sorted(choices, key=lambda choice: len(choice.parts))
+            ways += ((one, others, together) for one in reversed(first.parts))
         return False
+
+    def _possible(self, beside: Mapping[Key, Sequence[Atom]], known: _Known) -> _Known | None:
+        """Put tests beside what is known; None where no value can pass them."""
+        found = {**known}
+        for key, atoms in beside.items():
+            found[key] = (*known.get(key, ()), *atoms)
+            self.left -= len(found[key])
+            if self.left >= 0 and not is_possible(key.values, found[key]):
+                self.blamed[key.name] = None
+                return None
+        return found
+
+
+def _taken_apart(formulas: Sequence[Formula]) -> tuple[Mapping[Key, Sequence[Atom]], Sequence[Either]]:
+    """Part formulas into the tests on each value, and the choices; all in order."""
+    atoms: dict[Key, list[Atom]] = {}
+    choices: list[Either] = []
+    pending = [*reversed(formulas)]
+    while pending:
+        match pending.pop():
+            case Atom() as atom:
+                atoms.setdefault(atom.key, []).append(atom)
+            case Every(parts):
+                pending += reversed(parts)
+            case Either() as choice:
+                choices.append(choice)
+    return atoms, choices

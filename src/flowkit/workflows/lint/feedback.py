@@ -6,7 +6,8 @@ condition ceased to hold before, so a circle needs an action that ends it and an
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Final, TypeAlias
 
@@ -19,7 +20,7 @@ from flowkit.triggers.model import On, Reentry, Trigger, TriggerType
 from flowkit.workflows.lint.atoms import Atom, Formula, attribute, formula, member
 from flowkit.workflows.lint.contradiction import conflict
 from flowkit.workflows.lint.entry import is_once
-from flowkit.workflows.lint.graph import Graph, graph_of, inner_ways, knots, reach, shortest, shown
+from flowkit.workflows.lint.graph import Graph, graph_of, inner_ways, knots, shortest, shown
 from flowkit.workflows.lint.model import JointPlace, Place
 from flowkit.workflows.model import UpdateProfile, UpdateSegments, Wait, Workflow
 
@@ -161,16 +162,35 @@ def self_triggers(workflow: Workflow) -> Iterator[Place]:
                 f"limit it by max_executions, a cooldown or another reentry, such as {short(str(Reentry.NEVER))}",
             )
         return
-    graph = graph_of(workflow.nodes, inner_ways(workflow))
-    ending = [change for change, effect in changes if effect.ends]
+    ended = _ended(workflow, [change for change, effect in changes if effect.ends])
     for change in bringing:
-        before = next((one for one in ending if _may_follow(graph, one, change)), None)
+        before = ended(change)
         if before is not None:
             yield Place(
                 change.path,
-                f"may bring back what {short(before.node)} ended, and so fire this workflow's own trigger again; "
+                f"may bring back what {short(before)} ended, and so fire this workflow's own trigger again; "
                 f"limit it by max_executions, a cooldown or another reentry, such as {short(str(Reentry.NEVER))}",
             )
+
+
+def _ended(workflow: Workflow, changes: Iterable[_Change]) -> Callable[[_Change], str | None]:
+    """Give what names a node in which a change of these may have been made before another change."""
+    graph = graph_of(workflow.nodes, inner_ways(workflow))
+    first: dict[str, int] = {}
+    for change in changes:
+        first.setdefault(change.node, change.index)
+    came_from: dict[str, str] = {}
+    queue = deque((target, node) for node in first for target in graph[node])
+    while queue:
+        node, source = queue.popleft()
+        if node not in came_from:
+            came_from[node] = source
+            queue.extend((target, source) for target in graph[node])
+
+    def before(change: _Change) -> str | None:
+        return change.node if first.get(change.node, change.index) < change.index else came_from.get(change.node)
+
+    return before
 
 
 def _may_outlast(workflow: Workflow, cooldown: timedelta) -> bool:
@@ -186,12 +206,6 @@ def _may_outlast(workflow: Workflow, cooldown: timedelta) -> bool:
             if rest <= _NO_TIME:
                 return True
     return rest <= _NO_TIME
-
-
-def _may_follow(graph: Graph[str], first: _Change, second: _Change) -> bool:
-    if first.node == second.node and first.index < second.index:
-        return True
-    return any(second.node in reach(graph, target) for target in graph[first.node])
 
 
 # ------------------------------------------------------------------------------------------------------------

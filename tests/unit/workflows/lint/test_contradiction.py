@@ -2,7 +2,7 @@
 
 import pytest
 
-from flowkit.conditions import ALWAYS, AnyOf, Condition, Not, parse
+from flowkit.conditions import ALWAYS, AllOf, AnyOf, Condition, Equals, Not, SubscriberHas, parse
 from flowkit.workflows.lint.atoms import formula
 from flowkit.workflows.lint.contradiction import always_holds, conflict, superfluous
 
@@ -170,6 +170,9 @@ def test_a_search_that_would_take_too_long_is_given_up():
     assert conflict([formula(every(*pigeons))]) is not None
     # The same contradiction, behind a million ways to choose before it.
     assert conflict([formula(every(*free, *pigeons))]) is None
+    # The same beside more tests than are made.
+    one_value = Not(AnyOf(tuple(SubscriberHas({"x": Equals(one)}) for one in range(25_000))))
+    assert conflict([formula(AllOf((one_value, every(*pigeons))))]) is None
     # Choices enough to be too deep for a stack.
     deep = [{"any": [{"segments": f"a{one}"}, {"segments": f"b{one}"}]} for one in range(3_000)]
     assert conflict([formula(every(*deep))]) is None
