@@ -10,7 +10,7 @@ from typing import Final
 from urllib.parse import parse_qsl, urlsplit
 
 from flowkit.problems import pointer, short
-from flowkit.workflows.lint.model import Place
+from flowkit.workflows.lint.model import Breach
 from flowkit.workflows.model import CallWebhook, Operation, SendEmail, UpdateProfile, UpdateSegments, Wait, Workflow
 
 __all__ = [
@@ -50,34 +50,34 @@ def _operations(workflow: Workflow) -> Iterator[tuple[str, Operation, timedelta]
             yield f"{pointer('/nodes', key)}/actions/{index}", action.do, action.delay
 
 
-def waits_of_nothing(workflow: Workflow) -> Iterator[Place]:
+def waits_of_nothing(workflow: Workflow) -> Iterator[Breach]:
     """Find waits that do not wait."""
     for path, do, delay in _operations(workflow):
         if isinstance(do, Wait) and max(do.duration, delay) <= _NO_TIME:
-            yield Place(f"{path}/parameters", "waits for no time at all; say how long, or leave the action out")
+            yield Breach(f"{path}/parameters", "waits for no time at all; say how long, or leave the action out")
 
 
-def blank_subjects(workflow: Workflow) -> Iterator[Place]:
+def blank_subjects(workflow: Workflow) -> Iterator[Breach]:
     """Find subjects that say nothing; one that is left out is the template's."""
     for path, do, _ in _operations(workflow):
         if isinstance(do, SendEmail) and do.subject is not None and not do.subject.strip():
             message = "the subject is blank, and takes the place of the template's; write one, or leave it out"
-            yield Place(f"{path}/parameters/subject", message)
+            yield Breach(f"{path}/parameters/subject", message)
 
 
-def empty_updates(workflow: Workflow) -> Iterator[Place]:
+def empty_updates(workflow: Workflow) -> Iterator[Breach]:
     """Find updates that change nothing."""
     for path, do, _ in _operations(workflow):
         match do:
             case UpdateSegments(add=(), remove=()):
-                yield Place(f"{path}/parameters", "changes no segment; name some in `add` or `remove`")
+                yield Breach(f"{path}/parameters", "changes no segment; name some in `add` or `remove`")
             case UpdateProfile(set=values, unset=unset, increment=numbers) if not (values or unset or numbers):
-                yield Place(f"{path}/parameters", "changes no attribute; name some in `set`, `unset` or `increment`")
+                yield Breach(f"{path}/parameters", "changes no attribute; name some in `set`, `unset` or `increment`")
             case _:
                 continue
 
 
-def segments_added_and_removed(workflow: Workflow) -> Iterator[Place]:
+def segments_added_and_removed(workflow: Workflow) -> Iterator[Breach]:
     """Find segments that one action both adds and removes."""
     for path, do, _ in _operations(workflow):
         if isinstance(do, UpdateSegments):
@@ -87,10 +87,10 @@ def segments_added_and_removed(workflow: Workflow) -> Iterator[Place]:
                     message = (
                         f"{short(name)} is added here and removed by the same action, and removal wins; choose one"
                     )
-                    yield Place(f"{path}/parameters/add/{index}", message)
+                    yield Breach(f"{path}/parameters/add/{index}", message)
 
 
-def attributes_changed_twice(workflow: Workflow) -> Iterator[Place]:
+def attributes_changed_twice(workflow: Workflow) -> Iterator[Breach]:
     """Find attributes that one action changes in two ways."""
     for path, do, _ in _operations(workflow):
         if not isinstance(do, UpdateProfile):
@@ -98,29 +98,29 @@ def attributes_changed_twice(workflow: Workflow) -> Iterator[Place]:
         for index, name in enumerate(do.unset):
             if name in do.set:
                 message = f"{short(name)} is removed here and set by the same action, and removal wins; choose one"
-                yield Place(f"{path}/parameters/unset/{index}", message)
+                yield Breach(f"{path}/parameters/unset/{index}", message)
         for name in do.increment:
             other = "removed" if name in do.unset else "set" if name in do.set else None
             if other is not None:
                 message = f"{short(name)} is {other} by the same action before it is incremented; set it to the result"
-                yield Place(pointer(f"{path}/parameters/increment", name), message)
+                yield Breach(pointer(f"{path}/parameters/increment", name), message)
 
 
 # ------------------------------------------------------------------------------------------------------------
 # Webhooks
 
 
-def insecure_webhooks(workflow: Workflow) -> Iterator[Place]:
+def insecure_webhooks(workflow: Workflow) -> Iterator[Breach]:
     """Find webhooks that anybody on the way can read."""
     for path, do, _ in _operations(workflow):
         if isinstance(do, CallWebhook):
             scheme, host, _, _ = _parts(do.url)
             if scheme == "http" and not _is_loopback(host):
                 message = f"what is sent to {short(host)} over http can be read and changed on the way; use https"
-                yield Place(f"{path}/parameters/url", message)
+                yield Breach(f"{path}/parameters/url", message)
 
 
-def credentials_in_urls(workflow: Workflow) -> Iterator[Place]:
+def credentials_in_urls(workflow: Workflow) -> Iterator[Breach]:
     """Find secrets where logs and journals of others keep them."""
     for path, do, _ in _operations(workflow):
         if isinstance(do, CallWebhook):
@@ -129,7 +129,7 @@ def credentials_in_urls(workflow: Workflow) -> Iterator[Place]:
             if has_login or named:
                 what = "a user name or password" if has_login else short(named[0])
                 message = f"{what} in a URL ends up in logs; send it in a header"
-                yield Place(f"{path}/parameters/url", message)
+                yield Breach(f"{path}/parameters/url", message)
 
 
 def _parts(url: str) -> tuple[str, str, bool, str]:

@@ -13,7 +13,7 @@ from flowkit.triggers.model import On, TriggerType
 from flowkit.triggers.rules import DateProperty
 from flowkit.workflows.lint.atoms import Atom, Formula, attribute, formula
 from flowkit.workflows.lint.contradiction import always_holds, conflict, superfluous
-from flowkit.workflows.lint.model import Place
+from flowkit.workflows.lint.model import Breach
 from flowkit.workflows.lint.names import visible
 from flowkit.workflows.model import CheckEngagement, Workflow
 from flowkit.workflows.pictures.condition_words import condition_words
@@ -44,15 +44,15 @@ def _asked(workflow: Workflow) -> Iterator[_Asked]:
             yield _Asked(f"{pointer('/nodes', key)}/conditions", node.condition, event=False)
 
 
-def never_hold(workflow: Workflow) -> Iterator[Place]:
+def never_hold(workflow: Workflow) -> Iterator[Breach]:
     """Find conditions that no event and no subscriber can meet."""
     dated = _dated(workflow)
     for asked in _asked(workflow):
         reason = conflict([formula(asked.condition, event=asked.event)])
         if reason is not None:
-            yield Place(asked.path, f"can never hold: {_because(reason, event=asked.event)}")
+            yield Breach(asked.path, f"can never hold: {_because(reason, event=asked.event)}")
         elif asked.path == _TRIGGER and dated and conflict([formula(asked.condition), *dated]) is not None:
-            yield Place(asked.path, "can never hold for anybody who has the date that the trigger goes by")
+            yield Breach(asked.path, "can never hold for anybody who has the date that the trigger goes by")
 
 
 def _dated(workflow: Workflow) -> Sequence[Formula]:
@@ -73,7 +73,7 @@ def _because(names: Sequence[str], *, event: bool) -> str:
     return f"no value of {listed}{more} passes all that is asked of it"
 
 
-def filters_against_triggers(workflow: Workflow) -> Iterator[Place]:
+def filters_against_triggers(workflow: Workflow) -> Iterator[Breach]:
     """Find filters that hold for nobody for whom the trigger's condition does."""
     trigger = workflow.trigger
     # What an entry waits for may still change.
@@ -89,10 +89,10 @@ def filters_against_triggers(workflow: Workflow) -> Iterator[Place]:
             f"lets nobody in: {_because(reason, event=event)}, by the trigger's conditions and by this together; "
             "change one of them, or give a grace in which it may come to hold"
         )
-        yield Place(_FILTER, message)
+        yield Breach(_FILTER, message)
 
 
-def matches_everything(workflow: Workflow) -> Iterator[Place]:
+def matches_everything(workflow: Workflow) -> Iterator[Breach]:
     """Find triggers that any event of anybody fires."""
     trigger = workflow.trigger
     # A time trigger is for everybody unless it says otherwise: that is what a newsletter is.
@@ -101,10 +101,10 @@ def matches_everything(workflow: Workflow) -> Iterator[Place]:
     message = "any event of any subscriber leads into this workflow; name an event_type"
     if trigger.on is not On.EVENT:
         message = "every subscriber who is known comes into this workflow; name what is to hold"
-    yield Place(_TRIGGER, message)
+    yield Breach(_TRIGGER, message)
 
 
-def superfluous_parts(workflow: Workflow) -> Iterator[Place]:
+def superfluous_parts(workflow: Workflow) -> Iterator[Breach]:
     """Find parts of conditions without which they would be the same; one for each condition."""
     for asked in _asked(workflow):
         if conflict([formula(asked.condition, event=asked.event)]) is not None or always_holds(asked.condition):
@@ -113,4 +113,4 @@ def superfluous_parts(workflow: Workflow) -> Iterator[Place]:
         if found is not None:
             part, matter = found
             words = visible(condition_words(part)) or "a part"
-            yield Place(asked.path, f"one part changes nothing and could be left out: {words} {matter}")
+            yield Breach(asked.path, f"one part changes nothing and could be left out: {words} {matter}")

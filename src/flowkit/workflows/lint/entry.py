@@ -12,7 +12,7 @@ from flowkit.triggers.model import Reentry, Schedule, Trigger, TriggerType
 from flowkit.triggers.rules import At, Cron
 from flowkit.triggers.zones import find_zone, instant
 from flowkit.workflows.lint.contradiction import always_holds
-from flowkit.workflows.lint.model import Place
+from flowkit.workflows.lint.model import Breach
 from flowkit.workflows.model import Workflow
 
 __all__ = [
@@ -38,7 +38,7 @@ def is_once(trigger: Trigger) -> bool:
     return trigger.entry.reentry is Reentry.NEVER or trigger.max_executions == 1
 
 
-def reentry_unlimited(workflow: Workflow) -> Iterator[Place]:
+def reentry_unlimited(workflow: Workflow) -> Iterator[Breach]:
     """Find condition triggers that may let the same subscriber in without end."""
     trigger = workflow.trigger
     # What a condition says of a subscriber stays so, or comes and goes with each change; what an event says is once.
@@ -50,23 +50,23 @@ def reentry_unlimited(workflow: Workflow) -> Iterator[Place]:
         "the same subscriber may enter again and again; give cooldown_hours, max_executions, "
         "or an entry with max_concurrent or another reentry"
     )
-    yield Place("/trigger", message)
+    yield Breach("/trigger", message)
 
 
-def limits_without_effect(workflow: Workflow) -> Iterator[Place]:
+def limits_without_effect(workflow: Workflow) -> Iterator[Breach]:
     """Find limits of entry that another one makes idle."""
     trigger = workflow.trigger
     never = trigger.entry.reentry is Reentry.NEVER
     if trigger.cooldown > _NO_TIME and is_once(trigger):
-        yield Place(
+        yield Breach(
             "/trigger/cooldown_hours", f"has no effect: {_once(trigger)}, so there is nothing to cool down from"
         )
     if trigger.max_executions is not None and (reason := _idle_limit(trigger)):
-        yield Place("/trigger/max_executions", f"has no effect: {reason}")
+        yield Breach("/trigger/max_executions", f"has no effect: {reason}")
     if trigger.entry.max_concurrent is not None and (reason := _idle_concurrency(trigger)):
-        yield Place("/trigger/entry/max_concurrent", f"has no effect: {reason}")
+        yield Breach("/trigger/entry/max_concurrent", f"has no effect: {reason}")
     if trigger.entry.reentry is Reentry.AFTER_EXIT and is_once(trigger) and not never:
-        yield Place("/trigger/entry/reentry", f"has no effect: {_once(trigger)}; leave it out")
+        yield Breach("/trigger/entry/reentry", f"has no effect: {_once(trigger)}; leave it out")
 
 
 def _once(trigger: Trigger) -> str:
@@ -95,7 +95,7 @@ def _idle_concurrency(trigger: Trigger) -> str:
     return ""
 
 
-def keys_without_events(workflow: Workflow) -> Iterator[Place]:
+def keys_without_events(workflow: Workflow) -> Iterator[Breach]:
     """Find keys of events at triggers by the clock."""
     trigger = workflow.trigger
     if trigger.entry.key is not None and trigger.trigger_type is TriggerType.TIME_BASED:
@@ -103,21 +103,21 @@ def keys_without_events(workflow: Workflow) -> Iterator[Place]:
             f"{short(trigger.entry.key)} is a property of events, and none is at hand when the clock fires, "
             "so all runs have the same key; leave it out"
         )
-        yield Place("/trigger/entry/key", message)
+        yield Breach("/trigger/entry/key", message)
 
 
-def nobody_enters(workflow: Workflow) -> Iterator[Place]:
+def nobody_enters(workflow: Workflow) -> Iterator[Breach]:
     """Find live workflows whose trigger is switched off."""
     if workflow.active and not workflow.trigger.active:
         message = "nobody enters while the trigger is not active, though the workflow is; set one of them to the other"
-        yield Place("/trigger/active", message)
+        yield Breach("/trigger/active", message)
 
 
 # ------------------------------------------------------------------------------------------------------------
 # The clock
 
 
-def too_often_for_everybody(workflow: Workflow) -> Iterator[Place]:
+def too_often_for_everybody(workflow: Workflow) -> Iterator[Breach]:
     """Find triggers that let everybody in several times a day."""
     trigger = workflow.trigger
     schedule = trigger.schedule
@@ -131,7 +131,7 @@ def too_often_for_everybody(workflow: Workflow) -> Iterator[Place]:
             f"everybody enters {'more than ' if times >= _LOOKED_AT else ''}{times} times on one day; "
             "say for whom with `where`, fire less often, or give cooldown_hours"
         )
-        yield Place("/trigger/conditions/cron", message)
+        yield Breach("/trigger/conditions/cron", message)
 
 
 def _is_for_everybody(trigger: Trigger) -> bool:
@@ -148,7 +148,7 @@ def _most_in_a_day(rule: Cron) -> int:
     return max(by_day.values(), default=0)
 
 
-def planned_before_created(workflow: Workflow) -> Iterator[Place]:
+def planned_before_created(workflow: Workflow) -> Iterator[Breach]:
     """Find moments that were over, and all lateness with them, when the workflow was written."""
     schedule, created = workflow.trigger.schedule, workflow.created_at
     if schedule is None or created is None or created.tzinfo is None or not isinstance(schedule.rule, At):
@@ -162,7 +162,7 @@ def planned_before_created(workflow: Workflow) -> Iterator[Place]:
             f"{schedule.rule.at.isoformat()} had passed when the workflow was created, "
             f"and {schedule.late} of `late` with it: it never fires; name a moment to come"
         )
-        yield Place("/trigger/conditions/at", message)
+        yield Breach("/trigger/conditions/at", message)
 
 
 def _latest(schedule: Schedule, at: datetime) -> datetime:

@@ -21,7 +21,7 @@ from flowkit.workflows.lint.atoms import Atom, Formula, attribute, formula, memb
 from flowkit.workflows.lint.contradiction import conflict
 from flowkit.workflows.lint.entry import is_once
 from flowkit.workflows.lint.graph import Graph, graph_of, inner_ways, knots, shortest, shown
-from flowkit.workflows.lint.model import JointPlace, Place
+from flowkit.workflows.lint.model import Breach, JointBreach
 from flowkit.workflows.model import UpdateProfile, UpdateSegments, Wait, Workflow
 
 __all__ = ["self_triggers", "triggers_of_each_other"]
@@ -145,7 +145,7 @@ def _fires_on_changes(trigger: Trigger) -> bool:
 # One workflow
 
 
-def self_triggers(workflow: Workflow) -> Iterator[Place]:
+def self_triggers(workflow: Workflow) -> Iterator[Breach]:
     """Find changes that let the same subscriber in again."""
     trigger = workflow.trigger
     while_alive = trigger.entry.reentry is Reentry.AFTER_EXIT or trigger.entry.max_concurrent == 1
@@ -156,7 +156,7 @@ def self_triggers(workflow: Workflow) -> Iterator[Place]:
     bringing = [change for change, effect in changes if effect.may_bring]
     if trigger.on is On.CHANGE:
         for change in bringing:
-            yield Place(
+            yield Breach(
                 change.path,
                 "is a change after which this workflow's own trigger may fire again; "
                 f"limit it by max_executions, a cooldown or another reentry, such as {short(str(Reentry.NEVER))}",
@@ -166,7 +166,7 @@ def self_triggers(workflow: Workflow) -> Iterator[Place]:
     for change in bringing:
         before = ended(change)
         if before is not None:
-            yield Place(
+            yield Breach(
                 change.path,
                 f"may bring back what {short(before)} ended, and so fire this workflow's own trigger again; "
                 f"limit it by max_executions, a cooldown or another reentry, such as {short(str(Reentry.NEVER))}",
@@ -212,7 +212,7 @@ def _may_outlast(workflow: Workflow, cooldown: timedelta) -> bool:
 # Several
 
 
-def triggers_of_each_other(workflows: Sequence[Workflow]) -> Iterator[JointPlace]:
+def triggers_of_each_other(workflows: Sequence[Workflow]) -> Iterator[JointBreach]:
     """Find circles of workflows each of which may fire the trigger of the next."""
     by_id = {workflow.workflow_id: workflow for workflow in workflows}
     fired = {key: _Listener.of(one) for key, one in by_id.items() if _fires_on_changes(one.trigger)}
@@ -226,7 +226,7 @@ def triggers_of_each_other(workflows: Sequence[Workflow]) -> Iterator[JointPlace
             message = (
                 f"may fire each other's triggers without end: {shown(loop)}; limit one by max_executions or reentry"
             )
-            yield JointPlace(loop[0], brings[loop[0], loop[1]], message)
+            yield JointBreach(loop[0], brings[loop[0], loop[1]], message)
 
 
 def _brings(by_id: Mapping[str, Workflow], fired: Mapping[str, _Listener]) -> Mapping[tuple[str, str], str]:

@@ -10,7 +10,7 @@ from attrs import field, frozen
 
 from flowkit.workflows.model import Workflow
 
-__all__ = ["Finding", "JointPlace", "JointRule", "Place", "Rule", "Severity"]
+__all__ = ["Breach", "Finding", "JointBreach", "JointRule", "Rule", "Severity"]
 
 
 class Severity(StrEnum):
@@ -43,7 +43,7 @@ class Finding:
     workflow_id: str | None = field(default=None, kw_only=True)
 
 
-class Place(NamedTuple):
+class Breach(NamedTuple):
     """Where a rule is broken.
 
     Attributes:
@@ -55,7 +55,7 @@ class Place(NamedTuple):
     message: str
 
 
-class JointPlace(NamedTuple):
+class JointBreach(NamedTuple):
     """Where a rule about several workflows is broken.
 
     Attributes:
@@ -69,8 +69,8 @@ class JointPlace(NamedTuple):
     message: str
 
 
-_Find: TypeAlias = Callable[[Workflow], Iterator[Place]]
-_FindTogether: TypeAlias = Callable[[Sequence[Workflow]], Iterator[JointPlace]]
+_Find: TypeAlias = Callable[[Workflow], Iterator[Breach]]
+_FindTogether: TypeAlias = Callable[[Sequence[Workflow]], Iterator[JointBreach]]
 
 
 @frozen

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from flowkit.problems import pointer, short
-from flowkit.workflows.lint.model import Place
+from flowkit.workflows.lint.model import Breach
 from flowkit.workflows.model import Workflow
 
 __all__ = ["alike", "blank_names", "duplicate_names", "visible"]
@@ -25,16 +25,16 @@ def visible(text: str) -> str:
     return "".join(char if char.isprintable() else "\ufffd" for char in cut)
 
 
-def blank_names(workflow: Workflow) -> Iterator[Place]:
+def blank_names(workflow: Workflow) -> Iterator[Breach]:
     """Find names that show nothing."""
     if not alike(workflow.name):
-        yield Place("/name", "is blank; say what people call the workflow")
+        yield Breach("/name", "is blank; say what people call the workflow")
     for key, node in workflow.nodes.items():
         if not alike(node.name):
-            yield Place(f"{pointer('/nodes', key)}/name", "is blank; say what people call the node")
+            yield Breach(f"{pointer('/nodes', key)}/name", "is blank; say what people call the node")
 
 
-def duplicate_names(workflow: Workflow) -> Iterator[Place]:
+def duplicate_names(workflow: Workflow) -> Iterator[Breach]:
     """Find nodes that have the name of an earlier one."""
     seen: dict[str, str] = {}
     for key, node in workflow.nodes.items():
@@ -42,4 +42,4 @@ def duplicate_names(workflow: Workflow) -> Iterator[Place]:
         first = seen.setdefault(name, key)
         if name and first != key:
             message = f"node {short(first)} is called {short(node.name)} too, and people cannot tell them apart"
-            yield Place(f"{pointer('/nodes', key)}/name", f"{message}; give each a name of its own")
+            yield Breach(f"{pointer('/nodes', key)}/name", f"{message}; give each a name of its own")

@@ -7,7 +7,7 @@ from typing import Final
 
 from flowkit.problems import pointer, short
 from flowkit.workflows.lint.contradiction import always_holds
-from flowkit.workflows.lint.model import Place
+from flowkit.workflows.lint.model import Breach
 from flowkit.workflows.lint.outcomes import DEFAULT, outcomes
 from flowkit.workflows.model import Action, CheckEngagement, Node, Wait, Workflow
 
@@ -33,7 +33,7 @@ def _actions(workflow: Workflow) -> Iterator[tuple[str, Node, int, Action]]:
             yield f"{pointer('/nodes', key)}/actions/{index}", node, index, action
 
 
-def unreached_actions(workflow: Workflow) -> Iterator[Place]:
+def unreached_actions(workflow: Workflow) -> Iterator[Breach]:
     """Find actions behind one whose every outcome leaves the node; the first speaks for all."""
     for key, node in workflow.nodes.items():
         reached = outcomes(node).reached
@@ -43,20 +43,20 @@ def unreached_actions(workflow: Workflow) -> Iterator[Place]:
                 f"{short(node.actions[reached].action_id)} is never done: {before} before it leaves the node by its "
                 "success_path or its failure_path; move it before that action, or into the nodes that the paths lead to"
             )
-            yield Place(f"{pointer('/nodes', key)}/actions/{reached}", message)
+            yield Breach(f"{pointer('/nodes', key)}/actions/{reached}", message)
 
 
-def paths_never_taken(workflow: Workflow) -> Iterator[Place]:
+def paths_never_taken(workflow: Workflow) -> Iterator[Breach]:
     """Find paths of waits, which have no outcome."""
     for path, _, _, action in _actions(workflow):
         if isinstance(action.do, Wait):
             for name, target in (("success_path", action.success_path), ("failure_path", action.failure_path)):
                 if target is not None:
                     message = "a wait neither succeeds nor fails, so this is never taken; use the node's next_nodes"
-                    yield Place(f"{path}/{name}", message)
+                    yield Breach(f"{path}/{name}", message)
 
 
-def same_paths(workflow: Workflow) -> Iterator[Place]:
+def same_paths(workflow: Workflow) -> Iterator[Breach]:
     """Find actions that leave for the same node whatever comes of them."""
     for path, _, _, action in _actions(workflow):
         same = action.success_path is not None and action.success_path == action.failure_path
@@ -65,18 +65,18 @@ def same_paths(workflow: Workflow) -> Iterator[Place]:
                 f"success_path and failure_path both lead to {short(action.success_path)}; "
                 "if that is meant, an edge of the node says it more plainly"
             )
-            yield Place(f"{path}/failure_path", message)
+            yield Breach(f"{path}/failure_path", message)
 
 
-def empty_nodes(workflow: Workflow) -> Iterator[Place]:
+def empty_nodes(workflow: Workflow) -> Iterator[Breach]:
     """Find nodes that do nothing and lead on in one way."""
     for key, node in workflow.nodes.items():
         if not node.actions and len(node.next_nodes) == 1 and DEFAULT in node.next_nodes:
             message = f"does nothing and leads to {short(node.next_nodes[DEFAULT])}; lead there at once"
-            yield Place(pointer("/nodes", key), message)
+            yield Breach(pointer("/nodes", key), message)
 
 
-def edges_never_taken(workflow: Workflow) -> Iterator[Place]:
+def edges_never_taken(workflow: Workflow) -> Iterator[Breach]:
     """Find edges whose label nothing in the node can give; ``default`` may stand beside all others."""
     for key, node in workflow.nodes.items():
         found = outcomes(node)
@@ -87,7 +87,7 @@ def edges_never_taken(workflow: Workflow) -> Iterator[Place]:
             if label in found.taken or (label == DEFAULT and found.taken) or (lost and label in _ENGAGED):
                 continue
             message = f"nothing in this node leaves by {short(label)}; {_instead(node)}"
-            yield Place(pointer(f"{pointer('/nodes', key)}/next_nodes", label), message)
+            yield Breach(pointer(f"{pointer('/nodes', key)}/next_nodes", label), message)
 
 
 def _instead(node: Node) -> str:
@@ -115,7 +115,7 @@ def _is_lost(action: Action) -> bool:
     return isinstance(action.do, CheckEngagement) and action.success_path is None and action.failure_path is None
 
 
-def decisions_not_last(workflow: Workflow) -> Iterator[Place]:
+def decisions_not_last(workflow: Workflow) -> Iterator[Breach]:
     """Find decisions that others follow in a node whose edges ask for one."""
     for path, node, index, action in _actions(workflow):
         if index + 1 < len(node.actions) and _is_lost(action) and not _ENGAGED.isdisjoint(node.next_nodes):
@@ -123,10 +123,10 @@ def decisions_not_last(workflow: Workflow) -> Iterator[Place]:
                 f"only the last action of a node chooses its way out, so what {short(action.action_id)} decides is "
                 "forgotten; make it the last, or give it a success_path and a failure_path"
             )
-            yield Place(path, message)
+            yield Breach(path, message)
 
 
-def unused_decisions(workflow: Workflow) -> Iterator[Place]:
+def unused_decisions(workflow: Workflow) -> Iterator[Breach]:
     """Find decisions after which the run goes on in one and the same way."""
     for path, node, index, action in _actions(workflow):
         followed = _OUTCOMES if index + 1 == len(node.actions) else _ENGAGED
@@ -135,10 +135,10 @@ def unused_decisions(workflow: Workflow) -> Iterator[Place]:
                 f"nothing depends on what {short(action.action_id)} decides; "
                 "name the ways engaged and not_engaged in next_nodes, or one of them"
             )
-            yield Place(path, message)
+            yield Breach(path, message)
 
 
-def decisions_about_nothing(workflow: Workflow) -> Iterator[Place]:
+def decisions_about_nothing(workflow: Workflow) -> Iterator[Breach]:
     """Find nodes that decide, and ask for nothing that could fail."""
     for key, node in workflow.nodes.items():
         decides = any(isinstance(action.do, CheckEngagement) for action in node.actions)
@@ -148,4 +148,4 @@ def decisions_about_nothing(workflow: Workflow) -> Iterator[Place]:
                 'asks for nothing, so every run is engaged; say what is asked, such as "engagement_threshold": '
                 '{"opens": 1} (the metrics of the action are for readers)'
             )
-            yield Place(f"{pointer('/nodes', key)}/conditions", message)
+            yield Breach(f"{pointer('/nodes', key)}/conditions", message)

@@ -16,7 +16,7 @@ from flowkit.workflows.lint.graph import (
     shown,
     ways,
 )
-from flowkit.workflows.lint.model import Place
+from flowkit.workflows.lint.model import Breach
 from flowkit.workflows.lint.outcomes import outcomes
 from flowkit.workflows.model import END, CheckEngagement, Node, SendEmail, Workflow
 
@@ -25,19 +25,19 @@ __all__ = ["endless_loops", "loops_without_exit", "sends_in_loops", "unknown_tar
 _DELIVERED: Final = frozenset({"deliveries", "email_delivered"})
 
 
-def unknown_targets(workflow: Workflow) -> Iterator[Place]:
+def unknown_targets(workflow: Workflow) -> Iterator[Breach]:
     """Find an entry and ways out that lead to no node."""
     nodes = workflow.nodes
     if workflow.entry_node not in nodes:
         message = f"there is no node {short(workflow.entry_node)}; {suggestion(workflow.entry_node, nodes)}"
-        yield Place("/entry_node", message)
+        yield Breach("/entry_node", message)
     for way in ways(workflow):
         if way.target not in nodes and way.target != END:
             message = f'{short(way.target)} is neither a node nor "{END}"; {suggestion(way.target, nodes)}'
-            yield Place(way.path, message)
+            yield Breach(way.path, message)
 
 
-def endless_loops(workflow: Workflow) -> Iterator[Place]:
+def endless_loops(workflow: Workflow) -> Iterator[Breach]:
     """Find cycles, reachable or not, that no positive wait or delay interrupts on that very path."""
     quick = [way for way in inner_ways(workflow) if way.quick]
     knot_of = knots(graph_of(workflow.nodes, quick))
@@ -49,10 +49,10 @@ def endless_loops(workflow: Workflow) -> Iterator[Place]:
         if knot_of[way.source] not in told:
             told.add(knot_of[way.source])
             loop = shown([way.source, *shortest(graph, way.target, way.source)])
-            yield Place(way.path, f"a loop without a wait: {loop}; put a wait or a delay of more than 0 on it")
+            yield Breach(way.path, f"a loop without a wait: {loop}; put a wait or a delay of more than 0 on it")
 
 
-def unreachable_nodes(workflow: Workflow) -> Iterator[Place]:
+def unreachable_nodes(workflow: Workflow) -> Iterator[Breach]:
     """Find nodes that no way leads to from the entry."""
     entry = workflow.entry_node
     if entry not in workflow.nodes:
@@ -60,23 +60,23 @@ def unreachable_nodes(workflow: Workflow) -> Iterator[Place]:
     reached = reach(graph_of(workflow.nodes, inner_ways(workflow)), entry)
     for node in workflow.nodes:
         if node not in reached:
-            yield Place(pointer("/nodes", node), f"no way leads here from {short(entry)}")
+            yield Breach(pointer("/nodes", node), f"no way leads here from {short(entry)}")
 
 
 # ------------------------------------------------------------------------------------------------------------
 # Loops that wait
 
 
-def loops_without_exit(workflow: Workflow) -> Iterator[Place]:
+def loops_without_exit(workflow: Workflow) -> Iterator[Breach]:
     """Find loops, reached from the entry, out of which nothing leads."""
     for nodes, leaves in _loops(workflow):
         if not leaves:
             loop = shown([*nodes, next(iter(nodes))])
             message = f"no way leads out of the loop {loop}: a run that is in it never ends; give it a way out"
-            yield Place(pointer("/nodes", next(iter(nodes))), message)
+            yield Breach(pointer("/nodes", next(iter(nodes))), message)
 
 
-def sends_in_loops(workflow: Workflow) -> Iterator[Place]:
+def sends_in_loops(workflow: Workflow) -> Iterator[Breach]:
     """Find messages in loops with a way out that no count of deliveries opens."""
     for nodes, leaves in _loops(workflow):
         if not leaves or any(_counts_deliveries(node) for node in nodes.values()):
@@ -88,7 +88,7 @@ def sends_in_loops(workflow: Workflow) -> Iterator[Place]:
                         "is sent again in every round of the loop, and nothing bounds the rounds; "
                         'leave the loop by a condition on a count, such as {"deliveries": 3}'
                     )
-                    yield Place(f"{pointer('/nodes', key)}/actions/{index}", message)
+                    yield Breach(f"{pointer('/nodes', key)}/actions/{index}", message)
 
 
 def _loops(workflow: Workflow) -> Iterator[tuple[Mapping[str, Node], bool]]:
