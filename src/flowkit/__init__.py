@@ -68,7 +68,7 @@ if TYPE_CHECKING:
     from flowkit.triggers.model import Backfill, EntryPolicy, On, Reentry, Schedule, Trigger, TriggerType
     from flowkit.triggers.rules import At, Cron, DateProperty, Every, Repeat
     from flowkit.triggers.windows import Window
-    from flowkit.workflows.check import check
+    from flowkit.workflows.check import check, check_together
     from flowkit.workflows.codec import dump as dump_workflow
     from flowkit.workflows.codec import load as load_workflow
     from flowkit.workflows.model import (
@@ -183,6 +183,7 @@ __all__ = [
     "Window",
     "Workflow",
     "check",
+    "check_together",
     "dump_condition",
     "dump_event",
     "dump_workflow",
@@ -287,6 +288,7 @@ _HOMES: Final = {
     "Window": "flowkit.triggers.windows:Window",
     "Workflow": "flowkit.workflows.model:Workflow",
     "check": "flowkit.workflows.check:check",
+    "check_together": "flowkit.workflows.check:check_together",
     "dump_condition": "flowkit.conditions:dump",
     "dump_event": "flowkit.event_documents:dump_event",
     "dump_workflow": "flowkit.workflows.codec:dump",

@@ -46,8 +46,16 @@ def graph(*nodes: Node, entry: str | None = None, trigger: Trigger = TRIGGER) ->
     return Workflow("w", "W", trigger=trigger, nodes=list(nodes), entry_node=entry or nodes[0].node_id)
 
 
+RULES = {"unknown_target", "endless_loop", "unreachable_node", "matches_everything", "reentry_unlimited"}
+"""The rules that are tested here; the graphs are made for them, and break others that `lint/` has the tests of."""
+
+
+def findings_of(workflow: Workflow) -> list[Finding]:
+    return [finding for finding in check(workflow) if finding.rule in RULES]
+
+
 def found(workflow: Workflow) -> list[tuple[str, str]]:
-    return [(finding.rule, finding.path) for finding in check(workflow)]
+    return [(finding.rule, finding.path) for finding in findings_of(workflow)]
 
 
 def test_a_finding_says_what_where_and_how_bad():
@@ -78,7 +86,7 @@ def test_every_kind_of_edge_to_nowhere_is_found_in_order():
         ("unknown_target", "/nodes/a/next_nodes/default"),
         ("unknown_target", "/nodes/b/next_nodes/default"),
     ]
-    assert all(finding.severity is Severity.ERROR for finding in check(workflow))
+    assert all(finding.severity is Severity.ERROR for finding in findings_of(workflow))
 
 
 def test_the_end_is_a_target_and_no_entry():
@@ -288,7 +296,7 @@ def test_nodes_that_only_reach_each_other_are_out_of_reach():
     ],
 )
 def test_a_trigger_that_matches_everything_is_told(condition: Condition, everything: bool):
-    findings = check(graph(node("a"), trigger=Trigger("t", condition=condition)))
+    findings = findings_of(graph(node("a"), trigger=Trigger("t", condition=condition)))
     assert [finding.rule for finding in findings] == ["matches_everything"] * everything
     assert all(finding.severity is Severity.WARNING for finding in findings)
     assert all(finding.path == "/trigger/conditions" for finding in findings)

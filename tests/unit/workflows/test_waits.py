@@ -4,6 +4,7 @@ import re
 from datetime import UTC, time, timedelta
 
 import pytest
+from attrs import evolve
 from hypothesis import given
 
 from flowkit.conditions import EventIs
@@ -12,8 +13,9 @@ from flowkit.runs.program import compile_workflow, edges
 from flowkit.triggers.calendar import Offset, Unit, Weekday
 from flowkit.triggers.model import Trigger
 from flowkit.triggers.windows import Window
-from flowkit.workflows.check import check
+from flowkit.workflows.check import check, errors
 from flowkit.workflows.codec import dump, dumps, load, validate
+from flowkit.workflows.diff import diff
 from flowkit.workflows.model import END, Action, Node, UpdateSegments, Wait, WaitUntil, Workflow
 from flowkit.workflows.pictures.drawing import draw
 from flowkit.workflows.pictures.words import action_line
@@ -244,16 +246,16 @@ INSTEAD = "/nodes/a/actions/0/parameters/profile_date"
 )
 def test_which_waits_interrupt_a_loop(rule, interrupts):
     assert takes_time(rule) is interrupts
-    found = [(one.rule, one.path) for one in check(graph(step("a", until(rule), default="a")))]
+    found = [(one.rule, one.path) for one in errors(graph(step("a", until(rule), default="a")))]
     assert found == ([] if interrupts else [("endless_loop", DEFAULT)])
-    assert check(graph(step("a", until(rule, delay=timedelta(minutes=1)), default="a"))) == ()
-    assert check(graph(step("a", until(rule), until(CalendarDays(1), "day"), default="a"))) == ()
+    assert list(errors(graph(step("a", until(rule, delay=timedelta(minutes=1)), default="a")))) == []
+    assert list(errors(graph(step("a", until(rule), until(CalendarDays(1), "day"), default="a")))) == []
 
 
 def test_two_times_of_day_interrupt_none_either():
     """In a gap both may be at one instant: 02:00 moves on to 03:00."""
     twice = graph(step("a", until(LocalTime(time(2))), until(LocalTime(time(3)), "b"), default="a"))
-    [finding] = check(twice)
+    [finding] = errors(twice)
     assert finding.rule == "endless_loop"
     assert finding.message.endswith(
         "one until a time, a window or a date may be over at once, and calendar_days of 1 or more never is"
@@ -261,20 +263,20 @@ def test_two_times_of_day_interrupt_none_either():
 
 
 def test_the_hint_is_given_only_where_there_is_such_a_wait():
-    [finding] = check(graph(step("a", UpdateSegments(), default="a")))
+    [finding] = errors(graph(step("a", UpdateSegments(), default="a")))
     assert finding.message.endswith("put a wait or a delay of more than 0 on it")
 
 
 @pytest.mark.parametrize("name", ["on_missing", "on_past"])
 def test_a_way_instead_of_a_wait_leaves_without_it(name):
     back = ProfileDate("renewal", **{name: GoTo("a")})
-    assert [(one.rule, one.path) for one in check(graph(step("a", until(back))))] == [
+    assert [(one.rule, one.path) for one in errors(graph(step("a", until(back))))] == [
         ("endless_loop", f"{INSTEAD}/{name}/path")
     ]
-    assert check(graph(step("a", until(back, delay=timedelta(minutes=1))))) == ()
-    assert check(graph(step("a", Wait(timedelta(1)), until(back)))) == ()
+    assert list(errors(graph(step("a", until(back, delay=timedelta(minutes=1)))))) == []
+    assert list(errors(graph(step("a", Wait(timedelta(1)), until(back))))) == []
     # What stands behind it is never reached on that way.
-    assert [one.path for one in check(graph(step("a", until(back), until(CalendarDays(1), "day"))))] == [
+    assert [one.path for one in errors(graph(step("a", until(back), until(CalendarDays(1), "day"))))] == [
         f"{INSTEAD}/{name}/path"
     ]
 
@@ -328,3 +330,52 @@ def test_a_picture_shows_the_ways_instead_of_a_wait():
     ]
     assert "on_missing" in shown.to_svg()
     assert "on_missing" in shown.to_mermaid()
+
+
+# ------------------------------------------------------------------------------------------------------------
+# The lint and differences
+
+
+def rules_of(*nodes):
+    return [(one.rule, one.path) for one in check(graph(*nodes))]
+
+
+def test_no_day_on_is_no_wait():
+    assert rules_of(step("a", until(CalendarDays(0)))) == [("wait_of_nothing", "/nodes/a/actions/0/parameters")]
+    assert rules_of(step("a", until(CalendarDays(0, at=NINE)))) == []
+    assert rules_of(step("a", until(CalendarDays(0), delay=timedelta(minutes=1)))) == []
+
+
+@pytest.mark.parametrize(
+    ("rule", "ends"),
+    [
+        (ProfileDate("renewal", on_missing=Instead.EXIT), True),
+        (ProfileDate("renewal", on_past=Instead.EXIT), True),
+        (ProfileDate("renewal", on_past=GoTo("b")), True),
+        (ProfileDate("renewal", on_past=GoTo("a")), False),
+        (ProfileDate("renewal"), False),
+        (LocalTime(NINE), False),
+    ],
+)
+def test_a_loop_that_a_wait_may_end_has_a_way_out(rule, ends):
+    looped = step("a", Wait(timedelta(1)), until(rule), default="a")
+    told = [one for one, _ in rules_of(looped, step("b", Wait(timedelta(1)))) if one == "loop_without_exit"]
+    assert told == ([] if ends else ["loop_without_exit"])
+
+
+def test_a_wait_has_no_outcome():
+    action = until(LocalTime(NINE), success_path="b")
+    assert ("path_never_taken", "/nodes/a/actions/0/success_path") in rules_of(step("a", action), step("b"))
+    edged = step("a", until(LocalTime(NINE)), success="b")
+    assert ("edge_never_taken", "/nodes/a/next_nodes/success") in rules_of(edged, step("b"))
+
+
+def test_what_changed_of_a_wait_is_said_in_words():
+    old = graph(step("a", until(LocalTime(NINE))))
+    new = graph(step("a", until(CalendarDays(2, at=NINE))))
+    assert diff(old, new).text == "a / wait: rule is 2 calendar days at 09:00 instead of until 09:00"
+    assert diff(old, old).changes == ()
+    moved = evolve(old, timezone="Asia/Tokyo")
+    assert diff(old, moved).text == 'workflow: timezone is "Asia/Tokyo" instead of "UTC"'
+    timed = graph(step("a", Action("wait", Wait(timedelta(1)))))
+    assert diff(timed, new).text == "a / wait: waits 2 calendar days at 09:00 instead of waits 1 day"

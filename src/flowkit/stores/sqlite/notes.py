@@ -181,15 +181,16 @@ def sweep_notes(database: str, named: Container[str]) -> None:
         named: The files that claims name.
     """
     folder, name = os.path.split(database)
-    for entry in os.scandir(folder):
-        # Not the youngest: one that was made this moment may not be locked yet.
-        if (
-            entry.name.startswith(f"{name}{SUFFIX}")
-            and entry.path not in named
-            and time() - entry.stat().st_mtime > _YOUNG
-            and is_abandoned(entry.path)
-        ):
-            remove_notes(entry.path)
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            # Not the youngest: one that was made this moment may not be locked yet.
+            if (
+                entry.name.startswith(f"{name}{SUFFIX}")
+                and entry.path not in named
+                and time() - entry.stat().st_mtime > _YOUNG
+                and is_abandoned(entry.path)
+            ):
+                remove_notes(entry.path)
 
 
 def remove_notes(path: str) -> None:

@@ -1,0 +1,582 @@
+"""Small documents for each rule of the lint: some that break it and no other, some that come close and break none."""
+
+from typing import Any
+
+from attrs import frozen
+
+from tests.support.workflow_documents import action, node, timed, workflow
+
+Document = dict[str, Any]
+
+MESSAGE = node("start", action())
+LOOK = node("look", action("condition"), conditions={"engagement_threshold": {"opens": 1}})
+
+
+@frozen
+class Case:
+    """A rule, with documents that break it and others that do not."""
+
+    rule: str
+    broken: tuple[Document, ...]
+    kept: tuple[Document, ...]
+
+
+@frozen
+class JointCase:
+    """A rule about several workflows, with several that break it and others that do not."""
+
+    rule: str
+    broken: tuple[tuple[Document, ...], ...]
+    kept: tuple[tuple[Document, ...], ...]
+
+
+def wait(action_id: str = "wait", **fields: Any) -> Document:
+    return action("wait", action_id, **fields)
+
+
+def check(action_id: str = "check", **fields: Any) -> Document:
+    return action("condition", action_id, **fields)
+
+
+def segments(action_id: str = "mark", /, **parameters: Any) -> Document:
+    return action("segment_update", action_id, parameters=parameters)
+
+
+def profile(action_id: str = "note", /, **parameters: Any) -> Document:
+    return action("personalization_update", action_id, parameters=parameters)
+
+
+def hook(url: str) -> Document:
+    return action("webhook", "call", parameters={"url": url})
+
+
+def deciding(*actions: Document, conditions: Document | None = None, **next_nodes: str) -> Document:
+    """A node that asks for an open, two nodes that it may lead to."""
+    asked = {"engagement_threshold": {"opens": 1}} if conditions is None else conditions
+    ways = {"engaged": "yes", "not_engaged": "no"} | next_nodes
+    return workflow(
+        node("start", *(actions or (check(),)), conditions=asked, next_nodes=ways),
+        node("yes", action()),
+        node("no", action()),
+    )
+
+
+def triggered(conditions: Document, /, *nodes: Document, trigger_type: str = "composite", **fields: Any) -> Document:
+    """A workflow with a trigger, which sends."""
+    trigger = {"trigger_id": "t", "trigger_type": trigger_type, "conditions": conditions} | fields
+    return workflow(*(nodes or (MESSAGE,)), trigger=trigger)
+
+
+def on(what: str, conditions: Document, /, *actions: Document, **fields: Any) -> Document:
+    """A workflow with a condition trigger that does some actions."""
+    rules = {"on": what, "max_executions": 5} | fields
+    return triggered(conditions, node("start", *actions), trigger_type="condition_based", **rules)
+
+
+def clocked(*nodes: Document, fields: Document | None = None, **conditions: Any) -> Document:
+    return workflow(*(nodes or (MESSAGE,)), trigger=timed(**conditions) | (fields or {}))
+
+
+def subscriber(**attributes: Any) -> Document:
+    return {"subscriber_properties": attributes}
+
+
+def two(first: Document, second: Document, **fields: Any) -> Document:
+    """Two nodes, one after the other."""
+    return workflow(node("start", first, next_nodes={"default": "next"}), node("next", second, **fields))
+
+
+VIP = {"segments": "vip"}
+PRO = subscriber(plan="pro")
+SIGNUP = {"event_type": "signup"}
+
+GRAPH = (
+    Case(
+        "unknown_target",
+        broken=(
+            workflow(MESSAGE, entry_node="begin"),
+            workflow(node("start", action(), next_nodes={"default": "nowhere"})),
+            workflow(node("start", action(failure_path="nowhere"))),
+        ),
+        kept=(workflow(node("start", action(failure_path="end"), next_nodes={"default": "end"})),),
+    ),
+    Case(
+        "endless_loop",
+        broken=(
+            two(action(), action(), next_nodes={"default": "start"}),
+            workflow(node("start", action(failure_path="start"), wait())),
+        ),
+        kept=(two(action(), wait(), next_nodes={"default": "end"}),),
+    ),
+    Case(
+        "unreachable_node",
+        broken=(workflow(MESSAGE, node("island", action())),),
+        kept=(two(action(), action()), workflow(node("start", action(failure_path="help")), node("help", action()))),
+    ),
+    Case(
+        "loop_without_exit",
+        broken=(
+            two(action(), wait(), next_nodes={"default": "start"}),
+            # Edges that nothing takes are no way out.
+            workflow(node("start", wait(), segments(add=["a"]), next_nodes={"default": "start"})),
+        ),
+        kept=(
+            workflow(
+                node("start", wait(), next_nodes={"default": "look"}),
+                LOOK | {"next_nodes": {"engaged": "end", "not_engaged": "start"}},
+            ),
+            # Without an edge for it the run completes.
+            workflow(
+                node("start", wait(), next_nodes={"default": "look"}), LOOK | {"next_nodes": {"not_engaged": "start"}}
+            ),
+            # By a path.
+            workflow(
+                node("start", wait(), segments(add=["a"]) | {"failure_path": "end"}, next_nodes={"success": "start"})
+            ),
+        ),
+    ),
+    Case(
+        "send_in_loop",
+        broken=(
+            workflow(
+                node("start", action(), wait(), next_nodes={"default": "look"}),
+                LOOK | {"next_nodes": {"engaged": "end", "not_engaged": "start"}},
+            ),
+        ),
+        kept=(
+            workflow(
+                node("start", action(), wait(), next_nodes={"default": "look"}),
+                node(
+                    "look",
+                    check(),
+                    conditions={"engagement_threshold": {"deliveries": 3}},
+                    next_nodes={"engaged": "end", "not_engaged": "start"},
+                ),
+            ),
+            workflow(
+                node("start", wait(), next_nodes={"default": "look"}),
+                LOOK | {"next_nodes": {"engaged": "last", "not_engaged": "start"}},
+                node("last", action()),
+            ),
+        ),
+    ),
+)
+
+NODES = (
+    Case(
+        "unreached_action",
+        broken=(
+            workflow(
+                node("start", action(success_path="a", failure_path="b"), wait()),
+                node("a", action()),
+                node("b", wait()),
+            ),
+            deciding(check(success_path="yes", failure_path="no"), action("send_email", "late")),
+        ),
+        kept=(
+            workflow(node("start", action(failure_path="b"), wait()), node("b", wait())),
+            workflow(node("start", action("send_email", "one", success_path="b"), wait()), node("b", wait())),
+        ),
+    ),
+    Case(
+        "edge_never_taken",
+        broken=(
+            # No decision in the node.
+            workflow(node("start", action(), next_nodes={"engaged": "b"}), node("b", action())),
+            workflow(node("start", wait(), next_nodes={"success": "b"}), node("b", action())),
+            workflow(node("start", wait(), next_nodes={"failure": "b", "default": "b"}), node("b", action())),
+            workflow(node("start", action(), next_nodes={"opened": "b", "default": "b"}), node("b", action())),
+            # A path takes the outcome away.
+            workflow(node("start", action(success_path="b"), next_nodes={"success": "b"}), node("b", action())),
+            workflow(
+                node("start", action(success_path="b", failure_path="end"), next_nodes={"default": "b"}),
+                node("b", action()),
+            ),
+            # The more precise label goes first.
+            deciding(success="yes"),
+        ),
+        kept=(
+            workflow(node("start", action(), next_nodes={"success": "b", "failure": "b"}), node("b", action())),
+            workflow(
+                node("start", action(), next_nodes={"success": "b", "failure": "end", "default": "b"}),
+                node("b", action()),
+            ),
+            deciding(default="no"),
+            workflow(
+                node(
+                    "start",
+                    check(),
+                    conditions={"engagement_threshold": {"opens": 1}},
+                    next_nodes={"success": "b", "failure": "end"},
+                ),
+                node("b", action()),
+            ),
+            workflow(node("start", action(failure_path="b"), next_nodes={"success": "b"}), node("b", action())),
+        ),
+    ),
+    Case(
+        "path_never_taken",
+        broken=(
+            workflow(node("start", wait(success_path="b"), next_nodes={"default": "b"}), node("b", action())),
+            workflow(node("start", wait(failure_path="end"))),
+        ),
+        kept=(workflow(node("start", action(failure_path="b")), node("b", wait())),),
+    ),
+    Case(
+        "same_paths",
+        broken=(workflow(node("start", action(success_path="b", failure_path="b")), node("b", action())),),
+        kept=(workflow(node("start", action(success_path="b", failure_path="end")), node("b", action())),),
+    ),
+    Case(
+        "decision_not_last",
+        broken=(deciding(check(), action()), deciding(check("one"), check("two"))),
+        kept=(
+            deciding(action(), check()),
+            workflow(
+                node(
+                    "start",
+                    check(failure_path="b"),
+                    action(),
+                    conditions={"engagement_threshold": {"opens": 1}},
+                    next_nodes={"success": "b"},
+                ),
+                node("b", action()),
+            ),
+        ),
+    ),
+    Case(
+        "unused_decision",
+        broken=(
+            workflow(LOOK | {"next_nodes": {"default": "b"}}, node("b", action()), entry_node="look"),
+            workflow(LOOK, entry_node="look"),
+            workflow(node("start", check(), action(), conditions={"engagement_threshold": {"opens": 1}})),
+            # What is followed is the message.
+            workflow(
+                node(
+                    "start",
+                    check(),
+                    action(),
+                    conditions={"engagement_threshold": {"opens": 1}},
+                    next_nodes={"success": "b"},
+                ),
+                node("b", action()),
+            ),
+        ),
+        kept=(
+            workflow(LOOK | {"next_nodes": {"engaged": "b"}}, node("b", action()), entry_node="look"),
+            workflow(LOOK | {"next_nodes": {"failure": "b"}}, node("b", action()), entry_node="look"),
+        ),
+    ),
+    Case(
+        "decision_about_nothing",
+        broken=(deciding(conditions={}), deciding(conditions={"engagement_threshold": {"opens": 0}})),
+        kept=(
+            deciding(),
+            deciding(conditions=PRO),
+            deciding(conditions={"engagement_threshold": {"opens": 1, "clicks": 0}}),
+            workflow(MESSAGE),
+        ),
+    ),
+    Case(
+        "empty_node",
+        broken=(workflow(node("start", next_nodes={"default": "b"}), node("b", action())),),
+        kept=(two(action(), action()), workflow(node("start"))),
+    ),
+)
+
+ACTIONS = (
+    Case(
+        "wait_of_nothing",
+        broken=(workflow(node("start", wait(parameters={"duration_hours": 0}), action())),),
+        kept=(
+            workflow(node("start", wait(parameters={"duration_seconds": 1}), action())),
+            workflow(node("start", wait(parameters={"duration_hours": 0}, delay_minutes=5), action())),
+        ),
+    ),
+    Case(
+        "blank_subject",
+        broken=tuple(
+            workflow(node("start", action(parameters={"template_id": "hello", "subject": blank})))
+            for blank in ("", "  ")
+        ),
+        kept=(
+            workflow(node("start", action(parameters={"template_id": "hello"}))),
+            workflow(node("start", action(parameters={"template_id": "hello", "subject": "Hi"}))),
+        ),
+    ),
+    Case(
+        "empty_update",
+        broken=(workflow(node("start", segments())), workflow(node("start", profile()))),
+        kept=(workflow(node("start", segments(remove=["a"]))), workflow(node("start", profile(increment={"a": 1})))),
+    ),
+    Case(
+        "segment_added_and_removed",
+        broken=(workflow(node("start", segments(add=["a", "b"], remove=["b"]))),),
+        kept=(workflow(node("start", segments(add=["a"], remove=["b"]))),),
+    ),
+    Case(
+        "attribute_changed_twice",
+        broken=(
+            workflow(node("start", profile(set={"a": 1}, unset=["a"]))),
+            workflow(node("start", profile(set={"a": 1}, increment={"a": 1}))),
+            workflow(node("start", profile(unset=["a"], increment={"a": 1}))),
+        ),
+        kept=(workflow(node("start", profile(set={"a": 1}, unset=["b"], increment={"c": 1}))),),
+    ),
+    Case(
+        "insecure_webhook",
+        broken=(
+            workflow(node("start", hook("http://example.com/hook"))),
+            workflow(node("start", hook("HTTP://localhost.example.com/{{ id }}"))),
+        ),
+        kept=(
+            workflow(node("start", hook("https://example.com/hook"))),
+            workflow(node("start", hook("http://localhost:8080/hook"))),
+            workflow(node("start", hook("http://app.localhost/hook"))),
+            workflow(node("start", hook("http://127.0.0.2/hook"))),
+            workflow(node("start", hook("http://[::1]:80/hook"))),
+        ),
+    ),
+    Case(
+        "credentials_in_url",
+        broken=(
+            workflow(node("start", hook("https://example.com/hook?id=1&api_key=x1y2z3"))),
+            workflow(node("start", hook("https://example.com/hook?Access-Token=x{{ id }}"))),
+        ),
+        kept=(
+            workflow(node("start", hook("https://example.com/hook?token={{ token }}&key=cart"))),
+            workflow(node("start", hook("https://example.com/hook?token="))),
+        ),
+    ),
+)
+
+NAMES = (
+    Case(
+        "blank_name",
+        broken=(workflow(MESSAGE, name=" "), workflow(MESSAGE | {"name": ""})),
+        kept=(workflow(MESSAGE),),
+    ),
+    Case(
+        "duplicate_name",
+        broken=(two(action(), action(), name="Start"), two(action(), action(), name=" START ")),
+        kept=(two(action(), action(), name="Start 2"),),
+    ),
+)
+
+CONDITIONS = (
+    Case(
+        "matches_everything",
+        broken=(
+            triggered({}),
+            triggered({"event_properties": {}}),
+            triggered({"any": [PRO, {"not": PRO}]}),
+        ),
+        kept=(triggered(PRO), clocked()),
+    ),
+    Case(
+        "never_holds",
+        broken=(
+            triggered({"all": [PRO, subscriber(plan="free")]}),
+            triggered({"all": [{"event_type": "a"}, {"event_type": ["b", "c"]}]}),
+            triggered({"all": [subscriber(age={"$gt": 5}), subscriber(age={"$lt": 3})]}),
+            triggered(subscriber(age={"$gt": 5, "$lt": 5})),
+            triggered({"all": [PRO, subscriber(plan={"$in": ["free", "team"]})]}),
+            triggered({"all": [PRO, {"not": PRO}]}),
+            triggered({"segments": {"all": ["vip"], "none": ["vip"]}}),
+            triggered(SIGNUP, MESSAGE, entry={"filter": subscriber(age={"$lt": 1, "$gte": 1})}),
+            deciding(conditions={"all": [PRO, subscriber(plan="free")]}),
+            # No event is at hand in a node.
+            deciding(conditions={"event_type": "email_open"}),
+            clocked(
+                cron=...,
+                date_property={"path": "birthday", "at": "09:00"},
+                where=subscriber(birthday={"$exists": False}),
+            ),
+        ),
+        kept=(
+            triggered({"any": [PRO, subscriber(plan="free")]}),
+            triggered({"all": [subscriber(age={"$gt": 3}), subscriber(age={"$lt": 5})]}),
+            triggered({"all": [subscriber(tags={"$contains": "a"}), subscriber(tags={"$contains": "b"})]}),
+            clocked(cron=..., date_property={"path": "birthday", "at": "09:00"}, where=PRO),
+            deciding(conditions={"performed": {"event": "email_open"}}),
+        ),
+    ),
+    Case(
+        "filter_against_trigger",
+        broken=(
+            triggered(PRO, MESSAGE, entry={"filter": subscriber(plan={"$ne": "pro"})}),
+            triggered({"segments": "vip"}, MESSAGE, entry={"filter": {"segments": {"none": ["vip", "new"]}}}),
+        ),
+        kept=(
+            triggered(PRO, MESSAGE, entry={"filter": {"segments": "vip"}}),
+            # It may come to hold.
+            triggered(PRO, MESSAGE, entry={"filter": subscriber(plan={"$ne": "pro"}), "grace": "1h"}),
+        ),
+    ),
+    Case(
+        "superfluous_part",
+        broken=(
+            triggered({"all": [PRO, subscriber(plan={"$in": ["pro", "team"]})]}),
+            triggered({"any": [PRO, subscriber(plan={"$in": ["pro", "team"]})]}),
+            triggered({"any": [{"segments": "vip"}, {"all": [PRO, subscriber(plan="free")]}]}),
+            triggered({**SIGNUP, "any": [PRO, {"not": PRO}]}),
+            triggered({"any": [subscriber(age={"$gt": 3}), subscriber(age={"$gt": 5})]}),
+        ),
+        kept=(
+            triggered({"any": [PRO, subscriber(plan="team")]}),
+            triggered({"all": [subscriber(age={"$gt": 3}), subscriber(age={"$lt": 5})]}),
+            triggered({"any": [{"segments": "a"}, {"segments": "b"}]} | SIGNUP),
+        ),
+    ),
+)
+
+ENTRY = (
+    Case(
+        "reentry_unlimited",
+        broken=(triggered(PRO, trigger_type="condition_based", on="enter"),),
+        kept=(
+            triggered(PRO, trigger_type="condition_based", on="enter", cooldown_hours=1),
+            triggered(PRO, trigger_type="condition_based", on="enter", entry={"reentry": "after_exit"}),
+        ),
+    ),
+    Case(
+        "limit_without_effect",
+        broken=(
+            triggered(SIGNUP, max_executions=1, cooldown_hours=24),
+            triggered(SIGNUP, cooldown_hours=24, entry={"reentry": "never"}),
+            triggered(SIGNUP, max_executions=3, entry={"reentry": "never"}),
+            triggered(SIGNUP, max_executions=1, entry={"reentry": "after_exit"}),
+            triggered(SIGNUP, max_executions=10, max_executions_total=10),
+            triggered(SIGNUP, entry={"reentry": "after_exit", "max_concurrent": 2}),
+            triggered(SIGNUP, max_executions=2, entry={"max_concurrent": 2}),
+        ),
+        kept=(
+            triggered(SIGNUP, max_executions=2, cooldown_hours=24),
+            triggered(SIGNUP, max_executions=1),
+            triggered(SIGNUP, entry={"reentry": "never"}),
+            triggered(SIGNUP, max_executions=2, max_executions_total=10, entry={"max_concurrent": 1}),
+            triggered(SIGNUP, max_executions=2, entry={"reentry": "after_exit"}),
+        ),
+    ),
+    Case(
+        "key_without_event",
+        broken=(clocked(fields={"entry": {"max_concurrent": 1, "key": "order_id"}}),),
+        kept=(triggered(SIGNUP, entry={"max_concurrent": 1, "key": "order_id"}),),
+    ),
+    Case(
+        "nobody_enters",
+        broken=(triggered(SIGNUP, active=False),),
+        kept=(triggered(SIGNUP), triggered(SIGNUP, active=False) | {"active": False}),
+    ),
+    Case(
+        "too_often_for_everybody",
+        broken=(clocked(cron="0 9,17 * * *"), clocked(cron="*/5 * * * *"), clocked(cron="0 9,17 1 1 *")),
+        kept=(
+            clocked(cron="0 9 * * *"),
+            clocked(cron="0 9,17 * * *", where=PRO),
+            clocked(cron="0 9,17 * * *", fields={"cooldown_hours": 24}),
+            clocked(cron="0 9,17 * * *", fields={"entry": {"filter": PRO}}),
+            clocked(cron=..., every={"unit": "day", "at": "09:00"}),
+        ),
+    ),
+    Case(
+        "planned_before_created",
+        broken=(
+            clocked(cron=..., at="2026-03-01T09:00:00Z") | {"created_at": "2026-03-01T15:00:01Z"},
+            clocked(cron=..., at="2026-03-01T09:00") | {"created_at": "2026-03-02T09:00:00Z"},
+            clocked(cron=..., at="2026-03-01T09:00", timezone="Asia/Tokyo") | {"created_at": "2026-03-01T06:30:00Z"},
+        ),
+        kept=(
+            clocked(cron=..., at="2026-03-01T09:00:00Z") | {"created_at": "2026-03-01T15:00:00Z"},
+            clocked(cron=..., at="2026-03-01T09:00") | {"created_at": "2026-03-02T02:00:00Z"},
+            clocked(cron=..., at="2026-03-01T09:00:00Z"),
+            clocked() | {"created_at": "2026-03-01T15:00:01Z"},
+        ),
+    ),
+    Case(
+        "self_trigger",
+        broken=(
+            on("change", PRO, profile(set={"tips": True})),
+            on("change", {"segments": "vip"}, segments(add=["seen"])),
+            on("enter", VIP, segments("leave", remove=["vip"]), wait(), segments("join", add=["vip"])),
+            on("enter", PRO, profile("down", set={"plan": "free"}), profile("up", set={"plan": "pro"})),
+            on(
+                "enter",
+                subscriber(points={"$gte": 3}),
+                profile("a", set={"points": 0}),
+                profile("b", increment={"points": 1}),
+            ),
+            # The cooldown is over before.
+            on("change", PRO, wait(), profile(set={"tips": True}), max_executions=None, cooldown_hours=24),
+        ),
+        kept=(
+            # It ends the condition, and nothing brings it back.
+            on("enter", VIP, segments(remove=["vip"])),
+            on("enter", {"all": [PRO, {"not": subscriber(told=True)}]}, profile(set={"told": True})),
+            on("change", {"all": [PRO, {"not": subscriber(told=True)}]}, profile(set={"told": True})),
+            on("enter", PRO, profile(set={"tips": True})),
+            # It comes back before it is ended.
+            on("enter", VIP, segments("join", add=["vip"]), segments("leave", remove=["vip"])),
+            on("change", PRO, profile(set={"tips": True}), max_executions=1),
+            on("change", PRO, profile(set={"tips": True}), max_executions=None, cooldown_hours=24),
+            on("change", PRO, profile(set={"tips": True}), entry={"reentry": "after_exit"}),
+            on("event", PRO, profile(set={"tips": True})),
+        ),
+    ),
+)
+
+CASES = (*GRAPH, *NODES, *ACTIONS, *NAMES, *CONDITIONS, *ENTRY)
+
+
+def called(workflow_id: str, document: Document, **fields: Any) -> Document:
+    return document | {"workflow_id": workflow_id, "name": workflow_id.title()} | fields
+
+
+def grouped(workflow_id: str, group: str) -> Document:
+    return called(workflow_id, triggered(SIGNUP, entry={"exclusion_group": group}))
+
+
+def passing(workflow_id: str, source: str, target: str, **fields: Any) -> Document:
+    """A workflow that takes whoever comes into one segment over into another."""
+    return called(workflow_id, on("enter", {"segments": source}, segments(remove=[source], add=[target]), **fields))
+
+
+JOINT_CASES = (
+    JointCase(
+        "duplicate_workflow_id",
+        broken=((called("a", workflow()), called("a", workflow())),),
+        kept=((called("a", workflow()), called("b", workflow())),),
+    ),
+    JointCase(
+        "duplicate_workflow_name",
+        broken=((called("a", workflow()), called("b", workflow(), name=" a")),),
+        kept=((called("a", workflow()), called("b", workflow(), name="")),),
+    ),
+    JointCase(
+        "group_of_one",
+        broken=((grouped("a", "sale"), called("b", workflow())), (grouped("a", "sale"),)),
+        kept=((grouped("a", "sale"), grouped("b", "sale")),),
+    ),
+    JointCase(
+        "trigger_circle",
+        broken=(
+            (passing("a", "new", "warm"), passing("b", "warm", "new")),
+            (passing("a", "x", "y"), passing("b", "y", "z"), passing("c", "z", "x"), passing("d", "x", "out")),
+            (
+                called("a", on("change", PRO, profile(set={"tips": True}), entry={"reentry": "after_exit"})),
+                called("b", on("change", PRO, profile(increment={"seen": 1}), entry={"reentry": "after_exit"})),
+            ),
+        ),
+        kept=(
+            # Nobody ends what the other brings.
+            (
+                called("a", on("enter", {"segments": "x"}, segments(add=["y"]))),
+                called("b", on("enter", {"segments": "y"}, segments(add=["x"]))),
+            ),
+            (passing("a", "new", "warm"), passing("b", "warm", "old")),
+            (passing("a", "new", "warm"), called("b", on("enter", {"segments": "warm"}, segments(add=["new"])))),
+            (passing("a", "new", "warm"), passing("b", "warm", "new", max_executions=1)),
+            (passing("a", "new", "warm"), passing("b", "warm", "new", entry={"reentry": "never"}, max_executions=None)),
+        ),
+    ),
+)

@@ -1,0 +1,168 @@
+"""Each rule speaks where it is broken, and nowhere else; and it is told in full."""
+
+import re
+from collections.abc import Sequence
+
+import pytest
+from attrs import evolve
+
+from flowkit.errors import DocumentError
+from flowkit.workflows.check import Finding, Severity, check, check_together, errors
+from flowkit.workflows.codec import dump, load
+from flowkit.workflows.lint.rules import JOINT_RULES, RULES
+from flowkit.workflows.model import Action, CallWebhook
+from tests.support.workflow_documents import action, golden, node, timed, workflow
+from tests.unit.workflows.lint.cases import CASES, JOINT_CASES, Document, on, segments, wait
+
+REFUSING = {rule.id for rule in RULES if rule.severity is Severity.ERROR}
+
+
+def told(document: Document) -> list[str]:
+    """The rules that speak of a document; those that refuse it do so at loading."""
+    try:
+        return [finding.rule for finding in check(load(document))]
+    except DocumentError as error:
+        return [problem.code for problem in error.problems]
+
+
+def told_together(documents: Sequence[Document]) -> list[str]:
+    return [finding.rule for finding in check_together(map(load, documents))]
+
+
+def numbered(which: str) -> list[object]:
+    return [
+        pytest.param(case.rule, document, id=f"{case.rule}-{number}")
+        for case in CASES
+        for number, document in enumerate(getattr(case, which))
+    ]
+
+
+def numbered_together(which: str) -> list[object]:
+    return [
+        pytest.param(case.rule, documents, id=f"{case.rule}-{number}")
+        for case in JOINT_CASES
+        for number, documents in enumerate(getattr(case, which))
+    ]
+
+
+@pytest.mark.parametrize(("rule", "document"), numbered("broken"))
+def test_a_broken_rule_speaks_and_no_other(rule, document):
+    assert told(document) == [rule]
+
+
+@pytest.mark.parametrize(("rule", "document"), numbered("kept"))
+def test_what_comes_close_is_let_be(rule, document):
+    assert told(document) == []
+
+
+@pytest.mark.parametrize(("rule", "documents"), numbered_together("broken"))
+def test_a_broken_rule_about_several_speaks_and_no_other(rule, documents):
+    assert told_together(documents) == [rule]
+
+
+@pytest.mark.parametrize(("rule", "documents"), numbered_together("kept"))
+def test_several_that_come_close_are_let_be(rule, documents):
+    assert told_together(documents) == []
+
+
+def test_every_rule_has_cases_of_both_kinds():
+    cases = [case.rule for case in (*CASES, *JOINT_CASES)]
+    assert sorted(cases) == sorted(rule.id for rule in (*RULES, *JOINT_RULES))
+    assert all(case.broken and case.kept for case in (*CASES, *JOINT_CASES))
+
+
+def test_ids_are_words_and_there_is_each_once():
+    ids = [rule.id for rule in (*RULES, *JOINT_RULES)]
+    assert len(set(ids)) == len(ids)
+    assert all(re.fullmatch(r"[a-z]+(_[a-z]+)+", one) for one in ids)
+
+
+@pytest.mark.parametrize("rule", [*RULES, *JOINT_RULES], ids=lambda rule: rule.id)
+def test_a_rule_is_told_in_sentences(rule):
+    assert rule.summary[0].islower() or rule.summary.startswith("`")
+    assert not rule.summary.endswith(".")
+    assert rule.why.endswith(".")
+    assert rule.remedy.endswith(".")
+
+
+@pytest.mark.parametrize(("rule", "document"), [case for case in numbered("broken") if case.values[0] not in REFUSING])
+def test_a_finding_points_to_something_in_the_document(rule, document):
+    loaded = load(document)
+    (finding,) = check(loaded)
+    place: object = dump(loaded)
+    steps = [step.replace("~1", "/").replace("~0", "~") for step in finding.path.split("/")[1:]]
+    for step in steps:
+        assert isinstance(place, (dict, list))
+        place = place[int(step)] if isinstance(place, list) else place[step]
+    assert finding.workflow_id is None
+    assert finding.message
+    assert "\n" not in finding.message
+
+
+def test_both_paths_of_a_wait_are_told_of_and_not_that_they_are_the_same():
+    document = workflow(
+        node("start", wait(success_path="b", failure_path="b"), next_nodes={"default": "b"}), node("b", action())
+    )
+    assert told(document) == ["path_never_taken", "path_never_taken"]
+
+
+def test_removal_wins_where_a_segment_is_added_and_removed():
+    outside = {"segments": {"none": ["vip"]}}
+    both = segments("both", add=["vip"], remove=["vip"])
+    assert told(on("enter", outside, segments("join", add=["vip"]), both)) == [
+        "segment_added_and_removed",
+        "self_trigger",
+    ]
+
+
+def test_findings_about_several_name_their_workflow():
+    first, second = (load(workflow() | {"workflow_id": name}) for name in "ab")
+    (finding,) = check_together([first, second])
+    assert finding == Finding(
+        "duplicate_workflow_name",
+        Severity.WARNING,
+        path="/name",
+        message='"a" is called "W" too, and people cannot tell them apart; give each a name of its own',
+        workflow_id="b",
+    )
+
+
+def test_a_circle_is_shown_from_one_to_the_next():
+    changes = (on("change", {"segments": "vip"}, segments(add=[name])) | {"name": name} for name in "ab")
+    found = check_together(load(document | {"workflow_id": document["name"]}) for document in changes)
+    assert [(finding.rule, finding.workflow_id, finding.path) for finding in found] == [
+        ("trigger_circle", "a", "/nodes/start/actions/0")
+    ]
+    assert 'without end: "a" -> "b" -> "a";' in found[0].message
+
+
+def test_errors_come_first_and_what_is_worth_a_thought_last():
+    broken = workflow(
+        node("start", action("segment_update", parameters={}), next_nodes={"default": "end"}),
+        node("island", action("wait", parameters={"duration_hours": 0})),
+    )
+    found = check(load(broken))
+    assert [finding.severity for finding in found] == [Severity.WARNING, Severity.WARNING, Severity.INFO]
+    assert list(errors(load(broken))) == []
+
+
+def test_only_two_rules_refuse_a_workflow():
+    assert {"unknown_target", "endless_loop"} == REFUSING
+
+
+@pytest.mark.parametrize("field", ["timezone", "fallback_timezone"])
+def test_a_zone_that_is_none_is_refused_at_loading(field):
+    assert told(workflow(trigger=timed(**{field: "Mars/Olympus"}))) == ["unknown_zone"]
+
+
+def test_a_login_in_a_url_is_told_of_even_where_the_workflow_was_never_loaded():
+    url = "https://user:word@example.com/hook"
+    made = load(workflow(node("start", action("webhook"))))
+    node_here = evolve(made.nodes["start"], actions=(Action("call", CallWebhook(url)),))
+    assert [finding.rule for finding in check(evolve(made, nodes=[node_here]))] == ["credentials_in_url"]
+    assert told(workflow(node("start", action("webhook", parameters={"url": url})))) == ["bad_url"]
+
+
+def test_the_seed_s_welcome_series_is_clean():
+    assert told(golden("welcome_series.json")) == []
+    assert told(golden("welcome_series.full.json")) == []
