@@ -22,6 +22,7 @@ from flowkit.events import Event, Facts
 from flowkit.triggers.calendar import MonthDay, Offset, Unit, Weekday
 from flowkit.triggers.model import Backfill, EntryPolicy, On, Reentry, Schedule, Trigger, TriggerType
 from flowkit.triggers.rules import At, Cron, DateProperty, Every, LeapDay, Repeat, Rule
+from flowkit.workflows.control import EXHAUSTED, Branch, Case, Exit
 from flowkit.workflows.model import (
     Action,
     CallWebhook,
@@ -146,6 +147,21 @@ operations = st.one_of(
         parameters=bags_without("url", "method", "headers", "body"),
     ),
 )
+
+
+@st.composite
+def branches(draw: st.DrawFn) -> Branch:
+    """Branches whose labels are unique."""
+    labels = draw(st.lists(ids.filter(lambda label: label != EXHAUSTED), min_size=2, max_size=4, unique=True))
+    *named, otherwise = labels
+    return Branch(
+        [Case(label, draw(conditions)) for label in named],
+        otherwise=otherwise,
+        parameters=draw(bags_without("cases", "otherwise")),
+    )
+
+
+exits = st.builds(Exit, subjects.filter(str.strip), parameters=bags_without("reason"))
 clock_times = st.times().map(lambda at: at.replace(second=0, microsecond=0))
 
 
@@ -247,6 +263,11 @@ def workflows(draw: st.DrawFn) -> Workflow:
             free = draw(ids.filter(lambda one, taken=tuple(action_ids): one not in taken))
             actions.append(Action(free, Wait(timedelta(microseconds=draw(st.integers(1, 10**15))))))
             anywhere = st.sampled_from(names)
+        ending = draw(st.none() | branches() | exits)
+        if ending is not None:
+            taken = {action.action_id for action in actions}
+            free = draw(ids.filter(lambda one, taken=frozenset(taken): one not in taken))
+            actions.append(Action(free, ending, delay=timedelta(minutes=draw(st.integers(0, 100)))))
         nodes[name] = Node(
             name,
             draw(texts),
@@ -254,6 +275,7 @@ def workflows(draw: st.DrawFn) -> Workflow:
             engagement_threshold=draw(st.dictionaries(ids, numbers, max_size=2)),
             condition=draw(conditions),
             next_nodes={} if anywhere is None else draw(st.dictionaries(ids, anywhere, max_size=2)),
+            max_visits=draw(st.none() | st.integers(1, 2**63 - 1)),
         )
     return Workflow(
         draw(ids),

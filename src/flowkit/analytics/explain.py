@@ -14,6 +14,7 @@ from flowkit.runs.model import Kind, Line
 
 __all__ = ["Door", "Explanation", "Reason", "explained", "span_words"]
 
+_NO_ERRORS: Final[Mapping[str, str]] = {}
 _WHEN: Final = "%Y-%m-%d %H:%M:%S"
 _UNITS: Final = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 
@@ -143,8 +144,12 @@ def _sentence(line: Line) -> str:  # noqa: C901, PLR0912 - a sentence for each k
             return f"waits {span_words(data.get('seconds', 0))} at {entry.node}"
         case Kind.WOKEN:
             return f"the wait at {entry.node} is over"
+        case Kind.DECIDED if entry.action is None:
+            most = data.get("operands", {}).get("max_visits")
+            return f"did not enter {entry.node} again: it may {'once' if most == 1 else f'{most} times'}"
         case Kind.DECIDED:
-            return f"{entry.node} chose {data.get('label')}, since {_values(data.get('operands', {}))}"
+            reasons = _values(data.get("operands", {}), data.get("errors", {}))
+            return f"{entry.node} chose {data.get('label')}, since {reasons}"
         case Kind.DONE:
             return f"{what} at {entry.node}{_attempt(data)}"
         case Kind.SKIPPED:
@@ -158,6 +163,8 @@ def _sentence(line: Line) -> str:  # noqa: C901, PLR0912 - a sentence for each k
             return f"left {entry.node} by {data.get('by')} for {data.get('to')}"
         case Kind.COMPLETED:
             return "reached the end"
+        case Kind.EXITED if entry.node is not None:
+            return f"left the workflow at {entry.node}: {_because(data)}"
         case Kind.EXITED:
             return f"was taken out: {_because(data)}"
         case Kind.FAILED if entry.node is None or entry.action is None:
@@ -203,9 +210,15 @@ def _ordinal(number: int) -> str:
     return f"{number}{tens.get(number % 100) or {1: 'st', 2: 'nd', 3: 'rd'}.get(number % 10, 'th')}"
 
 
-def _values(operands: Mapping[str, Any]) -> str:
-    said = [f"{path} was {'missing' if value is None else value}" for path, value in operands.items()]
+def _values(operands: Mapping[str, Any], errors: Mapping[str, str] = _NO_ERRORS) -> str:
+    said = [
+        f"{path} was {'missing' if value is None else value}{_error(errors, path)}" for path, value in operands.items()
+    ]
     return " and ".join(said) or "nothing is asked"
+
+
+def _error(errors: Mapping[str, str], path: str) -> str:
+    return f" ({errors[path].replace('_', ' ')})" if path in errors else ""
 
 
 def _refusal(data: Mapping[str, Any]) -> str:

@@ -15,6 +15,7 @@ from flowkit.errors import ConflictError
 from flowkit.ports import Claim, Maybe, ProfileChange, WebhookRequest
 from flowkit.runs.effects import Outcome, Result
 from flowkit.runs.model import Run
+from flowkit.workflows.control import Branch, Exit
 from flowkit.workflows.model import CallWebhook, CheckEngagement, SendEmail, UpdateProfile, UpdateSegments, Wait
 
 __all__ = ["Hands"]
@@ -45,7 +46,7 @@ class Hands:
                     await self._change(job, operation)
                 case CallWebhook():
                     await self._call(job, operation)
-                case Wait() | CheckEngagement():
+                case Wait() | CheckEngagement() | Branch() | Exit():
                     message = f"{type(operation).__name__} is decided, never carried out"
                     raise AssertionError(message)
                 case _:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import assert_never
 
@@ -23,6 +23,7 @@ from flowkit.ports import Edition
 from flowkit.runs.model import Line, Run
 from flowkit.triggers.model import Backfill
 from flowkit.workflows.codec import validate
+from flowkit.workflows.control import Branch, Exit
 from flowkit.workflows.model import (
     CallWebhook,
     CheckEngagement,
@@ -77,6 +78,7 @@ def _refuse_unknown_predicates(parts: Parts, workflow: Workflow) -> None:
     """Refuse conditions that this engine could only ever answer with no."""
     asked = {"trigger": workflow.trigger.condition, "trigger.entry.filter": workflow.trigger.entry.filter}
     asked.update({f"node {node.node_id!r}": node.condition for node in workflow.nodes.values()})
+    asked.update(_cases(workflow))
     for place, condition in asked.items():
         for leaf in leaves(condition):
             if isinstance(leaf, Custom) and leaf.name not in parts.predicates:
@@ -87,6 +89,14 @@ def _refuse_unknown_predicates(parts: Parts, workflow: Workflow) -> None:
                 raise ConfigurationError(message)
 
 
+def _cases(workflow: Workflow) -> Iterator[tuple[str, Condition]]:
+    for node in workflow.nodes.values():
+        for action in node.actions:
+            if isinstance(action.do, Branch):
+                place = f"node {node.node_id!r}, action {action.action_id!r}"
+                yield from ((f"{place}, case {case.label!r}", case.when) for case in action.do.cases)
+
+
 def _port_of(operation: Operation) -> str | None:
     match operation:
         case SendEmail():
@@ -95,7 +105,7 @@ def _port_of(operation: Operation) -> str | None:
             return "profiles"
         case CallWebhook():
             return "webhooks"
-        case Wait() | CheckEngagement():
+        case Wait() | CheckEngagement() | Branch() | Exit():
             return None
         case _:
             assert_never(operation)

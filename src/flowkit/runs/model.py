@@ -50,7 +50,8 @@ class State:
         action: The index of the action at hand within the node.
         pending: The effect that is to be carried out at the due instant, None where there is none.
         waiting: What the due instant means where no effect is pending.
-        visits: Visits so far of the nodes that lie on a loop, by node; every other node is visited once.
+        visits: Visits so far of the nodes that lie on a loop, by node; every other node is visited once. One more than
+            a node's ``max_visits`` where it was to be entered again and was not.
         counts: Events observed since the entry, by type, for the types that the workflow asks for.
         reason: Why the run exited or failed.
     """

@@ -7,8 +7,9 @@ from typing import Final
 
 from attrs import frozen
 
-from flowkit.conditions import NO_PREDICATES, Predicate, is_personal, needs
+from flowkit.conditions import NO_PREDICATES, Condition, Predicate, is_personal, needs
 from flowkit.events import Needs, together
+from flowkit.workflows.control import Branch
 from flowkit.workflows.model import END, CheckEngagement, Node, Workflow
 
 __all__ = ["COUNTED_EVENTS", "Program", "compile_workflow", "edges"]
@@ -71,9 +72,18 @@ def compile_workflow(workflow: Workflow, version: int, predicates: Mapping[str, 
         if any(isinstance(action.do, CheckEngagement) for action in node.actions)
     ]
     counted = {COUNTED_EVENTS.get(name, name) for node in checks for name in node.engagement_threshold}
-    read = together(needs(node.condition) for node in checks)
-    own = any(is_personal(node.condition) for node in checks)
+    asked = [*(node.condition for node in checks), *_cases(workflow)]
+    read = together(map(needs, asked))
+    own = any(map(is_personal, asked))
     return Program(workflow, version, frozenset(counted), frozenset(_on_loops(workflow)), read, own, predicates)
+
+
+def _cases(workflow: Workflow) -> Iterator[Condition]:
+    """Give the conditions of all branches."""
+    for node in workflow.nodes.values():
+        for action in node.actions:
+            if isinstance(action.do, Branch):
+                yield from (case.when for case in action.do.cases)
 
 
 def edges(workflow: Workflow, node: Node) -> Iterator[str]:

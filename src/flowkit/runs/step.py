@@ -19,7 +19,9 @@ ended                 -                   -                       journaled as l
 Observed(event) counts the event in any living run and moves nothing.
 
 To walk is to take the actions of the node in order until one has to be waited for or carried out, then to leave the
-node by a label, without recursion. A walk of ``MAX_STEPS`` actions and nodes takes a turn: it parks, due at once.
+node by a label, without recursion. A branch leaves its node at once, an exit ends the run, and a node that was entered
+as often as it may be is left by ``exhausted`` before its first action. A walk of ``MAX_STEPS`` actions and nodes takes
+a turn: it parks, due at once.
 
 What a transition depends on is written into it: the facts that were read, and whether anything else of the run was.
 Runs of one version that stand in the same state, and whose facts agree on what was read, make the same transition; so
@@ -36,9 +38,11 @@ from attrs import define, evolve, field, frozen
 from flowkit.conditions import ALWAYS, Operand, evaluate, is_personal, needs
 from flowkit.events import NO_FACTS, Event, Facts, from_micros, to_micros
 from flowkit.hashing import digest64
+from flowkit.runs.choices import asks_facts, choose, is_shared
 from flowkit.runs.effects import Asks, Effect, Observed, Outcome, Result, Settled, Signal, Started, Woken
 from flowkit.runs.model import Entry, Kind, Run, State, Status, Waiting
 from flowkit.runs.program import COUNTED_EVENTS, Program
+from flowkit.workflows.control import EXHAUSTED, Branch, Exit
 from flowkit.workflows.model import (
     END,
     Action,
@@ -194,6 +198,9 @@ class _Walk:
         if node_id in self.program.loops:
             counted = dict(visits)
             counted[node_id] = counted.get(node_id, 0) + 1
+            most = self.program.node(node_id).max_visits
+            if most is not None:  # One more than may be tells that the node is to be left, however often it comes up.
+                counted[node_id] = min(counted[node_id], most + 1)
             visits = tuple(counted.items())
         self.state = evolve(self.state, node=node_id, action=0, pending=None, waiting=None, visits=visits)
 
@@ -222,6 +229,10 @@ class _Walk:
             if self.state.node is None:
                 return
             node = self.program.node(self.state.node)
+            if node.max_visits is not None and dict(self.state.visits).get(node.node_id, 0) > node.max_visits:
+                self.exhaust(node, node.max_visits)
+                label, delayed = "", False
+                continue
             if self.state.action < len(node.actions):
                 decided = self.take(node, node.actions[self.state.action], delayed=delayed)
                 if decided is None:
@@ -247,12 +258,12 @@ class _Walk:
                     return None
                 self.skip()
                 return ""
-            case CheckEngagement():
+            case CheckEngagement() | Branch() | Exit():
                 if delay:
                     self.note(Kind.WAITING, action, seconds=_seconds(delay))
                     self.park(self.now + delay, waiting=Waiting.DELAY)
                     return None
-                return self.check(node, action)
+                return self.steer(node, action, action.do)
             case _:
                 if delay:
                     self.note(Kind.WAITING, action, seconds=_seconds(delay))
@@ -260,6 +271,43 @@ class _Walk:
                 effect = Effect(node.node_id, visit, self.state.action, action.action_id)
                 self.park(self.now + delay, pending=effect)
                 return None
+
+    def steer(self, node: Node, action: Action, operation: CheckEngagement | Branch | Exit) -> str | None:
+        """Take an action that decides where the run goes; give what it decided, or None where it must ask."""
+        match operation:
+            case CheckEngagement():
+                return self.check(node, action)
+            case Branch():
+                return self.branch(node, action, operation)
+            case Exit(reason):
+                self.note(Kind.EXITED, action, reason=reason)
+                self.end(Status.EXITED, reason)
+                return ""
+            case _:
+                assert_never(operation)
+
+    def branch(self, node: Node, action: Action, branch: Branch) -> str | None:
+        """Leave the node by the label that a branch chooses."""
+        if self.facts is None and asks_facts(branch):
+            self.asks = Asks(self.program.needs)
+            return None
+        choice = choose(
+            branch,
+            self.facts or NO_FACTS,
+            from_micros(self.now),
+            started_at=from_micros(self.entered),
+            predicates=self.program.predicates,
+        )
+        self.reads += choice.operands
+        self.own = self.own or choice.timed or not is_shared(choice.operands)
+        self.note(Kind.DECIDED, action, **choice.data)
+        self.leave_by(node, choice.label)
+        return ""
+
+    def exhaust(self, node: Node, most: int) -> None:
+        """Go on instead of entering a node that was entered as often as it may be."""
+        self.note(Kind.DECIDED, label=EXHAUSTED, operands={"visits": most, "max_visits": most})
+        self.go(node.next_nodes.get(EXHAUSTED), EXHAUSTED)
 
     def check(self, node: Node, action: Action) -> str | None:
         """Decide between ``engaged`` and ``not_engaged``."""
@@ -283,7 +331,7 @@ class _Walk:
             )
             operands += verdict.operands
             self.reads += verdict.operands
-            self.own = self.own or verdict.timed or not all(_is_shared(one) for one in verdict.operands)
+            self.own = self.own or verdict.timed or not is_shared(verdict.operands)
             holds = verdict.holds
         label = "engaged" if holds else "not_engaged"
         self.note(Kind.DECIDED, action, label=label, operands={one.path: one.value for one in operands})
@@ -297,7 +345,11 @@ class _Walk:
     def leave(self, node: Node, label: str) -> None:
         """Leave a node by its label, ``success`` or ``failure``, or ``default``; with no edge the run is complete."""
         outcome = {"engaged": "success", "not_engaged": "failure"}.get(label, label)
-        by = next((name for name in (label, outcome, "default") if name in node.next_nodes), "default")
+        self.leave_by(node, label, outcome)
+
+    def leave_by(self, node: Node, *labels: str) -> None:
+        """Leave a node by the first of some labels that it has a way for, else by ``default``."""
+        by = next((name for name in labels if name in node.next_nodes), "default")
         self.go(node.next_nodes.get(by), by)
 
     def go(self, target: str | None, by: str) -> None:
@@ -308,11 +360,6 @@ class _Walk:
             self.end(Status.COMPLETED)
         else:
             self.enter(target)
-
-
-def _is_shared(operand: Operand) -> bool:
-    """Whether runs whose facts agree on what was read agree on this: history, samples and predicates are one's own."""
-    return operand.path.startswith(("subscriber.", "engagement."))
 
 
 def _seconds(micros: int) -> float:
@@ -430,7 +477,7 @@ def _told(operation: Operation) -> dict[str, object]:
             return {"type": "personalization_update", "names": sorted({*values, *unset, *increment})}
         case CallWebhook(method=method):
             return {"type": "webhook", "method": method}
-        case Wait() | CheckEngagement():
+        case Wait() | CheckEngagement() | Branch() | Exit():
             return {}
         case _:
             assert_never(operation)

@@ -33,6 +33,7 @@ from flowkit.events import Event
 from flowkit.hashing import digest64
 from flowkit.runs.effects import DONE, Outcome, Result
 from flowkit.triggers.model import EntryPolicy, Reentry, Trigger, TriggerType
+from flowkit.workflows.control import EXHAUSTED, Branch, Case, Exit
 from flowkit.workflows.model import (
     END,
     Action,
@@ -91,6 +92,15 @@ _operations: Final[st.SearchStrategy[Operation]] = st.one_of(
     st.just(UpdateProfile(increment={"visits": 1})),
     st.just(CallWebhook("https://example.com/hook")),
 )
+_LABELS: Final = ("default", "success", "failure", "engaged", "not_engaged")
+_branches: Final = st.lists(st.sampled_from(_LABELS), min_size=2, max_size=4, unique=True).flatmap(
+    lambda labels: st.lists(_about_nodes, min_size=len(labels) - 1, max_size=len(labels) - 1).map(
+        lambda asked: Branch(map(Case, labels, asked), otherwise=labels[-1])
+    )
+)
+_endings: Final[st.SearchStrategy[Branch | Exit | None]] = st.one_of(
+    st.none(), st.none(), _branches, st.sampled_from(["enough", "done"]).map(Exit)
+)
 
 
 @st.composite
@@ -141,7 +151,7 @@ def workflows(draw: st.DrawFn, workflow_id: str = "w") -> Workflow:
         workflow_id: Its id.
     """
     names = [f"n{index}" for index in range(draw(st.sampled_from([3, 4, 6, 2, 1])))]
-    labels = st.sampled_from(["default", "success", "failure", "engaged", "not_engaged"])
+    labels = st.sampled_from(_LABELS)
     nodes: list[Node] = []
     for index, name in enumerate(names):
         onward = st.sampled_from([*names[index + 1 :], END])
@@ -150,6 +160,13 @@ def workflows(draw: st.DrawFn, workflow_id: str = "w") -> Workflow:
         if draw(st.booleans()):
             actions.append(Action("pause", Wait(draw(st.sampled_from([_DAY, 2 * _DAY])))))
             anywhere = st.sampled_from([*names, END])
+        ending = draw(_endings)
+        if ending is not None:
+            actions.append(Action("ending", ending, delay=draw(st.sampled_from([timedelta(), _HOUR]))))
+        next_nodes = draw(st.dictionaries(labels, anywhere, max_size=3))
+        most = draw(st.sampled_from([None, None, 1, 2]))
+        if most is not None and draw(st.booleans()):
+            next_nodes[EXHAUSTED] = draw(onward)
         nodes.append(
             Node(
                 name,
@@ -159,7 +176,8 @@ def workflows(draw: st.DrawFn, workflow_id: str = "w") -> Workflow:
                     st.dictionaries(st.sampled_from(["opens", "clicks", "purchase"]), st.integers(0, 2), max_size=1)
                 ),
                 condition=draw(_about_nodes),
-                next_nodes=draw(st.dictionaries(labels, anywhere, max_size=3)),
+                next_nodes=next_nodes,
+                max_visits=most,
             )
         )
     return Workflow(workflow_id, workflow_id, trigger=draw(_triggers()), nodes=nodes, entry_node=names[0])

@@ -16,6 +16,7 @@ from attrs import field, frozen
 from flowkit.conditions import AllOf, AnyOf, Condition, EngagementAtLeast, EventHas, SubscriberHas
 from flowkit.problems import pointer, short, suggestion
 from flowkit.triggers.model import On, Reentry, Trigger, TriggerType
+from flowkit.workflows.control import EXHAUSTED, Branch, Exit
 from flowkit.workflows.model import END, Action, Node, Wait, Workflow
 
 __all__ = ["Finding", "Severity", "check", "errors"]
@@ -38,8 +39,8 @@ class Finding:
     """One thing that the lint has found.
 
     Attributes:
-        rule: Which rule speaks: ``unknown_target``, ``endless_loop``, ``unreachable_node``, ``matches_everything``,
-            ``reentry_unlimited``.
+        rule: Which rule speaks: ``unknown_target``, ``unreachable_action``, ``endless_loop``, ``unreachable_node``,
+            ``label_without_way``, ``way_never_taken``, ``matches_everything``, ``reentry_unlimited``.
         severity: What it leads to.
         path: Where, as a JSON Pointer into the workflow's document.
         message: What is wrong and what to do.
@@ -55,12 +56,14 @@ def check(workflow: Workflow) -> tuple[Finding, ...]:
     """Look at the graph and the trigger of a workflow.
 
     Returns:
-        The errors, then the warnings: ``unreachable_node``, and for the trigger ``matches_everything`` and
-        ``reentry_unlimited``.
+        The errors, then the warnings: ``unreachable_node``; ``label_without_way`` for a label of a branch by which a
+        run is complete, ``way_never_taken`` for a way out by a label that is never chosen; and for the trigger
+        ``matches_everything`` and ``reentry_unlimited``.
     """
     return (
         *errors(workflow),
         *_unreachable_nodes(workflow),
+        *_labels_and_ways(workflow),
         *_matches_everything(workflow.trigger),
         *_reentry_unlimited(workflow.trigger),
     )
@@ -70,10 +73,12 @@ def errors(workflow: Workflow) -> Iterator[Finding]:
     """Find what refuses a workflow, one by one.
 
     Yields:
-        ``unknown_target`` for an entry or a way out that leads to no node; ``endless_loop`` for a cycle, reachable or
-        not, that no positive wait or delay interrupts on that very path.
+        ``unknown_target`` for an entry or a way out that leads to no node; ``unreachable_action`` for what stands
+        behind a branch or an exit; ``endless_loop`` for a cycle, reachable or not, that no positive wait or delay
+        interrupts on that very path.
     """
     yield from _unknown_targets(workflow)
+    yield from _unreachable_actions(workflow)
     yield from _endless_loops(workflow)
 
 
@@ -83,12 +88,16 @@ def errors(workflow: Workflow) -> Iterator[Finding]:
 
 @frozen
 class _Way:
-    """A way out of a node that the document names; it is quick where nothing before it takes time."""
+    """A way out of a node that the document names; it is quick where nothing before it takes time.
+
+    One behind an exit is shut: nobody ever takes it.
+    """
 
     source: str
     target: str
     path: str = field(kw_only=True)
     quick: bool = field(kw_only=True)
+    shut: bool = field(default=False, kw_only=True)
 
 
 def _ways_out(key: str, node: Node) -> Iterator[_Way]:
@@ -100,8 +109,12 @@ def _ways_out(key: str, node: Node) -> Iterator[_Way]:
         for name, target in (("success_path", action.success_path), ("failure_path", action.failure_path)):
             if target is not None:
                 yield _Way(key, target, path=f"{here}/actions/{index}/{name}", quick=quick)
+    ended = any(isinstance(action.do, Exit) for action in node.actions)
     for label, target in node.next_nodes.items():
-        yield _Way(key, target, path=pointer(f"{here}/next_nodes", label), quick=quick)
+        # Who takes this way does so instead of the node's actions.
+        instead = label == EXHAUSTED and node.max_visits is not None
+        path = pointer(f"{here}/next_nodes", label)
+        yield _Way(key, target, path=path, quick=quick or instead, shut=ended and not instead)
 
 
 def _takes_time(action: Action) -> bool:
@@ -114,7 +127,7 @@ def _ways(workflow: Workflow) -> Iterator[_Way]:
 
 
 def _inner_ways(workflow: Workflow) -> list[_Way]:
-    return [way for way in _ways(workflow) if way.target in workflow.nodes]
+    return [way for way in _ways(workflow) if way.target in workflow.nodes and not way.shut]
 
 
 # ------------------------------------------------------------------------------------------------------------
@@ -130,6 +143,17 @@ def _unknown_targets(workflow: Workflow) -> Iterator[Finding]:
         if way.target not in nodes and way.target != END:
             message = f'{short(way.target)} is neither a node nor "{END}"; {suggestion(way.target, nodes)}'
             yield Finding("unknown_target", Severity.ERROR, path=way.path, message=message)
+
+
+def _unreachable_actions(workflow: Workflow) -> Iterator[Finding]:
+    for key, node in workflow.nodes.items():
+        ends = [index for index, action in enumerate(node.actions[:-1]) if isinstance(action.do, (Branch, Exit))]
+        if ends:
+            index = ends[0] + 1
+            what = "a branch" if isinstance(node.actions[ends[0]].do, Branch) else "an exit"
+            message = f"nothing is done in a node behind {what}; put it in front, or into another node"
+            path = f"{pointer('/nodes', key)}/actions/{index}"
+            yield Finding("unreachable_action", Severity.ERROR, path=path, message=message)
 
 
 def _endless_loops(workflow: Workflow) -> Iterator[Finding]:
@@ -163,6 +187,38 @@ def _unreachable_nodes(workflow: Workflow) -> Iterator[Finding]:
         if node not in reached:
             path, message = pointer("/nodes", node), f"no way leads here from {short(entry)}"
             yield Finding("unreachable_node", Severity.WARNING, path=path, message=message)
+
+
+def _labels_and_ways(workflow: Workflow) -> Iterator[Finding]:
+    for key, node in workflow.nodes.items():
+        last = node.actions[-1].do if node.actions else None
+        here = pointer("/nodes", key)
+        if isinstance(last, Branch):
+            yield from _labels_without_way(last, node, f"{here}/actions/{len(node.actions) - 1}/parameters")
+            yield from _ways_never_taken(
+                node, here, frozenset((*last.labels, "default")), "no case of the branch has this label"
+            )
+        elif isinstance(last, Exit):
+            yield from _ways_never_taken(node, here, frozenset(), "the run ends here")
+
+
+def _labels_without_way(branch: Branch, node: Node, path: str) -> Iterator[Finding]:
+    if "default" in node.next_nodes:
+        return
+    places = [*(f"{path}/cases/{index}/label" for index in range(len(branch.cases))), f"{path}/otherwise"]
+    for label, place in zip(branch.labels, places, strict=True):
+        if label not in node.next_nodes:
+            message = (
+                f'a run is complete here, since next_nodes has no {short(label)}; write "{END}" where that is meant'
+            )
+            yield Finding("label_without_way", Severity.WARNING, path=place, message=message)
+
+
+def _ways_never_taken(node: Node, here: str, taken: frozenset[str], why: str) -> Iterator[Finding]:
+    for label in node.next_nodes:
+        if label not in taken and not (label == EXHAUSTED and node.max_visits is not None):
+            path = pointer(f"{here}/next_nodes", label)
+            yield Finding("way_never_taken", Severity.WARNING, path=path, message=f"nobody goes this way: {why}")
 
 
 def _matches_everything(trigger: Trigger) -> Iterator[Finding]:

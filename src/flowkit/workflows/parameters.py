@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 from flowkit.errors import DocumentError, Problem
 from flowkit.fields import Fields
 from flowkit.problems import pointer, short
+from flowkit.workflows.branch_documents import dump_branch, read_branch
+from flowkit.workflows.control import Branch, Exit
 from flowkit.workflows.model import (
     CallWebhook,
     CheckEngagement,
@@ -32,6 +34,8 @@ class ActionType(StrEnum):
     SEND_EMAIL = "send_email"
     WAIT = "wait"
     CONDITION = "condition"
+    BRANCH = "branch"
+    EXIT = "exit"
     SEGMENT_UPDATE = "segment_update"
     PERSONALIZATION_UPDATE = "personalization_update"
     WEBHOOK = "webhook"
@@ -54,6 +58,8 @@ _KNOWN: Final = {
     ActionType.SEND_EMAIL: {"template_id", "subject", "personalization"},
     ActionType.WAIT: _DURATIONS.keys(),
     ActionType.CONDITION: {"condition_type", "metrics"},
+    ActionType.BRANCH: {"cases", "otherwise"},
+    ActionType.EXIT: {"reason"},
     ActionType.SEGMENT_UPDATE: {"add", "remove"},
     ActionType.PERSONALIZATION_UPDATE: {"set", "unset", "increment"},
     ActionType.WEBHOOK: {"url", "method", "headers", "body"},
@@ -85,6 +91,10 @@ def load(kind: ActionType | None, fields: Fields) -> Operation:
             if fields.has("condition_type"):
                 fields.word("condition_type", _ConditionType)
             return CheckEngagement(fields.ids("metrics"), parameters=fields.rest())
+        case ActionType.BRANCH:
+            return read_branch(fields)
+        case ActionType.EXIT:
+            return Exit(_reason(fields), parameters=fields.rest())
         case ActionType.SEGMENT_UPDATE:
             return UpdateSegments(add=fields.ids("add"), remove=fields.ids("remove"), parameters=fields.rest())
         case ActionType.PERSONALIZATION_UPDATE:
@@ -107,6 +117,13 @@ def _wait(fields: Fields) -> Wait:
     high = in_units(fields.limits.duration, _length(unit))
     amount = fields.number(given[0], low=0, high=high)
     return Wait(_length(unit) * amount, unit=unit, parameters=fields.rest())
+
+
+def _reason(fields: Fields) -> str:
+    reason = _line(fields, "reason")
+    if isinstance(fields.values.get("reason"), str) and not reason.strip():
+        fields.wrong("reason", "bad_text", "must say why the run ends")
+    return reason
 
 
 def _profile_update(fields: Fields) -> UpdateProfile:
@@ -190,9 +207,9 @@ def dump(operation: Operation, path: str) -> tuple[ActionType, dict[str, object]
         path: The JSON Pointer of the parameters, for the errors.
 
     Raises:
-        DocumentError: The open bag holds the name of a known parameter.
+        DocumentError: The open bag holds the name of a known parameter, or a condition nests too deep.
     """
-    kind, known = _known(operation)
+    kind, known = _known(operation, path)
     for name in operation.parameters:
         if name in _KNOWN[kind]:
             message = f"is a parameter of {kind}; set it as an attribute, not in the open bag"
@@ -200,7 +217,7 @@ def dump(operation: Operation, path: str) -> tuple[ActionType, dict[str, object]
     return kind, {**known, **operation.parameters}
 
 
-def _known(operation: Operation) -> tuple[ActionType, Mapping[str, object]]:
+def _known(operation: Operation, path: str) -> tuple[ActionType, Mapping[str, object]]:
     match operation:
         case SendEmail(template_id, subject=subject, personalization=personalization):
             line = {} if subject is None else {"subject": subject}
@@ -216,6 +233,10 @@ def _known(operation: Operation) -> tuple[ActionType, Mapping[str, object]]:
                 "condition_type": str(_ConditionType.ENGAGEMENT_CHECK),
                 "metrics": list(metrics),
             }
+        case Branch():
+            return ActionType.BRANCH, dump_branch(operation, path)
+        case Exit(reason):
+            return ActionType.EXIT, {"reason": reason}
         case UpdateSegments(add=add, remove=remove):
             return ActionType.SEGMENT_UPDATE, {"add": list(add), "remove": list(remove)}
         case UpdateProfile(set=values, unset=unset, increment=increment):

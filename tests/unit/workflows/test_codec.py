@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta, timezone
+from typing import get_args
 
 import pytest
 from attrs import evolve
@@ -15,7 +16,8 @@ from flowkit.documents import Limits
 from flowkit.errors import DocumentError
 from flowkit.triggers.model import Trigger, TriggerType
 from flowkit.workflows.codec import SCHEMA, dump, dumps, load, validate
-from flowkit.workflows.model import Action, CheckEngagement, Node, SendEmail, UpdateSegments, Wait, Workflow
+from flowkit.workflows.model import Action, CheckEngagement, Node, Operation, SendEmail, UpdateSegments, Wait, Workflow
+from flowkit.workflows.parameters import ActionType
 from tests.support.refusals import refusals
 from tests.support.strategies import workflows
 from tests.support.workflow_documents import PARAMETERS, action, golden, node, put, without, workflow
@@ -632,8 +634,10 @@ def test_a_loaded_workflow_shares_nothing_with_the_object_it_came_from():
 
 
 def test_every_known_type_of_action_loads():
-    actions = [action(name, f"a{number}") for number, name in enumerate(PARAMETERS)]
-    assert len(load(workflow(node("start", *actions))).nodes["start"].actions) == 6
+    nodes = [node(f"n{number}", action(name)) for number, name in enumerate(PARAMETERS)]
+    loaded = load(workflow(*nodes, entry_node="n0"))
+    assert [type(one.actions[0].do) for one in loaded.nodes.values()] == list(get_args(Operation))
+    assert list(PARAMETERS) == list(ActionType)
 
 
 def test_reading_loads_no_heavy_module():
