@@ -137,6 +137,12 @@ def test_the_smallest_document_has_the_seeds_defaults():
     )
 
 
+def test_a_bound_on_visits_may_be_null_and_is_written_where_there_is_one():
+    assert load(workflow(node(max_visits=None))).nodes["start"].max_visits is None
+    assert "max_visits" not in dump(load(workflow()))["nodes"]["start"]
+    assert load(workflow(node(max_visits=1))).nodes["start"].max_visits == 1
+
+
 def test_an_actions_defaults_are_the_seeds():
     loaded = load(workflow()).nodes["start"].actions
     assert loaded == (Action("act", SendEmail("hello"), delay=timedelta(), success_path=None, failure_path=None),)
@@ -187,6 +193,8 @@ def test_the_text_is_compact_and_keeps_every_character():
         (f"{ACTION}/parameters/anything", {"at": ["all", None]}),
         (f"{START}/next_nodes", {"engaged": "start2", "default": "end"}),
         (f"{START}/conditions", {"engagement_threshold": {"opens": 1, "clicks": 0.5}, "min_value": 3}),
+        (f"{START}/max_visits", 3),
+        (f"{START}/max_visits", 2**63 - 1),
         ("/created_at", "2026-03-07T12:00:00.000001+00:00"),
     ],
 )
@@ -324,6 +332,9 @@ WRONG = [
             "٢٠٢٦-03-07T12:00:00",
         )
     ],
+    *[(f"{START}/max_visits", wrong, "out_of_range") for wrong in (0, -1, 2**63)],
+    *[(f"{START}/max_visits", wrong, "wrong_type") for wrong in (1.0, "1", True, [])],
+    (f"{START}/max_visit", 1, "unknown_field"),
     # ids
     *[
         (path, wrong, "bad_id")

@@ -3,12 +3,19 @@
 from datetime import timedelta
 
 import pytest
+from attrs import evolve
 
-from flowkit.workflows.codec import dump, load
+from flowkit.conditions import ALWAYS, EventIs, Not, parse
+from flowkit.documents import Limits
+from flowkit.errors import DocumentError
+from flowkit.workflows.codec import dump, dumps, load, validate
+from flowkit.workflows.control import Branch, Case, Exit
 from flowkit.workflows.model import (
+    Action,
     CallWebhook,
     CheckEngagement,
     DurationUnit,
+    Node,
     Operation,
     SendEmail,
     UpdateProfile,
@@ -18,6 +25,9 @@ from flowkit.workflows.model import (
 from tests.support.refusals import refusals
 from tests.support.workflow_documents import PARAMETERS, action, node, put, without, workflow
 
+CASE = {"subscriber_properties": {"plan": "pro"}, "segments": "vip"}
+A = {"label": "a", "when": {}}
+BOUGHT = {"performed": {"event": "purchase", "since": "workflow_start"}}
 PLACE = "/nodes/start/actions/0/parameters"
 MEBIBYTE_OF_BRACES = "{{" * 500_000
 
@@ -52,6 +62,26 @@ def loaded(action_type: str, **parameters: object) -> Operation:
             {"condition_type": "engagement_check", "metrics": ["opens", "clicks"], "more": 1},
             CheckEngagement(("opens", "clicks"), parameters={"more": 1}),
         ),
+        (
+            "branch",
+            {"cases": [{"label": "any", "when": {}}], "otherwise": "none"},
+            Branch((Case("any", ALWAYS),), otherwise="none"),
+        ),
+        (
+            "branch",
+            {
+                "cases": [{"label": "pro", "when": CASE}, {"label": "bought", "when": BOUGHT}],
+                "otherwise": "default",
+                "note": ["kept"],
+            },
+            Branch(
+                (Case("pro", parse(CASE)), Case("bought", parse(BOUGHT))),
+                otherwise="default",
+                parameters={"note": ["kept"]},
+            ),
+        ),
+        ("exit", {"reason": "bought elsewhere"}, Exit("bought elsewhere")),
+        ("exit", {"reason": " . ", "by": "sales"}, Exit(" . ", parameters={"by": "sales"})),
         ("segment_update", {}, UpdateSegments()),
         (
             "segment_update",
@@ -123,6 +153,39 @@ def test_known_parameters_are_typed_and_others_kept(action_type, parameters, ope
         ("condition", {"metrics": "opens"}, "wrong_type", "/metrics"),
         ("condition", {"metrics": None}, "wrong_type", "/metrics"),
         ("condition", {"metrics": ["opens", 1]}, "wrong_type", "/metrics/1"),
+        ("branch", {"otherwise": "x"}, "missing_field", "/cases"),
+        ("branch", {"cases": [], "otherwise": "x"}, "too_short", "/cases"),
+        ("branch", {"cases": None, "otherwise": "x"}, "wrong_type", "/cases"),
+        ("branch", {"cases": {"a": {}}, "otherwise": "x"}, "wrong_type", "/cases"),
+        ("branch", {"cases": [A], "otherwise": None}, "wrong_type", "/otherwise"),
+        ("branch", {"cases": [A]}, "missing_field", "/otherwise"),
+        ("branch", {"cases": [A], "otherwise": ""}, "bad_id", "/otherwise"),
+        ("branch", {"cases": [A], "otherwise": "a"}, "duplicate_id", "/otherwise"),
+        ("branch", {"cases": [A], "otherwise": "exhausted"}, "reserved_label", "/otherwise"),
+        ("branch", {"cases": [A, None], "otherwise": "x"}, "wrong_type", "/cases/1"),
+        ("branch", {"cases": [A, "b"], "otherwise": "x"}, "wrong_type", "/cases/1"),
+        ("branch", {"cases": [A, A], "otherwise": "x"}, "duplicate_id", "/cases/1/label"),
+        ("branch", {"cases": [{"when": {}}], "otherwise": "x"}, "missing_field", "/cases/0/label"),
+        ("branch", {"cases": [{"label": 1, "when": {}}], "otherwise": "x"}, "wrong_type", "/cases/0/label"),
+        ("branch", {"cases": [{"label": "b\n", "when": {}}], "otherwise": "x"}, "bad_id", "/cases/0/label"),
+        ("branch", {"cases": [A | {"label": "exhausted"}], "otherwise": "x"}, "reserved_label", "/cases/0/label"),
+        ("branch", {"cases": [{"label": "a"}], "otherwise": "x"}, "missing_field", "/cases/0/when"),
+        ("branch", {"cases": [{"label": "a", "when": None}], "otherwise": "x"}, "wrong_type", "/cases/0/when"),
+        ("branch", {"cases": [{"label": "a", "when": "pro"}], "otherwise": "x"}, "wrong_type", "/cases/0/when"),
+        ("branch", {"cases": [A | {"then": "b"}], "otherwise": "x"}, "unknown_field", "/cases/0/then"),
+        ("branch", {"cases": [A | {"when": {"plan": 1}}], "otherwise": "x"}, "unknown_field", "/cases/0/when/plan"),
+        (
+            "branch",
+            {"cases": [A, {"label": "b", "when": {"performed": {"event": "x", "since": "now"}}}], "otherwise": "x"},
+            "bad_enum",
+            "/cases/1/when/performed/since",
+        ),
+        ("exit", {}, "missing_field", "/reason"),
+        ("exit", {"reason": None}, "wrong_type", "/reason"),
+        ("exit", {"reason": 1}, "wrong_type", "/reason"),
+        ("exit", {"reason": ""}, "bad_text", "/reason"),
+        ("exit", {"reason": " \u00a0 "}, "bad_text", "/reason"),
+        ("exit", {"reason": "a\nb"}, "bad_text", "/reason"),
         ("segment_update", {"add": "a"}, "wrong_type", "/add"),
         ("segment_update", {"add": None}, "wrong_type", "/add"),
         ("segment_update", {"remove": [None]}, "wrong_type", "/remove/0"),
@@ -214,3 +277,66 @@ def test_parameters_are_an_object(action_type):
 def test_of_an_unknown_action_the_parameters_are_not_judged():
     broken = put(document("wait", {}), "/nodes/start/actions/0/action_type", "fly")
     assert refusals(lambda: load(broken)) == [("bad_enum", "/nodes/start/actions/0/action_type")]
+
+
+# ------------------------------------------------------------------------------------------------------------
+# Branches and exits
+
+
+@pytest.mark.parametrize("action_type", ["branch", "exit"])
+@pytest.mark.parametrize("name", ["success_path", "failure_path"])
+def test_what_steers_the_run_takes_no_path(action_type, name):
+    broken = workflow(node("start", action(action_type, **{name: "end"})))
+    assert refusals(lambda: load(broken)) == [("conflicting_fields", f"/nodes/start/actions/0/{name}")]
+    assert load(workflow(node("start", action(action_type, **{name: None}))))
+
+
+def test_all_that_is_wrong_with_a_branch_is_told_at_once():
+    cases = [{"label": "a"}, {"label": "a", "when": {"x": 1}}, 7]
+    assert refusals(lambda: load(document("branch", {"cases": cases, "otherwise": 1}))) == [
+        ("missing_field", f"{PLACE}/cases/0/when"),
+        ("duplicate_id", f"{PLACE}/cases/1/label"),
+        ("unknown_field", f"{PLACE}/cases/1/when/x"),
+        ("wrong_type", f"{PLACE}/cases/2"),
+        ("wrong_type", f"{PLACE}/otherwise"),
+    ]
+
+
+def test_a_branch_has_as_many_cases_as_a_node_may_have_actions():
+    cases = [{"label": f"c{number}", "when": {}} for number in range(3)]
+    few = Limits(actions=2)
+    made = document("branch", {"cases": cases, "otherwise": "x"})
+    assert refusals(lambda: load(made, limits=few)) == [("too_long", f"{PLACE}/cases")]
+    assert load(put(made, f"{PLACE}/cases", cases[:2]), limits=few)
+
+
+def test_the_order_of_cases_is_kept():
+    cases = [{"label": label, "when": {}} for label in ("z", "a", "m")]
+    found = loaded("branch", cases=cases, otherwise="b")
+    assert found.labels == ("z", "a", "m", "b")
+    assert dump(load(document("branch", {"cases": cases, "otherwise": "b"})))["nodes"]["start"]["actions"][0][
+        "parameters"
+    ] == {"cases": cases, "otherwise": "b"}
+
+
+def test_a_branch_made_in_python_is_held_to_the_same_rules():
+    made = load(workflow(node("start", action())))
+
+    def with_branch(branch):
+        return evolve(made, nodes=[Node("start", "Start", actions=[Action("fork", branch)])])
+
+    good = with_branch(Branch([Case("a", EventIs(("x",)))], otherwise="b"))
+    assert validate(good) == good
+    assert load(dumps(good)) == good
+    twice = with_branch(Branch([Case("a", ALWAYS)], otherwise="a"))
+    assert refusals(lambda: validate(twice)) == [("duplicate_id", f"{PLACE}/otherwise")]
+    reserved = with_branch(Branch([Case("a", ALWAYS)], otherwise="b", parameters={"cases": []}))
+    assert refusals(lambda: validate(reserved)) == [("reserved_field", f"{PLACE}/cases")]
+    with pytest.raises(DocumentError, match="wrong_type"):
+        validate(with_branch(Branch([Case("a", "plan")], otherwise="b")))
+    deep = ALWAYS
+    for _ in range(5_000):
+        deep = Not(deep)
+    assert refusals(lambda: validate(with_branch(Branch([Case("a", deep)], otherwise="b")))) == [
+        ("too_deep", f"{PLACE}/cases/0/when")
+    ]
