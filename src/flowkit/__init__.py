@@ -68,6 +68,7 @@ if TYPE_CHECKING:
     from flowkit.workflows.check import check
     from flowkit.workflows.codec import dump as dump_workflow
     from flowkit.workflows.codec import load as load_workflow
+    from flowkit.workflows.control import Branch, Case, Exit
     from flowkit.workflows.model import (
         Action,
         CallWebhook,
@@ -89,7 +90,9 @@ __all__ = [
     "AsyncEngine",
     "At",
     "Backfill",
+    "Branch",
     "CallWebhook",
+    "Case",
     "CheckEngagement",
     "Condition",
     "ConfigurationError",
@@ -113,6 +116,7 @@ __all__ = [
     "EventIs",
     "EventsRejected",
     "Every",
+    "Exit",
     "Explanation",
     "Facts",
     "FlowkitError",
@@ -182,7 +186,9 @@ _HOMES: Final = {
     "AsyncEngine": "flowkit.engine.aio:AsyncEngine",
     "At": "flowkit.triggers.rules:At",
     "Backfill": "flowkit.triggers.model:Backfill",
+    "Branch": "flowkit.workflows.control:Branch",
     "CallWebhook": "flowkit.workflows.model:CallWebhook",
+    "Case": "flowkit.workflows.control:Case",
     "CheckEngagement": "flowkit.workflows.model:CheckEngagement",
     "Condition": "flowkit.conditions:Condition",
     "ConfigurationError": "flowkit.errors:ConfigurationError",
@@ -206,6 +212,7 @@ _HOMES: Final = {
     "EventIs": "flowkit.conditions:EventIs",
     "EventsRejected": "flowkit.errors:EventsRejected",
     "Every": "flowkit.triggers.rules:Every",
+    "Exit": "flowkit.workflows.control:Exit",
     "Explanation": "flowkit.analytics.explain:Explanation",
     "Facts": "flowkit.events:Facts",
     "FlowkitError": "flowkit.errors:FlowkitError",
