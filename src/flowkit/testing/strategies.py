@@ -92,7 +92,7 @@ _operations: Final[st.SearchStrategy[Operation]] = st.one_of(
     st.just(UpdateProfile(increment={"visits": 1})),
     st.just(CallWebhook("https://example.com/hook")),
 )
-_LABELS: Final = ("default", "success", "failure", "engaged", "not_engaged")
+_LABELS: Final[tuple[str, ...]] = ("default", "success", "failure", "engaged", "not_engaged")
 _branches: Final = st.lists(st.sampled_from(_LABELS), min_size=2, max_size=4, unique=True).flatmap(
     lambda labels: st.lists(_about_nodes, min_size=len(labels) - 1, max_size=len(labels) - 1).map(
         lambda asked: Branch(map(Case, labels, asked), otherwise=labels[-1])
