@@ -140,6 +140,9 @@ def _sentence(line: Line) -> str:  # noqa: C901, PLR0912 - a sentence for each k
             return f"was not let in for {data.get('event')}: {_refusal(data)}"
         case Kind.WAITING if entry.node is None:
             return f"waits up to {span_words(data.get('seconds', 0))} for the filter of the workflow to hold"
+        case Kind.WAITING if "labels" in data:
+            most = f" for at most {span_words(data['seconds'])}" if "seconds" in data else ""
+            return f"waits at {entry.node} for {_any_of(data['labels'])}{most}"
         case Kind.WAITING:
             return f"waits {span_words(data.get('seconds', 0))} at {entry.node}"
         case Kind.WOKEN:
@@ -147,6 +150,10 @@ def _sentence(line: Line) -> str:  # noqa: C901, PLR0912 - a sentence for each k
         case Kind.DECIDED if entry.action is None:
             most = data.get("operands", {}).get("max_visits")
             return f"did not enter {entry.node} again: it may {'once' if most == 1 else f'{most} times'}"
+        case Kind.DECIDED if "occurred_at" in data:
+            return f"{entry.node} chose {data.get('label')}, since {_event_words(data)}"
+        case Kind.DECIDED if "operands" not in data:
+            return f"{entry.node} chose {data.get('label')}, since nothing came in time"
         case Kind.DECIDED:
             reasons = _values(data.get("operands", {}), data.get("errors", {}))
             return f"{entry.node} chose {data.get('label')}, since {reasons}"
@@ -171,6 +178,8 @@ def _sentence(line: Line) -> str:  # noqa: C901, PLR0912 - a sentence for each k
             return f"failed: {_because(data)}"
         case Kind.FAILED:
             return f"{what} at {entry.node} failed: {_because(data)}"
+        case Kind.LATE if "occurred_at" in data:
+            return f"it was too late at {entry.node} for {data.get('label')}, though {_event_words(data)}"
         case Kind.LATE:
             return f"an outcome came too late to change anything at {entry.node}: {data.get('result')}"
         case _:
@@ -189,6 +198,14 @@ def _operation(data: Mapping[str, Any]) -> str:
             return "the webhook"
         case _:
             return "the action"
+
+
+def _event_words(data: Mapping[str, Any]) -> str:
+    return f"{data.get('type', 'an event for it')} occurred at {data.get('occurred_at')}"
+
+
+def _any_of(labels: Iterable[object]) -> str:
+    return " or ".join(map(str, labels))
 
 
 def _names(values: object) -> str:

@@ -249,11 +249,13 @@ class _Shift:
 
     async def _woken(self, cohort: _Cohort) -> list[_Cohort]:
         first = cohort.runs[0]
-        member = Member(first.id, cohort.due, first.entered)
+        member = Member.of(first, cohort.due)
         decided = self._decisions.of(cohort.program, cohort.state, WOKEN, None, self._now, member)
-        if isinstance(decided, Transition):
+        facts: Mapping[str, Facts] = {}
+        if isinstance(decided, Asks):
+            facts = await self._facts(cohort.program, cohort.runs, decided)
+        elif not decided.own:
             return [self._after(cohort, decided, cohort.runs)]
-        facts = await self._facts(cohort.program, cohort.runs, decided)
         parts = self._decisions.split(cohort.program, cohort.runs, cohort.state, WOKEN, facts, self._now)
         return [self._after(cohort, transition, runs) for transition, runs in parts]
 
@@ -271,7 +273,7 @@ class _Shift:
     async def _settled(self, cohort: _Cohort, settled: Settled, runs: Sequence[Run]) -> list[_Cohort]:
         decisions = self._decisions
         run = runs[0]
-        member = Member(run.id, cohort.due, run.entered)
+        member = Member.of(run, cohort.due)
         first = decisions.of(cohort.program, cohort.state, settled, None, self._now, member)
         if isinstance(first, Asks):
             facts = await self._facts(cohort.program, runs, first)
@@ -286,7 +288,7 @@ class _Shift:
                 settled,
                 NO_FACTS,
                 self._now,
-                Member(run.id, cohort.due, run.entered),
+                Member.of(run, cohort.due),
             )
             for run in runs
         ]

@@ -7,7 +7,7 @@ from typing import Final, TypeAlias
 
 from flowkit.conditions import Operand, look_up
 from flowkit.events import NO_FACTS, Facts
-from flowkit.runs.effects import Asks, Observed, Signal, Started
+from flowkit.runs.effects import Asks, Looked, Observed, Signal, Started
 from flowkit.runs.model import Entry, Run, State
 from flowkit.runs.program import Program
 from flowkit.runs.step import Member, Transition, decide
@@ -39,7 +39,7 @@ class Decisions:
         member: Member,
     ) -> Transition | Asks:
         """Find a transition, as ``decide`` does; None for the facts asks whether it can do without."""
-        if isinstance(signal, Observed):  # An event is seldom like another, and counting it is cheap.
+        if isinstance(signal, (Observed, Looked)):  # An event is seldom like another, and counting it is cheap.
             return decide(program, state, signal, facts, now, member)
         known = self._alternatives(program, state, signal)
         found = _fitting(known, facts)
@@ -87,7 +87,7 @@ class Decisions:
             if transition is None or own is not last or transition.own:
                 last = own
                 transition = _fitting(known, own) or _decided(
-                    self._new(known, program, state, signal, own, now, Member(run.id, run.due, run.entered))
+                    self._new(known, program, state, signal, own, now, Member.of(run, run.due))
                 )
             part = parts.get(id(transition))
             if part is None:

@@ -23,7 +23,7 @@ from flowkit.ports import Edition
 from flowkit.runs.model import Line, Run
 from flowkit.triggers.model import Backfill
 from flowkit.workflows.codec import validate
-from flowkit.workflows.control import Branch, Exit
+from flowkit.workflows.control import Awaited, Branch, Exit, WaitForEvent
 from flowkit.workflows.model import (
     CallWebhook,
     CheckEngagement,
@@ -92,9 +92,12 @@ def _refuse_unknown_predicates(parts: Parts, workflow: Workflow) -> None:
 def _cases(workflow: Workflow) -> Iterator[tuple[str, Condition]]:
     for node in workflow.nodes.values():
         for action in node.actions:
+            place = f"node {node.node_id!r}, action {action.action_id!r}"
             if isinstance(action.do, Branch):
-                place = f"node {node.node_id!r}, action {action.action_id!r}"
                 yield from ((f"{place}, case {case.label!r}", case.when) for case in action.do.cases)
+            elif isinstance(action.do, WaitForEvent):
+                for one in action.do.branches:
+                    yield f"{place}, branch {one.label!r}", one.event if isinstance(one, Awaited) else one.when
 
 
 def _port_of(operation: Operation) -> str | None:
@@ -105,7 +108,7 @@ def _port_of(operation: Operation) -> str | None:
             return "profiles"
         case CallWebhook():
             return "webhooks"
-        case Wait() | CheckEngagement() | Branch() | Exit():
+        case Wait() | CheckEngagement() | Branch() | Exit() | WaitForEvent():
             return None
         case _:
             assert_never(operation)
@@ -122,7 +125,7 @@ async def changed(parts: Parts, subscriber_ids: Iterable[str], now: datetime | N
     store = parts.store if connection is None else parts.store.joined(connection)
     stamp = (await resolve("store.recall", store.recall({}, runs=False))).stamp
     await parts.catalogue.refresh(stamp)
-    if not parts.catalogue.watchful:
+    if not (parts.catalogue.watchful or parts.catalogue.watching):
         return Ingested()
     at = to_micros(parts.clock.now() if now is None else now)
     return await look_at_changed(parts, store, dict.fromkeys(subscriber_ids, ()), at)

@@ -16,6 +16,7 @@ __all__ = [
     "RUN_ID_LENGTH",
     "WOKEN",
     "Effect",
+    "Looked",
     "Observed",
     "Outcome",
     "Result",
@@ -123,6 +124,17 @@ class Observed:
 
 
 @frozen
+class Looked:
+    """The subscriber is looked at while the run is alive: its profile was changed, or something happened.
+
+    Attributes:
+        event: An event that is none of the run's business, and may have changed what conditions say; None for none.
+    """
+
+    event: Event | None = None
+
+
+@frozen
 class Settled:
     """An effect was carried out, or was not.
 
@@ -135,7 +147,7 @@ class Settled:
     outcome: Outcome
 
 
-Signal: TypeAlias = Started | Woken | Observed | Settled
+Signal: TypeAlias = Started | Woken | Observed | Looked | Settled
 """Everything that can move a run."""
 
 WOKEN: Final = Woken()

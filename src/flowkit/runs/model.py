@@ -16,7 +16,7 @@ from attrs import field, frozen
 from flowkit.events import Event, Properties, from_micros, to_micros
 from flowkit.runs.effects import Effect
 
-__all__ = ["Entry", "Kind", "Line", "Run", "State", "Status", "Waiting"]
+__all__ = ["NO_WATCH", "Entry", "Kind", "Line", "Run", "State", "Status", "Waiting", "Watch"]
 
 
 class Status(StrEnum):
@@ -36,8 +36,34 @@ class Waiting(StrEnum):
     """The end of a wait action."""
     DELAY = "delay"
     """The end of the delay of an action that then is decided."""
+    EVENT = "event"
+    """What happens, or the end of the time for it; without an end it is never due."""
     TURN = "turn"
     """Its next turn: it used up its steps in one go."""
+
+
+@frozen(cache_hash=True)
+class Watch:
+    """What a run keeps in mind for its waits for what happens; all instants are in microseconds.
+
+    Attributes:
+        since: From when on events count for the wait at hand; None where the run is in none.
+        until: The deadline of the wait at hand; None where there is none.
+        sent: When its last message was sent, where that counts; None before the first.
+        seen: When the first event that counts for a branch occurred: node, index of the action, place of the branch
+            and instant.
+        lapsed: The waits that ended without what was waited for: node, index of the action, and from when on until
+            when events counted.
+    """
+
+    since: int | None = None
+    until: int | None = None
+    sent: int | None = field(default=None, kw_only=True)
+    seen: tuple[tuple[str, int, int, int], ...] = field(default=(), kw_only=True)
+    lapsed: tuple[tuple[str, int, int, int], ...] = field(default=(), kw_only=True)
+
+
+NO_WATCH: Final = Watch()
 
 
 @frozen(cache_hash=True)
@@ -54,6 +80,7 @@ class State:
             a node's ``max_visits`` where it was to be entered again and was not.
         counts: Events observed since the entry, by type, for the types that the workflow asks for.
         reason: Why the run exited or failed.
+        watch: What it keeps in mind for its waits for what happens.
     """
 
     status: Status = Status.ACTIVE
@@ -64,6 +91,7 @@ class State:
     visits: tuple[tuple[str, int], ...] = field(default=(), kw_only=True)
     counts: tuple[tuple[str, int], ...] = field(default=(), kw_only=True)
     reason: str = field(default="", kw_only=True)
+    watch: Watch = field(default=NO_WATCH, kw_only=True)
 
     @property
     def alive(self) -> bool:
@@ -229,6 +257,14 @@ def kind_text(kind: str, at: int, **properties: object) -> str:
     if properties:
         document["properties"] = properties
     return _encode(document)
+
+
+def origin_instant(origin: str) -> tuple[str, int] | None:
+    """Read the type and the instant, in microseconds, of the event that led to a run; None where none is known."""
+    if not origin:
+        return None
+    document = json.loads(origin)
+    return (document["type"], document["at"]) if "type" in document else None
 
 
 def origin_event(subscriber_id: str, origin: str) -> Event:

@@ -13,10 +13,13 @@ effect pending        -                   - (it is carried out)   done: ``succes
                                                                   retry: the same effect again, later; the last: failed
 waiting for a time    -                   on with the walk        journaled as late
 waiting for its turn  -                   on with the walk        journaled as late
+waiting for an event  -                   on, by a condition or   journaled as late
+                                          by ``timeout``
 ended                 -                   -                       journaled as late
 ====================  ==================  ======================  =====================================================
 
-Observed(event) counts the event in any living run and moves nothing.
+Observed(event) counts the event in any living run. It moves what waits for it, and what waits for a condition that
+holds by then; so does Looked, which brings no event for the run. Nothing else is moved.
 
 To walk is to take the actions of the node in order until one has to be waited for or carried out, then to leave the
 node by a label, without recursion. A branch leaves its node at once, an exit ends the run, and a node that was entered
@@ -38,11 +41,13 @@ from attrs import define, evolve, field, frozen
 from flowkit.conditions import ALWAYS, Operand, evaluate, is_personal, needs
 from flowkit.events import NO_FACTS, Event, Facts, from_micros, to_micros
 from flowkit.hashing import digest64
+from flowkit.runs import awaiting
+from flowkit.runs.awaiting import Arrival, Met
 from flowkit.runs.choices import asks_facts, choose, is_shared
-from flowkit.runs.effects import Asks, Effect, Observed, Outcome, Result, Settled, Signal, Started, Woken
-from flowkit.runs.model import Entry, Kind, Run, State, Status, Waiting
+from flowkit.runs.effects import Asks, Effect, Looked, Observed, Outcome, Result, Settled, Signal, Started, Woken
+from flowkit.runs.model import Entry, Kind, Run, State, Status, Waiting, origin_instant
 from flowkit.runs.program import COUNTED_EVENTS, Program
-from flowkit.workflows.control import EXHAUSTED, Branch, Exit
+from flowkit.workflows.control import EXHAUSTED, TIMEOUT, Branch, Exit, LookBack, WaitForEvent
 from flowkit.workflows.model import (
     END,
     Action,
@@ -104,11 +109,18 @@ class Member(NamedTuple):
         run_id: Its id.
         due: When it is due, in microseconds; None where it is not.
         entered: When it was entered, in microseconds.
+        origin: The event that led to it, as the run keeps it; empty where that is not known yet.
     """
 
     run_id: str
     due: int | None
     entered: int
+    origin: str = ""
+
+    @classmethod
+    def of(cls, run: Run, due: int | None) -> Member:
+        """Take what is a run's own."""
+        return cls(run.id, due, run.entered, run.origin)
 
 
 def step(program: Program, run: Run, signal: Signal, facts: Facts, now: datetime) -> Step:
@@ -124,7 +136,7 @@ def step(program: Program, run: Run, signal: Signal, facts: Facts, now: datetime
     Returns:
         The run as it stands now, and the lines of the journal. What the run wants done stands in ``run.state.pending``.
     """
-    transition = decide(program, run.state, signal, facts, to_micros(now), Member(run.id, run.due, run.entered))
+    transition = decide(program, run.state, signal, facts, to_micros(now), Member.of(run, run.due))
     if isinstance(transition, Asks):
         message = "decide asks for facts only where it was given none"
         raise AssertionError(message)
@@ -152,7 +164,7 @@ def decide(
     Returns:
         The transition, or the facts that it asks for.
     """
-    walk = _Walk(program, state, facts, now, member.due, member.entered)
+    walk = _Walk(program, state, facts, now, member.due, member)
     match signal:
         case Started():
             if state.node is None and state.alive:
@@ -163,7 +175,9 @@ def decide(
         case Woken():
             _woken(walk)
         case Observed(event):
-            _observed(walk, member.run_id, event)
+            _observed(walk, event)
+        case Looked(event):
+            _looked(walk, event, mine=False)
         case Settled(effect, outcome):
             _settled(walk, member.run_id, effect, outcome)
         case _:
@@ -183,7 +197,7 @@ class _Walk:
     facts: Facts | None
     now: int
     due: int | None
-    entered: int
+    member: Member
     entries: list[Entry] = field(factory=list[Entry])
     reads: list[Operand] = field(factory=list[Operand])
     own: bool = False
@@ -204,7 +218,7 @@ class _Walk:
             visits = tuple(counted.items())
         self.state = evolve(self.state, node=node_id, action=0, pending=None, waiting=None, visits=visits)
 
-    def park(self, due: int, *, pending: Effect | None = None, waiting: Waiting | None = None) -> None:
+    def park(self, due: int | None, *, pending: Effect | None = None, waiting: Waiting | None = None) -> None:
         self.state = evolve(self.state, pending=pending, waiting=waiting)
         self.due = due
         self.timed = True
@@ -258,7 +272,7 @@ class _Walk:
                     return None
                 self.skip()
                 return ""
-            case CheckEngagement() | Branch() | Exit():
+            case CheckEngagement() | Branch() | Exit() | WaitForEvent():
                 if delay:
                     self.note(Kind.WAITING, action, seconds=_seconds(delay))
                     self.park(self.now + delay, waiting=Waiting.DELAY)
@@ -272,13 +286,17 @@ class _Walk:
                 self.park(self.now + delay, pending=effect)
                 return None
 
-    def steer(self, node: Node, action: Action, operation: CheckEngagement | Branch | Exit) -> str | None:
+    def steer(
+        self, node: Node, action: Action, operation: CheckEngagement | Branch | Exit | WaitForEvent
+    ) -> str | None:
         """Take an action that decides where the run goes; give what it decided, or None where it must ask."""
         match operation:
             case CheckEngagement():
                 return self.check(node, action)
             case Branch():
                 return self.branch(node, action, operation)
+            case WaitForEvent():
+                return self.arrive(node, action, operation)
             case Exit(reason):
                 self.note(Kind.EXITED, action, reason=reason)
                 self.end(Status.EXITED, reason)
@@ -295,7 +313,7 @@ class _Walk:
             branch,
             self.facts or NO_FACTS,
             from_micros(self.now),
-            started_at=from_micros(self.entered),
+            started_at=from_micros(self.member.entered),
             predicates=self.program.predicates,
         )
         self.reads += choice.operands
@@ -303,6 +321,47 @@ class _Walk:
         self.note(Kind.DECIDED, action, **choice.data)
         self.leave_by(node, choice.label)
         return ""
+
+    def arrive(self, node: Node, action: Action, wait: WaitForEvent) -> str | None:
+        """Come to a wait for what happens."""
+        if self.facts is None and awaiting.asks_facts(wait):
+            self.asks = Asks(self.program.needs)
+            return None
+        self.own = True
+        watch, entered = self.state.watch, self.member.entered
+        since = awaiting.since(wait, entered=entered, sent=watch.sent, now=self.now)
+        until = None if wait.timeout is None else self.now + wait.timeout // _MICROSECOND
+        here = (node.node_id, self.state.action)
+        arrival = Arrival(
+            now=self.now,
+            since=since,
+            until=until,
+            seen={place: at for *post, place, at in watch.seen if tuple(post) == here},
+            origin=None if isinstance(wait.look_back, LookBack) else origin_instant(self.member.origin),
+        )
+        met, again = awaiting.arrive(
+            wait, arrival, self.facts or NO_FACTS, started_at=entered, predicates=self.program.predicates
+        )
+        self.state = evolve(self.state, watch=evolve(watch, since=since, until=until))
+        if met is not None:
+            self.passed(node, action, met)
+            return ""
+        length = {} if until is None else {"seconds": _seconds(until - self.now)}
+        self.note(Kind.WAITING, action, labels=[branch.label for branch in wait.branches], **length)
+        self.park(again, waiting=Waiting.EVENT)
+        return None
+
+    def passed(self, node: Node, action: Action, met: Met) -> None:
+        """Leave a wait by the branch that was met, or by its timeout."""
+        watch = self.state.watch
+        if met.label == TIMEOUT and watch.since is not None and watch.until is not None:
+            here = (node.node_id, self.state.action)
+            others = (lapse for lapse in watch.lapsed if lapse[:2] != here)
+            watch = evolve(watch, lapsed=(*others, (*here, watch.since, watch.until)))
+        self.own = True
+        self.note(Kind.DECIDED, action, **met.data)
+        self.state = evolve(self.state, watch=evolve(watch, since=None, until=None))
+        self.leave_by(node, met.label)
 
     def exhaust(self, node: Node, most: int) -> None:
         """Go on instead of entering a node that was entered as often as it may be."""
@@ -326,7 +385,7 @@ class _Walk:
                 self.facts or NO_FACTS,
                 None,
                 from_micros(self.now),
-                started_at=from_micros(self.entered),
+                started_at=from_micros(self.member.entered),
                 predicates=self.program.predicates,
             )
             operands += verdict.operands
@@ -380,6 +439,8 @@ def _woken(walk: _Walk) -> None:
         case Waiting.TURN:
             walk.state = evolve(walk.state, waiting=None)
             walk.on()
+        case Waiting.EVENT:
+            _looked(walk, None, mine=False, woken=True)
         case None:
             return
         case _:
@@ -391,16 +452,101 @@ def _action(walk: _Walk) -> Action:
     return node.actions[walk.state.action]
 
 
-def _observed(walk: _Walk, run_id: str, event: Event) -> None:
-    if event.type not in walk.program.listens or not walk.state.alive:
+def _observed(walk: _Walk, event: Event) -> None:
+    program, run_id = walk.program, walk.member.run_id
+    if not walk.state.alive:
+        return
+    if walk.facts is None and any(awaiting.asks_facts(post.wait) for post in program.posts):
+        walk.asks = Asks(program.needs)
         return
     named = event.properties.get("send_key")
-    if named is not None and not str(named).startswith(run_id):
-        return
-    counts = dict(walk.state.counts)
-    counts[event.type] = counts.get(event.type, 0) + 1
-    walk.note(Kind.OBSERVED, type=event.type, count=counts[event.type])
-    walk.state = evolve(walk.state, counts=tuple(sorted(counts.items())))
+    mine = event.type in program.listens and (named is None or str(named).startswith(run_id))
+    if mine and event.type in program.counted:
+        counts = dict(walk.state.counts)
+        counts[event.type] = counts.get(event.type, 0) + 1
+        walk.note(Kind.OBSERVED, type=event.type, count=counts[event.type])
+        walk.state = evolve(walk.state, counts=tuple(sorted(counts.items())))
+    if mine and program.posts:
+        _note_seen(walk, event)
+    if not _looked(walk, event, mine=mine) and mine:
+        _note_late(walk, event)
+
+
+def _looked(walk: _Walk, event: Event | None, *, mine: bool, woken: bool = False) -> bool:
+    """Look at a run that may be in a wait for what happens; tell whether it goes on."""
+    state, watch = walk.state, walk.state.watch
+    if state.status is not Status.ACTIVE or state.waiting is not Waiting.EVENT or watch.since is None:
+        return False
+    node, action = walk.program.node(state.node or ""), _action(walk)
+    wait = action.do
+    if not isinstance(wait, WaitForEvent):
+        return False
+    is_over = watch.until is not None and watch.until <= walk.now
+    if walk.facts is None and awaiting.asks_facts(wait) and not (woken and walk.due == watch.until):
+        walk.asks = Asks(walk.program.needs)
+        return False
+    facts = walk.facts or NO_FACTS
+    after = facts if event is None else awaiting.with_event(facts, walk.program.needs, event, walk.now)
+    met, again = awaiting.look(
+        wait,
+        Arrival(now=walk.now, since=watch.since, until=watch.until),
+        (facts, after),
+        walk.due,
+        started_at=walk.member.entered,
+        predicates=walk.program.predicates,
+        event=event if mine else None,
+    )
+    if met is None and woken and is_over and watch.until is not None:
+        met = awaiting.timed_out(wait, watch.until)
+    walk.own = True
+    if met is None:
+        if again != walk.due:
+            walk.park(again, waiting=Waiting.EVENT)
+        return False
+    walk.facts = None if walk.facts is None else after
+    walk.passed(node, action, met)
+    walk.on()
+    return True
+
+
+def _note_seen(walk: _Walk, event: Event) -> None:
+    """Keep in mind when the first event occurred that counts for a wait to which the run may come."""
+    watch, facts = walk.state.watch, walk.facts or NO_FACTS
+    at = awaiting.instant_of(event, walk.now)
+    seen = {(node, action, place): first for node, action, place, first in watch.seen}
+    for post in walk.program.posts:
+        if post.wait.look_back not in {LookBack.LAST_SEND, LookBack.ENTRY}:
+            continue
+        since = awaiting.since(post.wait, entered=walk.member.entered, sent=watch.sent, now=walk.now)
+        for place, branch in enumerate(post.wait.branches):
+            key = (post.node, post.action, place)
+            if since <= at < seen.get(key, at + 1) and awaiting.matches(branch, event, facts, walk.now):
+                seen[key] = at
+    kept = tuple((*key, first) for key, first in sorted(seen.items()))
+    if kept != watch.seen:
+        walk.own = True
+        walk.state = evolve(walk.state, watch=evolve(watch, seen=kept))
+
+
+def _note_send(walk: _Walk) -> None:
+    """Keep in mind that a message was sent: what was seen before it counts no more where the last one counts."""
+    walk.own = True
+    watch = walk.state.watch
+    by_send = {(post.node, post.action) for post in walk.program.posts if post.wait.look_back is LookBack.LAST_SEND}
+    seen = tuple(one for one in watch.seen if one[:2] not in by_send)
+    walk.state = evolve(walk.state, watch=evolve(watch, sent=walk.now, seen=seen))
+
+
+def _note_late(walk: _Walk, event: Event) -> None:
+    """Tell of an event that would have met a wait which is over, had it come in time."""
+    at = awaiting.instant_of(event, walk.now)
+    for node, index, since, until in walk.state.watch.lapsed:
+        action = walk.program.node(node).actions[index]
+        if not since <= at < until or not isinstance(action.do, WaitForEvent):
+            continue
+        met = awaiting.met_by_event(action.do, event, walk.facts or NO_FACTS, walk.now)
+        if met is not None:
+            walk.entries.append(Entry(Kind.LATE, node, action.action_id, met.data))
 
 
 def _settled(walk: _Walk, run_id: str, effect: Effect, outcome: Outcome) -> None:
@@ -414,6 +560,8 @@ def _settled(walk: _Walk, run_id: str, effect: Effect, outcome: Outcome) -> None
     match outcome.result:
         case Result.DONE:
             walk.note(Kind.DONE, action, **told)
+            if walk.program.notes_sends and isinstance(action.do, SendEmail):
+                _note_send(walk)
             _onward(walk, action.success_path, "success_path", "success")
         case Result.SKIPPED:
             walk.note(Kind.SKIPPED, action, **told)
@@ -477,7 +625,7 @@ def _told(operation: Operation) -> dict[str, object]:
             return {"type": "personalization_update", "names": sorted({*values, *unset, *increment})}
         case CallWebhook(method=method):
             return {"type": "webhook", "method": method}
-        case Wait() | CheckEngagement() | Branch() | Exit():
+        case Wait() | CheckEngagement() | Branch() | Exit() | WaitForEvent():
             return {}
         case _:
             assert_never(operation)

@@ -10,7 +10,7 @@ from flowkit.documents import is_object
 from flowkit.events import Occurrence
 from flowkit.ports import Pending
 from flowkit.runs.effects import Effect, Outcome, Result
-from flowkit.runs.model import Entry, Kind, State, Status, Waiting
+from flowkit.runs.model import NO_WATCH, Entry, Kind, State, Status, Waiting, Watch
 
 __all__ = [
     "STATUS_CODES",
@@ -64,7 +64,10 @@ def _text(row: list[Any]) -> str:
 
 
 def write_state(state: State) -> str:
-    """Write a state as ``[status, node, action, pending, waiting, visits, counts, reason]`` without its empty tail."""
+    """Write a state as ``[status, node, action, pending, waiting, visits, counts, reason, watch]``.
+
+    The empty tail is left out.
+    """
     pending = state.pending
     row: list[Any] = [
         STATUS_CODES[state.status],
@@ -75,6 +78,7 @@ def write_state(state: State) -> str:
         dict(state.visits) or None,
         dict(state.counts) or None,
         state.reason or None,
+        None if state.watch == NO_WATCH else _watch_row(state.watch),
     ]
     while len(row) > 1 and not row[-1]:
         row.pop()
@@ -84,8 +88,8 @@ def write_state(state: State) -> str:
 def read_state(text: str) -> State:
     """Read what ``write_state`` wrote."""
     row: list[Any] = json.loads(text)
-    row += [None] * (8 - len(row))
-    status, node, action, pending, waiting, visits, counts, reason = row
+    row += [None] * (9 - len(row))
+    status, node, action, pending, waiting, visits, counts, reason, watch = row
     return State(
         _STATUSES[status],
         node,
@@ -95,7 +99,18 @@ def read_state(text: str) -> State:
         visits=_pairs(visits),
         counts=_pairs(counts),
         reason=reason or "",
+        watch=NO_WATCH if watch is None else _read_watch(watch),
     )
+
+
+def _watch_row(watch: Watch) -> list[Any]:
+    """Write what is kept in mind for waits as ``[since, until, sent, seen, lapsed]``."""
+    return [watch.since, watch.until, watch.sent, list(watch.seen), list(watch.lapsed)]
+
+
+def _read_watch(row: list[Any]) -> Watch:
+    since, until, sent, seen, lapsed = row
+    return Watch(since, until, sent=sent, seen=tuple(map(tuple, seen)), lapsed=tuple(map(tuple, lapsed)))
 
 
 def _pairs(numbers: dict[str, int] | None) -> tuple[tuple[str, int], ...]:

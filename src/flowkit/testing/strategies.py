@@ -21,6 +21,7 @@ from flowkit.conditions import (
     AllOf,
     AnyOf,
     Condition,
+    Duration,
     EngagementAtLeast,
     Equals,
     EventHas,
@@ -33,7 +34,7 @@ from flowkit.events import Event
 from flowkit.hashing import digest64
 from flowkit.runs.effects import DONE, Outcome, Result
 from flowkit.triggers.model import EntryPolicy, Reentry, Trigger, TriggerType
-from flowkit.workflows.control import EXHAUSTED, Branch, Case, Exit
+from flowkit.workflows.control import EXHAUSTED, TIMEOUT, Awaited, Branch, Case, Exit, LookBack, WaitForEvent
 from flowkit.workflows.model import (
     END,
     Action,
@@ -61,6 +62,7 @@ _SPAN: Final = timedelta(days=9)
 _PLANS: Final = ("pro", "free", 1, True)
 _durations: Final = st.sampled_from([timedelta(), timedelta(microseconds=1), _HOUR, 2 * _HOUR, _DAY, 3 * _DAY])
 _event_types: Final = st.sampled_from(EVENT_TYPES)
+_PURCHASE: Final = EventIs(("purchase",))
 _BY_EVENT: Final = (TriggerType.BEHAVIOR_BASED, TriggerType.CONDITION_BASED, TriggerType.COMPOSITE)
 
 
@@ -98,8 +100,27 @@ _branches: Final = st.lists(st.sampled_from(_LABELS), min_size=2, max_size=4, un
         lambda asked: Branch(map(Case, labels, asked), otherwise=labels[-1])
     )
 )
-_endings: Final[st.SearchStrategy[Branch | Exit | None]] = st.one_of(
-    st.none(), st.none(), _branches, st.sampled_from(["enough", "done"]).map(Exit)
+_awaited: Final[st.SearchStrategy[Condition]] = st.one_of(
+    _event_types.map(lambda kind: EventIs((kind,))),
+    st.sampled_from(["web", "shop"]).map(lambda source: AllOf((_PURCHASE, EventHas({"source": Equals(source)})))),
+)
+
+
+@st.composite
+def _waits(draw: st.DrawFn) -> WaitForEvent:
+    labels = draw(st.lists(st.sampled_from(_LABELS), min_size=1, max_size=3, unique=True))
+    return WaitForEvent(
+        [
+            Case(label, draw(_about_nodes)) if draw(st.booleans()) else Awaited(label, draw(_awaited))
+            for label in labels
+        ],
+        timeout=draw(st.none() | _durations),
+        look_back=draw(st.sampled_from(LookBack) | st.just(Duration(86_400))),
+    )
+
+
+_endings: Final[st.SearchStrategy[Branch | Exit | WaitForEvent | None]] = st.one_of(
+    st.none(), st.none(), _branches, _waits(), st.sampled_from(["enough", "done"]).map(Exit)
 )
 
 
@@ -164,6 +185,8 @@ def workflows(draw: st.DrawFn, workflow_id: str = "w") -> Workflow:
         if ending is not None:
             actions.append(Action("ending", ending, delay=draw(st.sampled_from([timedelta(), _HOUR]))))
         next_nodes = draw(st.dictionaries(labels, anywhere, max_size=3))
+        if isinstance(ending, WaitForEvent) and draw(st.booleans()):
+            next_nodes[TIMEOUT] = draw(anywhere)
         most = draw(st.sampled_from([None, None, 1, 2]))
         if most is not None and draw(st.booleans()):
             next_nodes[EXHAUSTED] = draw(onward)

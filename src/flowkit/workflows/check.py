@@ -16,13 +16,14 @@ from attrs import field, frozen
 from flowkit.conditions import AllOf, AnyOf, Condition, EngagementAtLeast, EventHas, SubscriberHas
 from flowkit.problems import pointer, short, suggestion
 from flowkit.triggers.model import On, Reentry, Trigger, TriggerType
-from flowkit.workflows.control import EXHAUSTED, Branch, Exit
+from flowkit.workflows.control import EXHAUSTED, TIMEOUT, Branch, Exit, WaitForEvent
 from flowkit.workflows.model import END, Action, Node, Wait, Workflow
 
 __all__ = ["Finding", "Severity", "check", "errors"]
 
 _NO_TIME: Final = timedelta()
 _SHOWN: Final = 8
+_ENDS: Final[Mapping[type, str]] = {Branch: "a branch", Exit: "an exit", WaitForEvent: "a wait for an event"}
 
 
 class Severity(StrEnum):
@@ -74,8 +75,8 @@ def errors(workflow: Workflow) -> Iterator[Finding]:
 
     Yields:
         ``unknown_target`` for an entry or a way out that leads to no node; ``unreachable_action`` for what stands
-        behind a branch or an exit; ``endless_loop`` for a cycle, reachable or not, that no positive wait or delay
-        interrupts on that very path.
+        behind a branch, an exit or a wait for an event; ``endless_loop`` for a cycle, reachable or not, that no
+        positive wait or delay interrupts on that very path.
     """
     yield from _unknown_targets(workflow)
     yield from _unreachable_actions(workflow)
@@ -114,11 +115,17 @@ def _ways_out(key: str, node: Node) -> Iterator[_Way]:
         # Who takes this way does so instead of the node's actions.
         instead = label == EXHAUSTED and node.max_visits is not None
         path = pointer(f"{here}/next_nodes", label)
-        yield _Way(key, target, path=path, quick=quick or instead, shut=ended and not instead)
+        waited = label == TIMEOUT and any(_times_out(action) for action in node.actions)
+        yield _Way(key, target, path=path, quick=(quick and not waited) or instead, shut=ended and not instead)
 
 
 def _takes_time(action: Action) -> bool:
     return action.delay > _NO_TIME or (isinstance(action.do, Wait) and action.do.duration > _NO_TIME)
+
+
+def _times_out(action: Action) -> bool:
+    # What is waited for may be there already: only who leaves by the timeout has waited.
+    return isinstance(action.do, WaitForEvent) and action.do.timeout is not None and action.do.timeout > _NO_TIME
 
 
 def _ways(workflow: Workflow) -> Iterator[_Way]:
@@ -147,10 +154,14 @@ def _unknown_targets(workflow: Workflow) -> Iterator[Finding]:
 
 def _unreachable_actions(workflow: Workflow) -> Iterator[Finding]:
     for key, node in workflow.nodes.items():
-        ends = [index for index, action in enumerate(node.actions[:-1]) if isinstance(action.do, (Branch, Exit))]
+        ends = [
+            index
+            for index, action in enumerate(node.actions[:-1])
+            if isinstance(action.do, (Branch, Exit, WaitForEvent))
+        ]
         if ends:
             index = ends[0] + 1
-            what = "a branch" if isinstance(node.actions[ends[0]].do, Branch) else "an exit"
+            what = _ENDS[type(node.actions[ends[0]].do)]
             message = f"nothing is done in a node behind {what}; put it in front, or into another node"
             path = f"{pointer('/nodes', key)}/actions/{index}"
             yield Finding("unreachable_action", Severity.ERROR, path=path, message=message)
@@ -193,20 +204,20 @@ def _labels_and_ways(workflow: Workflow) -> Iterator[Finding]:
     for key, node in workflow.nodes.items():
         last = node.actions[-1].do if node.actions else None
         here = pointer("/nodes", key)
-        if isinstance(last, Branch):
+        if isinstance(last, (Branch, WaitForEvent)):
             yield from _labels_without_way(last, node, f"{here}/actions/{len(node.actions) - 1}/parameters")
-            yield from _ways_never_taken(
-                node, here, frozenset((*last.labels, "default")), "no case of the branch has this label"
-            )
+            yield from _ways_never_taken(node, here, frozenset((*last.labels, "default")), "no branch has this label")
         elif isinstance(last, Exit):
             yield from _ways_never_taken(node, here, frozenset(), "the run ends here")
 
 
-def _labels_without_way(branch: Branch, node: Node, path: str) -> Iterator[Finding]:
+def _labels_without_way(last: Branch | WaitForEvent, node: Node, path: str) -> Iterator[Finding]:
     if "default" in node.next_nodes:
         return
-    places = [*(f"{path}/cases/{index}/label" for index in range(len(branch.cases))), f"{path}/otherwise"]
-    for label, place in zip(branch.labels, places, strict=True):
+    listed, rest = ("cases", "otherwise") if isinstance(last, Branch) else ("branches", "timeout")
+    count = len(last.cases if isinstance(last, Branch) else last.branches)
+    for index, label in enumerate(last.labels):
+        place = f"{path}/{listed}/{index}/label" if index < count else f"{path}/{rest}"
         if label not in node.next_nodes:
             message = (
                 f'a run is complete here, since next_nodes has no {short(label)}; write "{END}" where that is meant'

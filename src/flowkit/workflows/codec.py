@@ -20,7 +20,7 @@ from flowkit.problems import Problems, pointer, short, suggestion
 from flowkit.workflows import parameters
 from flowkit.workflows.check import errors
 from flowkit.workflows.condition_documents import dump_condition, read_condition
-from flowkit.workflows.control import Branch, Exit
+from flowkit.workflows.control import Branch, Exit, WaitForEvent
 from flowkit.workflows.model import Action, Node, Workflow
 from flowkit.workflows.parameters import ActionType, in_units
 from flowkit.workflows.trigger_documents import dump_trigger, read_trigger
@@ -173,15 +173,15 @@ def _action(fields: Fields) -> Action:
         success_path=None if fields.null("success_path") else fields.id("success_path"),
         failure_path=None if fields.null("failure_path") else fields.id("failure_path"),
     )
-    if isinstance(action.do, (Branch, Exit)):
+    if isinstance(action.do, (Branch, Exit, WaitForEvent)):
         _refuse_paths(fields, action.do)
     fields.close()
     return action
 
 
-def _refuse_paths(fields: Fields, operation: Branch | Exit) -> None:
+def _refuse_paths(fields: Fields, operation: Branch | Exit | WaitForEvent) -> None:
     """Refuse the paths of an action that neither succeeds nor fails."""
-    instead = "name its labels in next_nodes" if isinstance(operation, Branch) else "an exit ends the run"
+    instead = "an exit ends the run" if isinstance(operation, Exit) else "name its labels in next_nodes"
     for name in ("success_path", "failure_path"):
         if not fields.null(name):
             fields.wrong(name, "conflicting_fields", f"is never taken: {instead}")

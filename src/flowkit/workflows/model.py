@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import Any, Final, TypeAlias
 
 from attrs import field, frozen
@@ -14,7 +13,8 @@ from flowkit.errors import DocumentError, Problem
 from flowkit.events import Properties
 from flowkit.problems import pointer, short
 from flowkit.triggers.model import Trigger
-from flowkit.workflows.control import Branch, Exit
+from flowkit.workflows.control import Branch, Exit, WaitForEvent
+from flowkit.workflows.durations import DurationUnit
 from flowkit.workflows.pictures.model import NodeCounts
 
 __all__ = [
@@ -55,15 +55,6 @@ class SendEmail:
     subject: str | None = field(default=None, kw_only=True)
     personalization: bool = field(default=True, kw_only=True)
     parameters: Properties = field(factory=dict[str, Any], kw_only=True)
-
-
-class DurationUnit(StrEnum):
-    """The unit in which a document spells a duration: ``duration_hours`` and so on."""
-
-    SECONDS = "seconds"
-    MINUTES = "minutes"
-    HOURS = "hours"
-    DAYS = "days"
 
 
 @frozen
@@ -145,7 +136,9 @@ class CallWebhook:
     parameters: Properties = field(factory=dict[str, Any], kw_only=True)
 
 
-Operation: TypeAlias = SendEmail | Wait | CheckEngagement | Branch | Exit | UpdateSegments | UpdateProfile | CallWebhook
+Operation: TypeAlias = (
+    SendEmail | Wait | WaitForEvent | CheckEngagement | Branch | Exit | UpdateSegments | UpdateProfile | CallWebhook
+)
 """What an action does."""
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import timedelta
 from enum import StrEnum
 from typing import Final, assert_never
 from urllib.parse import urlsplit
@@ -12,12 +11,13 @@ from urllib.parse import urlsplit
 from flowkit.errors import DocumentError, Problem
 from flowkit.fields import Fields
 from flowkit.problems import pointer, short
+from flowkit.workflows.await_documents import dump_await, read_await
 from flowkit.workflows.branch_documents import dump_branch, read_branch
-from flowkit.workflows.control import Branch, Exit
+from flowkit.workflows.control import Branch, Exit, WaitForEvent
+from flowkit.workflows.durations import DURATIONS, dump_span, in_units, read_span
 from flowkit.workflows.model import (
     CallWebhook,
     CheckEngagement,
-    DurationUnit,
     Operation,
     SendEmail,
     UpdateProfile,
@@ -33,6 +33,7 @@ class ActionType(StrEnum):
 
     SEND_EMAIL = "send_email"
     WAIT = "wait"
+    WAIT_FOR_EVENT = "wait_for_event"
     CONDITION = "condition"
     BRANCH = "branch"
     EXIT = "exit"
@@ -53,10 +54,10 @@ class _Method(StrEnum):
     DELETE = "DELETE"
 
 
-_DURATIONS: Final = {f"duration_{unit}": unit for unit in DurationUnit}
 _KNOWN: Final = {
     ActionType.SEND_EMAIL: {"template_id", "subject", "personalization"},
-    ActionType.WAIT: _DURATIONS.keys(),
+    ActionType.WAIT: DURATIONS.keys(),
+    ActionType.WAIT_FOR_EVENT: {"branches", "timeout", "look_back"},
     ActionType.CONDITION: {"condition_type", "metrics"},
     ActionType.BRANCH: {"cases", "otherwise"},
     ActionType.EXIT: {"reason"},
@@ -87,6 +88,8 @@ def load(kind: ActionType | None, fields: Fields) -> Operation:
             )
         case ActionType.WAIT:
             return _wait(fields)
+        case ActionType.WAIT_FOR_EVENT:
+            return read_await(fields)
         case ActionType.CONDITION:
             if fields.has("condition_type"):
                 fields.word("condition_type", _ConditionType)
@@ -108,15 +111,8 @@ def load(kind: ActionType | None, fields: Fields) -> Operation:
 
 
 def _wait(fields: Fields) -> Wait:
-    given = [name for name in _DURATIONS if fields.has(name)]
-    if len(given) != 1:
-        code = "conflicting_fields" if given else "missing_field"
-        fields.problems.add(code, fields.path, f"give exactly one of {', '.join(_DURATIONS)}")
-        return Wait(timedelta())
-    unit = _DURATIONS[given[0]]
-    high = in_units(fields.limits.duration, _length(unit))
-    amount = fields.number(given[0], low=0, high=high)
-    return Wait(_length(unit) * amount, unit=unit, parameters=fields.rest())
+    duration, unit = read_span(fields)
+    return Wait(duration, unit=unit, parameters=fields.rest())
 
 
 def _reason(fields: Fields) -> str:
@@ -227,7 +223,9 @@ def _known(operation: Operation, path: str) -> tuple[ActionType, Mapping[str, ob
                 "personalization": personalization,
             }
         case Wait(duration, unit=unit):
-            return ActionType.WAIT, {f"duration_{unit}": in_units(duration, _length(unit))}
+            return ActionType.WAIT, dump_span(duration, unit)
+        case WaitForEvent():
+            return ActionType.WAIT_FOR_EVENT, dump_await(operation, path)
         case CheckEngagement(metrics):
             return ActionType.CONDITION, {
                 "condition_type": str(_ConditionType.ENGAGEMENT_CHECK),
@@ -254,13 +252,3 @@ def _known(operation: Operation, path: str) -> tuple[ActionType, Mapping[str, ob
             }
         case _:
             assert_never(operation)
-
-
-def _length(unit: DurationUnit) -> timedelta:
-    return timedelta(**{unit: 1})
-
-
-def in_units(duration: timedelta, unit: timedelta) -> float:
-    """Count how often a unit goes into a duration: an integer where that is exact."""
-    whole, rest = divmod(duration, unit)
-    return duration / unit if rest else whole

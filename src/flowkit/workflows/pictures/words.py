@@ -8,7 +8,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from flowkit.conditions import ALWAYS
-from flowkit.workflows.control import Branch, Case, Exit
+from flowkit.workflows.control import Awaited, Branch, Case, Exit, WaitForEvent
 from flowkit.workflows.model import (
     Action,
     CallWebhook,
@@ -43,6 +43,9 @@ def _operation(node: Node, action: Action) -> tuple[Mark, str, str]:
             return Mark.SEND, "Send", template_id
         case Wait(duration):
             return Mark.WAIT, "Wait", duration_words(duration)
+        case WaitForEvent(branches, timeout=timeout):
+            most = "for ever" if timeout is None else f"at most {duration_words(timeout)}"
+            return Mark.WAIT, "Wait for", together(few((_branch_words(branch) for branch in branches), " or "), most)
         case CheckEngagement():
             return Mark.CHECK, "Check", _asked(node)
         case Branch(cases):
@@ -64,6 +67,10 @@ def _operation(node: Node, action: Action) -> tuple[Mark, str, str]:
 def _asked(node: Node) -> str:
     counts = few(f"{name} ≥ {number_words(least)}" for name, least in node.engagement_threshold.items())
     return together(counts, "" if node.condition == ALWAYS else condition_words(node.condition)) or "always engaged"
+
+
+def _branch_words(branch: Awaited | Case) -> str:
+    return condition_words(branch.event if isinstance(branch, Awaited) else branch.when) or "nothing"
 
 
 def _case_words(case: Case) -> str:
