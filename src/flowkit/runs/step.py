@@ -42,10 +42,10 @@ from flowkit.conditions import ALWAYS, Operand, evaluate, is_personal, needs
 from flowkit.events import NO_FACTS, Event, Facts, from_micros, to_micros
 from flowkit.hashing import digest64
 from flowkit.runs import awaiting
-from flowkit.runs.awaiting import Arrival, Met
+from flowkit.runs.awaiting import Arrival, Met, Post
 from flowkit.runs.choices import asks_facts, choose, is_shared
 from flowkit.runs.effects import Asks, Effect, Looked, Observed, Outcome, Result, Settled, Signal, Started, Woken
-from flowkit.runs.model import Entry, Kind, Run, State, Status, Waiting, origin_instant
+from flowkit.runs.model import Entry, Kind, Run, State, Status, Waiting, Watch, origin_instant
 from flowkit.runs.program import COUNTED_EVENTS, Program
 from flowkit.workflows.control import EXHAUSTED, TIMEOUT, Branch, Exit, LookBack, WaitForEvent
 from flowkit.workflows.model import (
@@ -515,7 +515,7 @@ def _note_seen(walk: _Walk, event: Event) -> None:
     at = awaiting.instant_of(event, walk.now)
     seen = {(node, action, place): first for node, action, place, first in watch.seen}
     for post in walk.program.posts:
-        if post.wait.look_back not in {LookBack.LAST_SEND, LookBack.ENTRY}:
+        if post.wait.look_back not in {LookBack.LAST_SEND, LookBack.ENTRY} or _is_late(watch, post, at):
             continue
         since = awaiting.since(post.wait, entered=walk.member.entered, sent=watch.sent, now=walk.now)
         for place, branch in enumerate(post.wait.branches):
@@ -526,6 +526,14 @@ def _note_seen(walk: _Walk, event: Event) -> None:
     if kept != watch.seen:
         walk.own = True
         walk.state = evolve(walk.state, watch=evolve(watch, seen=kept))
+
+
+def _is_late(watch: Watch, post: Post, at: int) -> bool:
+    """Whether a wait ended without an event that occurred in its time: it is late for it, however often it comes up."""
+    return any(
+        (node, action) == (post.node, post.action) and since <= at < until
+        for node, action, since, until in watch.lapsed
+    )
 
 
 def _note_send(walk: _Walk) -> None:
