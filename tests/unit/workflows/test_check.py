@@ -24,7 +24,7 @@ from flowkit.conditions import (
 from flowkit.triggers.model import EntryPolicy, On, Reentry, Schedule, Trigger, TriggerType
 from flowkit.triggers.rules import Every, Unit
 from flowkit.workflows.check import Finding, Severity, check
-from flowkit.workflows.control import Branch, Case, Exit
+from flowkit.workflows.control import Awaited, Branch, Case, Exit, WaitForEvent
 from flowkit.workflows.model import END, Action, Node, UpdateSegments, Wait, Workflow
 
 MINUTE = timedelta(minutes=1)
@@ -46,6 +46,11 @@ def node(name: str, *actions: Action, **next_nodes: str) -> Node:
 def fork(*labels: str) -> Action:
     """A branch whose last label is for none of its cases."""
     return Action("fork", Branch([Case(label, ALWAYS) for label in labels[:-1]], otherwise=labels[-1]))
+
+
+def await_(*labels: str, timeout: timedelta | None = MINUTE) -> Action:
+    branches = [Awaited(label, EventIs(("purchase",))) for label in labels]
+    return Action("await", WaitForEvent(branches, timeout=timeout))
 
 
 def leave() -> Action:
@@ -109,6 +114,7 @@ def test_a_path_is_a_json_pointer():
         ([wait(), leave(), act(), act("2")], "/nodes/a/actions/2"),
         ([fork("x", "y"), leave()], "/nodes/a/actions/1"),
         ([leave(), fork("x", "y")], "/nodes/a/actions/1"),
+        ([await_("x"), act()], "/nodes/a/actions/1"),
     ],
 )
 def test_nothing_stands_behind_what_ends_a_node(actions, path):
@@ -201,6 +207,26 @@ def test_each_label_of_a_branch_is_a_way_of_a_loop():
     assert found(graph(node("a", wait(), fork("x", "y"), x="b", y=END), node("b", default="a"))) == []
     late = Action("fork", Branch([Case("x", ALWAYS)], otherwise="y"), delay=MINUTE)
     assert found(graph(node("a", late, x="b", y=END), node("b", default="a"))) == []
+
+
+@pytest.mark.parametrize(
+    ("timeout", "ways", "paths"),
+    [
+        # What is waited for may be there already, so only who leaves by the timeout has waited.
+        (MINUTE, {"x": "a", "timeout": END}, ["/nodes/a/next_nodes/x"]),
+        (MINUTE, {"x": END, "timeout": "a"}, []),
+        (MINUTE, {"default": "a"}, ["/nodes/a/next_nodes/default"]),
+        (timedelta(), {"x": END, "timeout": "a"}, ["/nodes/a/next_nodes/timeout"]),
+    ],
+)
+def test_only_the_timeout_of_a_wait_for_an_event_takes_time(timeout, ways, paths):
+    waiting = node("a", await_("x", timeout=timeout), **ways)
+    assert [path for rule, path in found(graph(waiting)) if rule == LOOP] == paths
+    assert found(graph(node("a", wait(), await_("x", timeout=timeout), x="a", timeout="a"))) == []
+
+
+def test_a_label_called_timeout_is_one_like_others_elsewhere():
+    assert found(graph(node("a", fork("timeout", "y"), timeout="a", y=END))) == [(LOOP, "/nodes/a/next_nodes/timeout")]
 
 
 def test_a_node_called_end_may_close_a_loop():
@@ -358,6 +384,28 @@ def test_labels_and_ways_that_do_not_meet_are_told(ways, findings):
     told = check(graph(node("a", act(), fork("x", "y", "z"), **ways)))
     assert [(finding.rule, finding.path) for finding in told] == findings
     assert all(finding.severity is Severity.WARNING for finding in told)
+
+
+@pytest.mark.parametrize(
+    ("timeout", "ways", "findings"),
+    [
+        (MINUTE, {"x": END, "y": END, "timeout": END}, []),
+        (MINUTE, {"default": END}, []),
+        (
+            MINUTE,
+            {"x": END},
+            [
+                ("label_without_way", "/nodes/a/actions/0/parameters/branches/1/label"),
+                ("label_without_way", "/nodes/a/actions/0/parameters/timeout"),
+            ],
+        ),
+        (None, {"x": END, "y": END}, []),
+        (None, {"default": END, "timeout": END}, [("way_never_taken", "/nodes/a/next_nodes/timeout")]),
+        (MINUTE, {"default": END, "z": END}, [("way_never_taken", "/nodes/a/next_nodes/z")]),
+    ],
+)
+def test_labels_and_ways_of_a_wait_that_do_not_meet_are_told(timeout, ways, findings):
+    assert found(graph(node("a", await_("x", "y", timeout=timeout), **ways))) == findings
 
 
 def test_the_way_for_visits_that_are_spent_is_taken_where_there_is_a_bound():

@@ -5,11 +5,11 @@ from datetime import timedelta
 import pytest
 from attrs import evolve
 
-from flowkit.conditions import ALWAYS, EventIs, Not, parse
+from flowkit.conditions import ALWAYS, Duration, EventIs, Not, parse
 from flowkit.documents import Limits
 from flowkit.errors import DocumentError
 from flowkit.workflows.codec import dump, dumps, load, validate
-from flowkit.workflows.control import Branch, Case, Exit
+from flowkit.workflows.control import Awaited, Branch, Case, Exit, LookBack, WaitForEvent
 from flowkit.workflows.model import (
     Action,
     CallWebhook,
@@ -27,6 +27,7 @@ from tests.support.workflow_documents import PARAMETERS, action, node, put, with
 
 CASE = {"subscriber_properties": {"plan": "pro"}, "segments": "vip"}
 A = {"label": "a", "when": {}}
+BUYS = {"label": "bought", "event": {"event_type": "purchase"}}
 BOUGHT = {"performed": {"event": "purchase", "since": "workflow_start"}}
 PLACE = "/nodes/start/actions/0/parameters"
 MEBIBYTE_OF_BRACES = "{{" * 500_000
@@ -78,6 +79,54 @@ def loaded(action_type: str, **parameters: object) -> Operation:
                 (Case("pro", parse(CASE)), Case("bought", parse(BOUGHT))),
                 otherwise="default",
                 parameters={"note": ["kept"]},
+            ),
+        ),
+        (
+            "wait_for_event",
+            {"branches": [BUYS], "timeout": {"duration_hours": 72}},
+            WaitForEvent(
+                [Awaited("bought", EventIs(("purchase",)))], timeout=timedelta(hours=72), look_back=LookBack.LAST_SEND
+            ),
+        ),
+        (
+            "wait_for_event",
+            {
+                "branches": [
+                    {"label": "web", "event": {"event_type": ["a", "b"], "event_properties": {"x": 1}, "min_value": 5}},
+                    {"label": "vip", "when": CASE},
+                ],
+                "timeout": "forever",
+                "look_back": "entry",
+                "note": 1,
+            },
+            WaitForEvent(
+                [
+                    Awaited("web", parse({"event_type": ["a", "b"], "event_properties": {"x": 1}, "min_value": 5})),
+                    Case("vip", parse(CASE)),
+                ],
+                timeout=None,
+                look_back=LookBack.ENTRY,
+                parameters={"note": 1},
+            ),
+        ),
+        (
+            "wait_for_event",
+            {"branches": [BUYS], "timeout": {"duration_days": 1.5}, "look_back": "1w"},
+            WaitForEvent(
+                [Awaited("bought", EventIs(("purchase",)))],
+                timeout=timedelta(days=1.5),
+                unit=DurationUnit.DAYS,
+                look_back=Duration(604_800),
+            ),
+        ),
+        (
+            "wait_for_event",
+            {"branches": [BUYS], "timeout": {"duration_seconds": 0}, "look_back": "arrival"},
+            WaitForEvent(
+                [Awaited("bought", EventIs(("purchase",)))],
+                timeout=timedelta(),
+                unit=DurationUnit.SECONDS,
+                look_back=LookBack.ARRIVAL,
             ),
         ),
         ("exit", {"reason": "bought elsewhere"}, Exit("bought elsewhere")),
@@ -180,6 +229,81 @@ def test_known_parameters_are_typed_and_others_kept(action_type, parameters, ope
             "bad_enum",
             "/cases/1/when/performed/since",
         ),
+        ("wait_for_event", {"timeout": "forever"}, "missing_field", "/branches"),
+        ("wait_for_event", {"branches": [], "timeout": "forever"}, "too_short", "/branches"),
+        ("wait_for_event", {"branches": BUYS, "timeout": "forever"}, "wrong_type", "/branches"),
+        ("wait_for_event", {"branches": [BUYS, 1], "timeout": "forever"}, "wrong_type", "/branches/1"),
+        ("wait_for_event", {"branches": [BUYS, BUYS], "timeout": "forever"}, "duplicate_id", "/branches/1/label"),
+        *[
+            (
+                "wait_for_event",
+                {"branches": [BUYS | {"label": label}], "timeout": "forever"},
+                code,
+                "/branches/0/label",
+            )
+            for label, code in (
+                ("timeout", "reserved_label"),
+                ("exhausted", "reserved_label"),
+                ("", "bad_id"),
+                (None, "wrong_type"),
+            )
+        ],
+        ("wait_for_event", {"branches": [{"label": "a"}], "timeout": "forever"}, "missing_field", "/branches/0"),
+        (
+            "wait_for_event",
+            {"branches": [BUYS | {"when": {}}], "timeout": "forever"},
+            "conflicting_fields",
+            "/branches/0",
+        ),
+        (
+            "wait_for_event",
+            {"branches": [BUYS | {"within": "7d"}], "timeout": "forever"},
+            "unknown_field",
+            "/branches/0/within",
+        ),
+        *[
+            ("wait_for_event", {"branches": [{"label": "a", "event": given}], "timeout": "forever"}, code, path)
+            for given, code, path in (
+                ({}, "missing_field", "/branches/0/event/event_type"),
+                ("purchase", "wrong_type", "/branches/0/event"),
+                (None, "wrong_type", "/branches/0/event"),
+                ({"event_type": ""}, "bad_id", "/branches/0/event/event_type"),
+                ({"event_type": "a", "segments": "vip"}, "unknown_field", "/branches/0/event/segments"),
+                ({"event_type": "a", "min_value": "1"}, "wrong_type", "/branches/0/event/min_value"),
+            )
+        ],
+        (
+            "wait_for_event",
+            {"branches": [{"label": "a", "when": {"plan": 1}}], "timeout": "forever"},
+            "unknown_field",
+            "/branches/0/when/plan",
+        ),
+        ("wait_for_event", {"branches": [BUYS]}, "missing_field", "/timeout"),
+        *[
+            ("wait_for_event", {"branches": [BUYS], "timeout": given}, code, path)
+            for given, code, path in (
+                (None, "wrong_type", "/timeout"),
+                ("never", "wrong_type", "/timeout"),
+                (72, "wrong_type", "/timeout"),
+                ({}, "missing_field", "/timeout"),
+                ({"duration_hours": 1, "duration_days": 1}, "conflicting_fields", "/timeout"),
+                ({"duration_hours": -1}, "out_of_range", "/timeout/duration_hours"),
+                ({"duration_hours": "72"}, "wrong_type", "/timeout/duration_hours"),
+                ({"duration_hours": 1, "at": "9:00"}, "unknown_field", "/timeout/at"),
+            )
+        ],
+        *[
+            ("wait_for_event", {"branches": [BUYS], "timeout": "forever", "look_back": given}, code, "/look_back")
+            for given, code in (
+                (None, "wrong_type"),
+                (7, "wrong_type"),
+                ("last", "bad_enum"),
+                ("0d", "bad_enum"),
+                ("-7d", "bad_enum"),
+                ("7 days", "bad_enum"),
+                ("99999w", "bad_enum"),
+            )
+        ],
         ("exit", {}, "missing_field", "/reason"),
         ("exit", {"reason": None}, "wrong_type", "/reason"),
         ("exit", {"reason": 1}, "wrong_type", "/reason"),
@@ -283,7 +407,7 @@ def test_of_an_unknown_action_the_parameters_are_not_judged():
 # Branches and exits
 
 
-@pytest.mark.parametrize("action_type", ["branch", "exit"])
+@pytest.mark.parametrize("action_type", ["branch", "exit", "wait_for_event"])
 @pytest.mark.parametrize("name", ["success_path", "failure_path"])
 def test_what_steers_the_run_takes_no_path(action_type, name):
     broken = workflow(node("start", action(action_type, **{name: "end"})))

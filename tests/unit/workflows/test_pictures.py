@@ -28,7 +28,7 @@ from flowkit.conditions import (
 from flowkit.triggers.calendar import MonthDay, Offset, Unit, Weekday
 from flowkit.triggers.model import EntryPolicy, On, Schedule, Trigger, TriggerType
 from flowkit.triggers.rules import At, DateProperty, Every, Repeat
-from flowkit.workflows.control import Branch, Case, Exit
+from flowkit.workflows.control import Awaited, Branch, Case, Exit, WaitForEvent
 from flowkit.workflows.model import (
     Action,
     CallWebhook,
@@ -103,6 +103,11 @@ def arrows(picture):
             "Branch: 0 if always, 1 if always, 2 if always, …",
         ),
         (Exit("bought elsewhere"), "Exit: bought elsewhere"),
+        (
+            WaitForEvent([Awaited("a", EventIs(("purchase",))), Case("b", PLAN)], timeout=timedelta(days=3)),
+            "Wait for: purchase or plan, at most 3 days",
+        ),
+        (WaitForEvent([Case("b", ALWAYS)], timeout=None), "Wait for: nothing, for ever"),
         (UpdateSegments(), "Segments: none"),
         (UpdateSegments(add=("a", "b"), remove=("c",)), "Segments: + a, b, − c"),
         (UpdateProfile(), "Profile: nothing"),
@@ -344,6 +349,12 @@ def test_a_label_without_a_way_goes_with_the_default_or_ends_the_run():
     assert arrows(drawn(shown))[1:] == [("A", "B", ("x", "default", "y", "z"))]
     shown = workflow(node("a", fork("x", "y", "z"), x="b"), node("b"))
     assert arrows(drawn(shown))[1:] == [("A", "B", ("x",)), ("A", "End", ("y", "z"))]
+
+
+def test_each_branch_of_a_wait_and_its_timeout_are_on_an_arrow():
+    wait = WaitForEvent([Awaited("x", EventIs(("purchase",))), Case("y", PLAN)], timeout=timedelta(days=1))
+    shown = workflow(node("a", Action("await", wait), x="b"), node("b"))
+    assert arrows(drawn(shown))[1:] == [("A", "B", ("x",)), ("A", "End", ("y", "timeout"))]
 
 
 def test_a_run_that_is_complete_does_not_go_to_a_node_called_end():
