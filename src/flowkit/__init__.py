@@ -68,7 +68,7 @@ if TYPE_CHECKING:
     from flowkit.workflows.check import check
     from flowkit.workflows.codec import dump as dump_workflow
     from flowkit.workflows.codec import load as load_workflow
-    from flowkit.workflows.control import Branch, Case, Exit
+    from flowkit.workflows.control import Awaited, Branch, Case, Exit, LookBack, WaitForEvent
     from flowkit.workflows.model import (
         Action,
         CallWebhook,
@@ -89,6 +89,7 @@ __all__ = [
     "AnyOf",
     "AsyncEngine",
     "At",
+    "Awaited",
     "Backfill",
     "Branch",
     "CallWebhook",
@@ -122,6 +123,7 @@ __all__ = [
     "FlowkitError",
     "Kind",
     "Line",
+    "LookBack",
     "MemoryProfiles",
     "MemoryStore",
     "Needs",
@@ -167,6 +169,7 @@ __all__ = [
     "ValueAtLeast",
     "VirtualClock",
     "Wait",
+    "WaitForEvent",
     "Weekday",
     "Workflow",
     "check",
@@ -185,6 +188,7 @@ _HOMES: Final = {
     "AnyOf": "flowkit.conditions:AnyOf",
     "AsyncEngine": "flowkit.engine.aio:AsyncEngine",
     "At": "flowkit.triggers.rules:At",
+    "Awaited": "flowkit.workflows.control:Awaited",
     "Backfill": "flowkit.triggers.model:Backfill",
     "Branch": "flowkit.workflows.control:Branch",
     "CallWebhook": "flowkit.workflows.model:CallWebhook",
@@ -218,6 +222,7 @@ _HOMES: Final = {
     "FlowkitError": "flowkit.errors:FlowkitError",
     "Kind": "flowkit.runs.model:Kind",
     "Line": "flowkit.runs.model:Line",
+    "LookBack": "flowkit.workflows.control:LookBack",
     "MemoryProfiles": "flowkit.adapters.profiles:MemoryProfiles",
     "MemoryStore": "flowkit.stores.memory:MemoryStore",
     "Needs": "flowkit.events:Needs",
@@ -263,6 +268,7 @@ _HOMES: Final = {
     "ValueAtLeast": "flowkit.conditions:ValueAtLeast",
     "VirtualClock": "flowkit.adapters.clock:VirtualClock",
     "Wait": "flowkit.workflows.model:Wait",
+    "WaitForEvent": "flowkit.workflows.control:WaitForEvent",
     "Weekday": "flowkit.triggers.calendar:Weekday",
     "Workflow": "flowkit.workflows.model:Workflow",
     "check": "flowkit.workflows.check:check",

@@ -66,51 +66,53 @@ plans = st.builds(
 )
 
 
-def expected(plan):
-    """The label that the run leaves by; None where it is still waiting, and how many events were late."""
-    arrival = plan.arrival
-    deadline = None if plan.timeout is None else arrival + plan.timeout
+def since(plan):
+    """From which hour on events count."""
     match plan.look_back:
         case LookBack.LAST_SEND:
-            since = plan.sent
+            return plan.sent
         case LookBack.ARRIVAL:
-            since = arrival
+            return plan.arrival
         case LookBack.ENTRY:
-            since = 0
+            return 0
         case span:
-            since = arrival - span + 1  # What is just as old as the span counts no more.
+            return plan.arrival - span + 1  # What is just as old as the span counts no more.
+
+
+def expected(plan):
+    """The label that the run leaves by, None where it is still waiting, and how many events were late."""
+    arrival, first = plan.arrival, since(plan)
+    deadline = END + 1 if plan.timeout is None else arrival + plan.timeout
     place = {name: number for number, name in enumerate(plan.branches)}
-    # A message that is sent at an hour is sent after what came in at that hour; only a look back by spans sees that.
-    before = [one for one in plan.events if one[0] <= arrival]
-    found, visits, late = [], 0, 0
-    for came, ago, kind in before:
-        occurred = came - ago
-        visits += kind == "visit" and occurred >= 0
-        forgotten = plan.look_back is LookBack.LAST_SEND and came <= plan.sent
-        known = plan.look_back is not LookBack.ARRIVAL and not forgotten
-        if kind in place and since <= occurred and known and (deadline is None or occurred < deadline):
-            found.append((occurred, place[kind], kind))
-    if "twice" in place and visits >= 2:
-        found.append((arrival, place["twice"], "twice"))
-    if found:
-        return min(found)[2], 0
-    gone = deadline is not None and deadline <= arrival
+    visits, gone, late = 0, False, 0
     for hour in range(arrival, END):
-        for came, ago, kind in (one for one in plan.events if one[0] == hour and hour > arrival):
+        found = []
+        for came, ago, kind in plan.events:
             occurred = came - ago
-            visits += kind == "visit" and occurred >= 0
-            counts = kind in place and since <= occurred and (deadline is None or occurred < deadline)
-            if gone:
-                late += counts
+            if came != hour and not came < hour == arrival:
                 continue
-            found = [(occurred, place[kind], kind)] if counts else []
-            if "twice" in place and visits >= 2 and (deadline is None or hour < deadline):
+            visits += kind == "visit" and occurred >= 0
+            counts = kind in place and first <= occurred < deadline and is_known(plan, came)
+            late += gone and counts
+            if counts:
+                found.append((occurred, place[kind], kind))
+            if "twice" in place and visits >= 2 and (hour < deadline or hour == arrival):
                 found.append((hour, place["twice"], "twice"))
-            if found:
-                return min(found)[2], 0
-        if (hour in plan.workers or hour == END - 1) and deadline is not None and hour >= deadline:
-            gone = True
+            if found and hour > arrival and not gone:
+                break  # Events that come in at one hour are taken one by one.
+        if found and not gone:
+            return min(found)[2], 0
+        worked = hour in plan.workers or hour in {arrival, END - 1}
+        gone = gone or (worked and hour >= deadline)
     return ("timeout", late) if gone else (None, 0)
+
+
+def is_known(plan, came):
+    """Whether an event that came in at an hour is one that the run may look back to."""
+    if came > plan.arrival or isinstance(plan.look_back, int):
+        return True
+    # A message that is sent at an hour is sent after what came in at that hour, and all that came before is forgotten.
+    return plan.look_back is LookBack.ENTRY or (plan.look_back is LookBack.LAST_SEND and came > plan.sent)
 
 
 def lived(plan, *, one_by_one):

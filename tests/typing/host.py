@@ -15,6 +15,7 @@ from flowkit import (
     Action,
     AllOf,
     AsyncEngine,
+    Awaited,
     Branch,
     CallWebhook,
     Case,
@@ -33,6 +34,7 @@ from flowkit import (
     Facts,
     Kind,
     Line,
+    LookBack,
     MemoryProfiles,
     MemoryStore,
     Needs,
@@ -55,6 +57,7 @@ from flowkit import (
     UpdateSegments,
     VirtualClock,
     Wait,
+    WaitForEvent,
     Workflow,
 )
 from flowkit.ports import (
@@ -112,8 +115,26 @@ onboarding = Workflow(
             "part",
             "Part",
             actions=[Action("fork", Branch([Case("pro", SubscriberHas({"plan": Equals("pro")}))], otherwise="others"))],
-            next_nodes={"pro": "give_up", "others": "end"},
+            next_nodes={"pro": "listen", "others": "end"},
             max_visits=3,
+        ),
+        Node(
+            "listen",
+            "Listen",
+            actions=[
+                Action(
+                    "await",
+                    WaitForEvent(
+                        [
+                            Awaited("bought", EventIs(("purchase",))),
+                            Case("pro", SubscriberHas({"plan": Equals("pro")})),
+                        ],
+                        timeout=timedelta(days=3),
+                        look_back=LookBack.ENTRY,
+                    ),
+                )
+            ],
+            next_nodes={"default": "give_up"},
         ),
         Node("give_up", "Give up", actions=[Action("leave", Exit("nothing to do"))]),
     ],

@@ -247,7 +247,7 @@ class Catalogue:
         wants = Wants(bool(program.needs) or program.personal, program.needs, runs=True, personal=program.personal)
         with self.steady:
             self._entrances = {}
-            for kind in set().union(*(awaited_types(post.wait) for post in program.posts)):
+            for kind in frozenset(kind for post in program.posts for kind in awaited_types(post.wait)):
                 self._awaiting[kind] = self._awaiting.get(kind, NO_WANTS) | wants
             if program.watches:
                 self.watching = True

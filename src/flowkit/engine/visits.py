@@ -11,7 +11,7 @@ from flowkit.engine.entering import admit, enter_all
 from flowkit.engine.levels import caused, looked
 from flowkit.events import NO_FACTS, Event, Facts, HistoryNeed
 from flowkit.ports import Move, Started
-from flowkit.runs.effects import Looked, Observed
+from flowkit.runs.effects import RUN_ID_LENGTH, Looked, Observed
 from flowkit.runs.model import Run
 from flowkit.runs.program import Program
 from flowkit.runs.step import Member
@@ -51,7 +51,8 @@ def look(desk: Desk, knock: Knock, *, changed: bool, once: bool) -> None:
     if once and not desk.accept(knock.cause):
         return
     if changed and desk.catalogue.watching:
-        _observe(desk, None)
+        # A run whose own action made the change reads what it became when it goes on.
+        _observe(desk, None, but=knock.cause[:RUN_ID_LENGTH])
     fired = looked(desk, knock)
     if changed and desk.facts is not None and desk.full is not None:
         found = desk.catalogue.changing(desk.subscriber_id, desk.full, desk.moment)
@@ -75,12 +76,12 @@ def _matching(desk: Desk, entrance: Entrance, event: Event) -> Sequence[Gate]:
     return found
 
 
-def _observe(desk: Desk, event: Event | None) -> None:
+def _observe(desk: Desk, event: Event | None, *, but: str = "") -> None:
     """Let living runs observe an event, or, without one, look at the subscriber whose profile was changed."""
     desk.started = tuple(_after(desk, begun, event) for begun in desk.started)
     observed = desk.observed = desk.observed or {}
     for run in desk.recalled.runs:
-        if _signal(desk, run, event) is None:
+        if run.id == but or _signal(desk, run, event) is None:
             continue
         before = observed.get(run.id)
         at_hand = Started(run, ()) if before is None else Started(run.moved(before.state, before.due), before.entries)

@@ -47,6 +47,7 @@ __all__ = [
 ]
 
 _NAME: Final = "subscriber"
+_NO_TYPES: Final[frozenset[str]] = frozenset()
 
 
 @frozen
@@ -325,12 +326,12 @@ def with_event(facts: Facts, asked: Needs, event: Event, now: int) -> Facts:
 
 
 def _types(branch: Awaited | Case) -> frozenset[str]:
-    return (event_types(branch.event) or frozenset()) if isinstance(branch, Awaited) else frozenset()
+    return (event_types(branch.event) or _NO_TYPES) if isinstance(branch, Awaited) else _NO_TYPES
 
 
 def awaited_types(wait: WaitForEvent) -> frozenset[str]:
     """Name the types of the events that a wait is for."""
-    return frozenset().union(*map(_types, wait.branches))
+    return frozenset(kind for branch in wait.branches for kind in _types(branch))
 
 
 def asks_facts(wait: WaitForEvent) -> bool:

@@ -184,7 +184,7 @@ def workflows(draw: st.DrawFn, workflow_id: str = "w") -> Workflow:
         ending = draw(_endings)
         if ending is not None:
             actions.append(Action("ending", ending, delay=draw(st.sampled_from([timedelta(), _HOUR]))))
-        next_nodes = draw(st.dictionaries(labels, anywhere, max_size=3))
+        next_nodes: dict[str, str] = {**draw(st.dictionaries(labels, anywhere, max_size=3))}
         if isinstance(ending, WaitForEvent) and draw(st.booleans()):
             next_nodes[TIMEOUT] = draw(anywhere)
         most = draw(st.sampled_from([None, None, 1, 2]))
