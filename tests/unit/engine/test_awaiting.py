@@ -301,6 +301,36 @@ def test_a_change_by_an_action_of_the_run_itself_is_seen_on_arrival(any_store):
     assert kinds(engine).count(Kind.DONE) == 1
 
 
+class Noting(MemoryProfiles):
+    """Profiles that note under which keys they were changed."""
+
+    def __init__(self, people):
+        super().__init__(people)
+        self.keys = []
+
+    def change(self, changes):
+        self.keys += [change.key for change in changes]
+        return super().change(changes)
+
+
+def test_what_is_done_after_a_timeout_is_done_once(any_store):
+    """The change is looked at by all runs of the subscriber that wait for a condition, in the same claim too."""
+    profiles = Noting({"s": {}})
+    engine, _ = engine_on(
+        any_store,
+        workflow(node("start", await_(BOUGHT, case(VIP)), timeout="cold"), node("cold", tag("cold")), workflow_id="a"),
+        workflow(node("start", await_(case(VIP)), timeout="ask"), node("ask", send("ask"), wait()), workflow_id="b"),
+        workflow(node("start", wait(DAY), tag("old"), send("old"), wait(DAY, "rest")), workflow_id="c"),
+        profiles=profiles,
+    )
+    engine.ingest([signup()])
+    done = engine.advance(now=START + DAY)
+    assert (done.done, len(profiles.keys)) == (4, 2)
+    assert Kind.LATE not in kinds(engine)
+    assert {run.workflow_id: run.state.node for run in engine.runs()} == {"a": None, "b": "ask", "c": "start"}
+    assert profiles.profile("s").segments == {"cold", "old"}
+
+
 @pytest.mark.parametrize("late", [timedelta(), 3 * DAY])
 def test_a_run_is_looked_at_when_a_condition_changes_by_itself(any_store, late):
     asleep = case({"not": {"performed": {"event": "visit", "within": "2h"}}}, "asleep")
