@@ -149,7 +149,7 @@ def _sentence(line: Line) -> str:  # noqa: C901, PLR0912 - a sentence for each k
             return f"the wait at {entry.node} is over"
         case Kind.DECIDED if entry.action is None:
             most = data.get("operands", {}).get("max_visits")
-            return f"did not enter {entry.node} again: it may {'once' if most == 1 else f'{most} times'}"
+            return f"did not enter {entry.node} again: it may be entered {'once' if most == 1 else f'{most} times'}"
         case Kind.DECIDED if "occurred_at" in data:
             return f"{entry.node} chose {data.get('label')}, since {_event_words(data)}"
         case Kind.DECIDED if "operands" not in data:

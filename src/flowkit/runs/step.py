@@ -1,6 +1,6 @@
 """The state machine: every transition of a run stands in this file, and nothing here reads a clock or calls a port.
 
-The law. A run is in one of five places; a signal moves it or leaves it where it is.
+The law. A run is in one of six places; a signal moves it or leaves it where it is.
 
 ====================  ==================  ======================  =====================================================
 place                 Started             Woken, at the due time  Settled(effect, outcome)

@@ -331,7 +331,7 @@ def test_why_is_told_in_sentences(any_store):
     assert sentences[-5:] == [
         "start chose others, since subscriber.age was missing",
         "left start by others for again",
-        "did not enter again again: it may once",
+        "did not enter again again: it may be entered once",
         "left again by exhausted for gone",
         "left the workflow at gone: nobody knows the age",
     ]
