@@ -9,7 +9,7 @@ from flowkit.adapters.profiles import MemoryProfiles
 from flowkit.conditions import Duration, parse
 from flowkit.engine.sync import Engine
 from flowkit.errors import ConfigurationError
-from flowkit.events import NO_NEEDS, Event
+from flowkit.events import NO_NEEDS, Event, from_micros
 from flowkit.runs.model import Kind, Status
 from flowkit.stores.memory import MemoryStore
 from flowkit.testing.recording import RecordingSender
@@ -299,6 +299,7 @@ def test_a_change_by_an_action_of_the_run_itself_is_seen_on_arrival(any_store):
     engine.advance()
     assert places(engine) == {"s": "vip"}
     assert kinds(engine).count(Kind.DONE) == 1
+    assert [run.sequence for run in engine.runs()] == [2], "nobody came in between"
 
 
 class Noting(MemoryProfiles):
@@ -362,6 +363,17 @@ def test_many_wait_for_the_same_and_each_goes_its_own_way(any_store):
     for number, name in enumerate(people):
         expected = "bought" if number % 5 == 0 else "vip" if number % 3 == 0 else "timeout"
         assert places(engine)[name] == expected
+
+
+def test_runs_that_are_woken_together_keep_what_is_their_own(any_store):
+    engine, _ = engine_on(any_store, journey(wait(), await_(look_back=LookBack.ENTRY)))
+    engine.ingest([signup("s")])
+    engine.ingest([signup("t")], now=START + MINUTE)
+    engine.advance(now=START + 2 * HOUR)
+    watched = {run.subscriber_id: (from_micros(run.state.watch.since), run.due_at) for run in engine.runs()}
+    assert watched == {"s": (START, START + 26 * HOUR), "t": (START + MINUTE, START + 26 * HOUR)}
+    engine.ingest([purchase(name, occurred_at=START) for name in "st"], now=START + 3 * HOUR)
+    assert places(engine) == {"s": "bought", "t": "start"}
 
 
 def test_somebody_of_whom_nothing_is_known_waits_and_goes_on(any_store):

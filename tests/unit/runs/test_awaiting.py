@@ -12,7 +12,7 @@ from flowkit.runs.program import compile_workflow
 from flowkit.runs.step import Member, decide
 from flowkit.workflows.control import Awaited, Branch, Case, LookBack, WaitForEvent
 from flowkit.workflows.model import Action
-from tests.support.journeys import DAY, HOUR, NOW, START, node, send, wait, workflow
+from tests.support.journeys import DAY, HOUR, NOW, START, node, send, tag, wait, workflow
 from tests.unit.runs.test_step import RUN_ID, Ride
 
 HOURS = 3_600_000_000
@@ -258,6 +258,14 @@ def test_each_message_begins_anew():
     waits(ride, 25 * HOURS)
     assert ride.state.watch.seen == ()
     assert ride.state.watch.since == NOW + HOURS
+
+
+def test_what_is_no_message_does_not_begin_anew():
+    ride = journey(tag("x"), wait(HOUR), tag("y", action_id="again"), await_(bought())).start().settle()
+    ride.take(Observed(purchase()))
+    ride.wake().settle()
+    passed(ride, "bought")
+    assert ride.state.watch.sent is None
 
 
 def test_of_what_happened_before_that_which_happened_first_is_the_way_out():

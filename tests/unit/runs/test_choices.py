@@ -156,6 +156,11 @@ def test_a_case_that_is_not_looked_at_makes_nothing_depend_on_it():
     assert not found.timed
 
 
+def test_a_case_of_time_that_does_not_hold_makes_the_choice_one_of_time():
+    found = chosen(branch(("a", {"performed": {"event": "purchase", "within": "1h"}}), ("b", {})))
+    assert (found.label, found.timed) == ("b", True)
+
+
 def test_the_clock_of_the_run_is_that_of_its_entry():
     since = branch(("a", {"performed": {"event": "purchase", "since": "workflow_start"}}))
     facts = Facts(history={"purchase": [Occurrence(NOW)]})
