@@ -41,13 +41,13 @@ from attrs import define, evolve, field, frozen
 from flowkit.conditions import ALWAYS, Operand, evaluate, is_personal, needs
 from flowkit.events import NO_FACTS, Event, Facts, from_micros, to_micros
 from flowkit.hashing import digest64
-from flowkit.runs import awaiting
-from flowkit.runs.awaiting import Arrival, Met, Post
+from flowkit.runs import awaiting, watching
+from flowkit.runs.awaiting import Arrival, Met
 from flowkit.runs.choices import asks_facts, choose, is_shared
 from flowkit.runs.effects import Asks, Effect, Looked, Observed, Outcome, Result, Settled, Signal, Started, Woken
 from flowkit.runs.model import Entry, Kind, Run, State, Status, Waiting, Watch, origin_instant
 from flowkit.runs.program import COUNTED_EVENTS, Program
-from flowkit.workflows.control import EXHAUSTED, TIMEOUT, Branch, Exit, LookBack, WaitForEvent
+from flowkit.workflows.control import EXHAUSTED, Branch, Exit, LookBack, WaitForEvent
 from flowkit.workflows.model import (
     END,
     Action,
@@ -223,6 +223,12 @@ class _Walk:
         self.due = due
         self.timed = True
 
+    def keep(self, watch: Watch) -> None:
+        """Keep something in mind for waits; the instants in it are the run's own."""
+        if watch is not self.state.watch:
+            self.state = evolve(self.state, watch=watch)
+            self.own = True
+
     def end(self, status: Status, reason: str = "") -> None:
         self.state = State(status, reason=reason)
         self.due = None
@@ -327,7 +333,6 @@ class _Walk:
         if self.facts is None and awaiting.asks_facts(wait):
             self.asks = Asks(self.program.needs)
             return None
-        self.own = True
         watch, entered = self.state.watch, self.member.entered
         since = awaiting.since(wait, entered=entered, sent=watch.sent, now=self.now)
         until = None if wait.timeout is None else self.now + wait.timeout // _MICROSECOND
@@ -342,7 +347,7 @@ class _Walk:
         met, again = awaiting.arrive(
             wait, arrival, self.facts or NO_FACTS, started_at=entered, predicates=self.program.predicates
         )
-        self.state = evolve(self.state, watch=evolve(watch, since=since, until=until))
+        self.keep(evolve(watch, since=since, until=until))
         if met is not None:
             self.passed(node, action, met)
             return ""
@@ -353,14 +358,8 @@ class _Walk:
 
     def passed(self, node: Node, action: Action, met: Met) -> None:
         """Leave a wait by the branch that was met, or by its timeout."""
-        watch = self.state.watch
-        if met.label == TIMEOUT and watch.since is not None and watch.until is not None:
-            here = (node.node_id, self.state.action)
-            others = (lapse for lapse in watch.lapsed if lapse[:2] != here)
-            watch = evolve(watch, lapsed=(*others, (*here, watch.since, watch.until)))
-        self.own = True
         self.note(Kind.DECIDED, action, **met.data)
-        self.state = evolve(self.state, watch=evolve(watch, since=None, until=None))
+        self.keep(watching.left(self.state.watch, node.node_id, self.state.action, met.label))
         self.leave_by(node, met.label)
 
     def exhaust(self, node: Node, most: int) -> None:
@@ -466,10 +465,14 @@ def _observed(walk: _Walk, event: Event) -> None:
         counts[event.type] = counts.get(event.type, 0) + 1
         walk.note(Kind.OBSERVED, type=event.type, count=counts[event.type])
         walk.state = evolve(walk.state, counts=tuple(sorted(counts.items())))
+    facts = walk.facts or NO_FACTS
     if mine and program.posts:
-        _note_seen(walk, event)
+        entered = walk.member.entered
+        walk.keep(watching.seen(walk.state.watch, program.posts, event, facts, entered=entered, now=walk.now))
     if not _looked(walk, event, mine=mine) and mine:
-        _note_late(walk, event)
+        for post, met in watching.late(walk.state.watch, program.posts, event, facts, walk.now):
+            action = program.node(post.node).actions[post.action]
+            walk.entries.append(Entry(Kind.LATE, post.node, action.action_id, met.data))
 
 
 def _looked(walk: _Walk, event: Event | None, *, mine: bool, woken: bool = False) -> bool:
@@ -509,54 +512,6 @@ def _looked(walk: _Walk, event: Event | None, *, mine: bool, woken: bool = False
     return True
 
 
-def _note_seen(walk: _Walk, event: Event) -> None:
-    """Keep in mind when the first event occurred that counts for a wait to which the run may come."""
-    watch, facts = walk.state.watch, walk.facts or NO_FACTS
-    at = awaiting.instant_of(event, walk.now)
-    seen = {(node, action, place): first for node, action, place, first in watch.seen}
-    for post in walk.program.posts:
-        if post.wait.look_back not in {LookBack.LAST_SEND, LookBack.ENTRY} or _is_late(watch, post, at):
-            continue
-        since = awaiting.since(post.wait, entered=walk.member.entered, sent=watch.sent, now=walk.now)
-        for place, branch in enumerate(post.wait.branches):
-            key = (post.node, post.action, place)
-            if since <= at < seen.get(key, at + 1) and awaiting.matches(branch, event, facts, walk.now):
-                seen[key] = at
-    kept = tuple((*key, first) for key, first in sorted(seen.items()))
-    if kept != watch.seen:
-        walk.own = True
-        walk.state = evolve(walk.state, watch=evolve(watch, seen=kept))
-
-
-def _is_late(watch: Watch, post: Post, at: int) -> bool:
-    """Whether a wait ended without an event that occurred in its time: it is late for it, however often it comes up."""
-    return any(
-        (node, action) == (post.node, post.action) and since <= at < until
-        for node, action, since, until in watch.lapsed
-    )
-
-
-def _note_send(walk: _Walk) -> None:
-    """Keep in mind that a message was sent: what was seen before it counts no more where the last one counts."""
-    walk.own = True
-    watch = walk.state.watch
-    by_send = {(post.node, post.action) for post in walk.program.posts if post.wait.look_back is LookBack.LAST_SEND}
-    seen = tuple(one for one in watch.seen if one[:2] not in by_send)
-    walk.state = evolve(walk.state, watch=evolve(watch, sent=walk.now, seen=seen))
-
-
-def _note_late(walk: _Walk, event: Event) -> None:
-    """Tell of an event that would have met a wait which is over, had it come in time."""
-    at = awaiting.instant_of(event, walk.now)
-    for node, index, since, until in walk.state.watch.lapsed:
-        action = walk.program.node(node).actions[index]
-        if not since <= at < until or not isinstance(action.do, WaitForEvent):
-            continue
-        met = awaiting.met_by_event(action.do, event, walk.facts or NO_FACTS, walk.now)
-        if met is not None:
-            walk.entries.append(Entry(Kind.LATE, node, action.action_id, met.data))
-
-
 def _settled(walk: _Walk, run_id: str, effect: Effect, outcome: Outcome) -> None:
     if walk.state.pending != effect:
         data = {"result": outcome.result.value, **_because(outcome)}
@@ -569,7 +524,7 @@ def _settled(walk: _Walk, run_id: str, effect: Effect, outcome: Outcome) -> None
         case Result.DONE:
             walk.note(Kind.DONE, action, **told)
             if walk.program.notes_sends and isinstance(action.do, SendEmail):
-                _note_send(walk)
+                walk.keep(watching.sent(walk.state.watch, walk.program.posts, walk.now))
             _onward(walk, action.success_path, "success_path", "success")
         case Result.SKIPPED:
             walk.note(Kind.SKIPPED, action, **told)
