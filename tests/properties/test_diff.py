@@ -25,6 +25,7 @@ from flowkit.workflows.changes import (
     TimeChanged,
     TimePart,
     TriggerChanged,
+    VisitsChanged,
     WorkflowChanged,
 )
 from flowkit.workflows.codec import dump
@@ -71,6 +72,8 @@ def in_node(node: Node, change: Any) -> Node:
             return evolve(node, condition=new)
         case ThresholdChanged(name=name, new=new):
             return evolve(node, engagement_threshold=with_item(node.engagement_threshold, name, new))
+        case VisitsChanged(new=new):
+            return evolve(node, max_visits=new)
         case EdgeChanged(action_id=None, label=label, new=new):
             return evolve(node, next_nodes=with_item(node.next_nodes, label, new))
         case ActionAdded(index=index, action=action):
@@ -91,8 +94,8 @@ def in_action(action: Action, change: Any) -> Action:
             return evolve(action, **{label: new})
         case TimeChanged(part=TimePart.DELAY, new=new):
             return evolve(action, delay=new)
-        case TimeChanged(new=new):
-            return evolve(action, do=evolve(action.do, duration=new))
+        case TimeChanged(part=part, new=new):
+            return evolve(action, do=evolve(action.do, **{str(part): new}))
         case ActionReplaced(new=new):
             return evolve(action, do=new)
         case ParameterChanged(name=name, new=new) | ContentChanged(name=name, new=new):

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from flowkit.engine.decisions import Decisions
 from flowkit.events import NO_FACTS, Event, Facts, to_micros
 from flowkit.hashing import run_id
-from flowkit.runs.effects import WOKEN, Asks, Effect, Observed, Outcome, Requeued, Result, Settled, Started
-from flowkit.runs.model import Entry, Kind, Run, State, Status
+from flowkit.runs.effects import WOKEN, Asks, Effect, Looked, Observed, Outcome, Requeued, Result, Settled, Started
+from flowkit.runs.model import Entry, Kind, Run, State, Status, Waiting
 from flowkit.runs.program import compile_workflow
 from flowkit.runs.step import MAX_ATTEMPTS, Member, Step, Transition, decide, step
 from flowkit.stores.rows import read_entries, read_state, write_entries, write_state
@@ -57,6 +57,8 @@ signals = st.one_of(
     st.just(WOKEN),
     st.just((WAKE_AT_DUE, None)),
     st.builds(Observed, events),
+    st.builds(Observed, events),
+    st.builds(Looked, st.none() | events),
     st.builds(Settled, effects, outcomes),
     st.builds(Requeued, st.booleans()),
     st.tuples(st.just(SETTLE_PENDING), outcomes),
@@ -109,11 +111,14 @@ def test_a_parked_run_has_exactly_one_due_instant_and_one_thing_to_wait_for(work
         state, due = done.run.state, done.run.due
         event(f"{state.status}, {state.waiting or (state.pending and 'pending')}")
         if state.status is Status.ACTIVE:
-            assert due is not None
+            forever = state.waiting is Waiting.EVENT and state.watch.until is None
+            assert due is not None or forever
             assert (state.pending is None) != (state.waiting is None)
             assert state.node in workflow.nodes
             assert 0 <= state.action < max(1, len(workflow.nodes[state.node].actions)) or state.waiting == "turn"
-            assert due >= to_micros(now) or due == run.due, "what is new is not due in the past"
+            assert due is None or due >= to_micros(now) or due == run.due, "what is new is not due in the past"
+            assert state.watch.until is None or due is None or due <= state.watch.until
+            assert (state.watch.since is not None) is (state.waiting is Waiting.EVENT)
         else:
             assert due is None
             assert state.waiting is None
@@ -155,9 +160,9 @@ def test_only_what_is_due_is_woken_and_only_what_is_pending_is_settled(workflow,
                 assert [entry.kind for entry in done.entries] == [Kind.LATE]
             case Started() if run.state.node is not None or not run.state.alive:
                 assert (done.run, done.entries) == (run, ())
-            case Observed():
+            case Observed() | Looked() if run.state.waiting is not Waiting.EVENT:
                 assert done.run.due == run.due
-                assert {entry.kind for entry in done.entries} <= {Kind.OBSERVED}
+                assert {entry.kind for entry in done.entries} <= {Kind.OBSERVED, Kind.LATE}
             case _:
                 pass
 
@@ -192,8 +197,10 @@ def test_a_workflow_without_loops_ends(workflow, ride):
     run = done.run
     for _ in range(200):
         if run.state.alive:
-            now = max(now, run.due_at)
+            now = now if run.due_at is None else max(now, run.due_at)
             signal = Settled(run.state.pending, Outcome(Result.DONE)) if run.state.pending else WOKEN
+            if run.due is None:
+                return  # It waits for ever.
             run, _ = step(program, run, signal, NO_FACTS, now)
     assert not run.state.alive
     assert run.due is None

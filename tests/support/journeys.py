@@ -55,7 +55,7 @@ def workflow(
 
 def node(node_id: str, *actions: Action, **fields: Any) -> Node:
     """A node; what is no field of one is a way out by its label."""
-    known = {name: fields.pop(name) for name in ("engagement_threshold", "condition") if name in fields}
+    known = {name: fields.pop(name) for name in ("engagement_threshold", "condition", "max_visits") if name in fields}
     return Node(node_id, node_id.title(), actions=actions, next_nodes=fields, **known)
 
 

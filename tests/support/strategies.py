@@ -10,6 +10,7 @@ from flowkit.conditions import (
     AllOf,
     AnyOf,
     Condition,
+    Duration,
     EngagementAtLeast,
     Equals,
     EventHas,
@@ -23,6 +24,7 @@ from flowkit.triggers.calendar import MonthDay, Offset, Unit, Weekday
 from flowkit.triggers.model import Backfill, EntryPolicy, On, Reentry, Schedule, Trigger, TriggerType
 from flowkit.triggers.rules import At, Cron, DateProperty, Every, LeapDay, Repeat, Rule
 from flowkit.triggers.windows import Window
+from flowkit.workflows.control import EXHAUSTED, TIMEOUT, Awaited, Branch, Case, Exit, LookBack, WaitForEvent
 from flowkit.workflows.model import (
     Action,
     CallWebhook,
@@ -185,6 +187,49 @@ operations = st.one_of(
 )
 
 
+@st.composite
+def branches(draw: st.DrawFn) -> Branch:
+    """Branches whose labels are unique."""
+    labels = draw(st.lists(ids.filter(lambda label: label != EXHAUSTED), min_size=2, max_size=4, unique=True))
+    *named, otherwise = labels
+    return Branch(
+        [Case(label, draw(conditions)) for label in named],
+        otherwise=otherwise,
+        parameters=draw(bags_without("cases", "otherwise")),
+    )
+
+
+awaited: st.SearchStrategy[Condition] = st.builds(
+    lambda types, more: AllOf((EventIs(types), *more)),
+    st.lists(ids, min_size=1, max_size=2).map(tuple),
+    st.lists(
+        st.dictionaries(paths, matchers, min_size=1, max_size=2).map(EventHas) | numbers.map(ValueAtLeast),
+        min_size=1,
+        max_size=1,
+    ),
+) | st.lists(ids, min_size=1, max_size=2).map(lambda types: EventIs(tuple(types)))
+
+
+@st.composite
+def waits_for_events(draw: st.DrawFn) -> WaitForEvent:
+    """Waits whose labels are unique."""
+    labels = draw(
+        st.lists(ids.filter(lambda label: label not in {EXHAUSTED, TIMEOUT}), min_size=1, max_size=3, unique=True)
+    )
+    return WaitForEvent(
+        [Case(label, draw(conditions)) if draw(st.booleans()) else Awaited(label, draw(awaited)) for label in labels],
+        **draw(
+            st.fixed_dictionaries({"timeout": durations, "unit": st.sampled_from(DurationUnit)})
+            | st.just({"timeout": None})
+        ),
+        look_back=draw(st.sampled_from(LookBack) | st.integers(1, 10**9).map(Duration)),
+        parameters=draw(bags_without("branches", "timeout", "look_back")),
+    )
+
+
+exits = st.builds(Exit, subjects.filter(str.strip), parameters=bags_without("reason"))
+
+
 def _every(unit: Unit, days: st.SearchStrategy[tuple]) -> st.SearchStrategy[Rule]:
     return st.builds(
         Every, st.just(unit), clock_times, interval=st.integers(1, 10_000), on=days, start=st.dates()
@@ -283,6 +328,11 @@ def workflows(draw: st.DrawFn) -> Workflow:
             free = draw(ids.filter(lambda one, taken=tuple(action_ids): one not in taken))
             actions.append(Action(free, Wait(timedelta(microseconds=draw(st.integers(1, 10**15))))))
             anywhere = st.sampled_from(names)
+        ending = draw(st.none() | branches() | exits | waits_for_events())
+        if ending is not None:
+            taken = {action.action_id for action in actions}
+            free = draw(ids.filter(lambda one, taken=frozenset(taken): one not in taken))
+            actions.append(Action(free, ending, delay=timedelta(minutes=draw(st.integers(0, 100)))))
         nodes[name] = Node(
             name,
             draw(texts),
@@ -290,6 +340,7 @@ def workflows(draw: st.DrawFn) -> Workflow:
             engagement_threshold=draw(st.dictionaries(ids, numbers, max_size=2)),
             condition=draw(conditions),
             next_nodes={} if anywhere is None else draw(st.dictionaries(ids, anywhere, max_size=2)),
+            max_visits=draw(st.none() | st.integers(1, 2**63 - 1)),
         )
     return Workflow(
         draw(ids),

@@ -10,7 +10,13 @@ GOLDEN = Path(__file__).resolve().parents[1] / "golden"
 PARAMETERS: dict[str, dict[str, Any]] = {
     "send_email": {"template_id": "hello"},
     "wait": {"duration_hours": 72},
+    "wait_for_event": {
+        "branches": [{"label": "bought", "event": {"event_type": "purchase"}}],
+        "timeout": {"duration_hours": 72},
+    },
     "condition": {"condition_type": "engagement_check", "metrics": ["opens"]},
+    "branch": {"cases": [{"label": "pro", "when": {"segments": "pro"}}], "otherwise": "others"},
+    "exit": {"reason": "enough"},
     "segment_update": {"add": ["a"], "remove": ["b"]},
     "personalization_update": {"set": {"plan": "pro"}, "unset": ["trial"], "increment": {"visits": 1}},
     "webhook": {"url": "https://example.com/hook"},

@@ -140,12 +140,22 @@ def _sentence(line: Line) -> str:  # noqa: C901, PLR0912 - a sentence for each k
         case Kind.WAITING if entry.node is None:
             wait = f"waits up to {span_words(data.get('seconds', 0))} for the filter of the workflow to hold"
             return wait + _read(data)
+        case Kind.WAITING if "labels" in data:
+            most = f" for at most {span_words(data['seconds'])}" if "seconds" in data else ""
+            return f"waits at {entry.node} for {_any_of(data['labels'])}{most}"
         case Kind.WAITING:
             return f"waits {span_words(data.get('seconds', 0))} at {entry.node}{_until(data)}"
         case Kind.PASSED:
             return f"did not wait at {entry.node}{_passed(data)}"
         case Kind.WOKEN:
             return f"the wait at {entry.node} is over"
+        case Kind.DECIDED if entry.action is None:
+            most = data.get("operands", {}).get("max_visits")
+            return f"did not enter {entry.node} again: it may be entered {'once' if most == 1 else f'{most} times'}"
+        case Kind.DECIDED if "occurred_at" in data:
+            return f"{entry.node} chose {data.get('label')}, since {_event_words(data)}"
+        case Kind.DECIDED if "operands" not in data:
+            return f"{entry.node} chose {data.get('label')}, since nothing came in time"
         case Kind.DECIDED:
             return f"{entry.node} chose {data.get('label')}, since {_values(data)}"
         case Kind.DONE:
@@ -161,6 +171,8 @@ def _sentence(line: Line) -> str:  # noqa: C901, PLR0912 - a sentence for each k
             return f"left {entry.node} by {data.get('by')} for {data.get('to')}"
         case Kind.COMPLETED:
             return "reached the end"
+        case Kind.EXITED if entry.node is not None:
+            return f"left the workflow at {entry.node}: {_because(data)}"
         case Kind.EXITED:
             return f"was taken out: {_because(data)}"
         case Kind.FAILED if entry.node is None or entry.action is None:
@@ -170,6 +182,8 @@ def _sentence(line: Line) -> str:  # noqa: C901, PLR0912 - a sentence for each k
         case Kind.REQUEUED:
             key = "under a new key" if data.get("key") == "new" else "under the same key"
             return f"was let go on at {entry.node}, {key}, after it had failed: {data.get('after')}"
+        case Kind.LATE if "occurred_at" in data:
+            return f"it was too late at {entry.node} for {data.get('label')}, though {_event_words(data)}"
         case Kind.LATE:
             return f"an outcome came too late to change anything at {entry.node}: {data.get('result')}"
         case _:
@@ -215,6 +229,14 @@ def _operation(data: Mapping[str, Any]) -> str:
             return "the webhook"
         case _:
             return "the action"
+
+
+def _event_words(data: Mapping[str, Any]) -> str:
+    return f"{data.get('type', 'an event for it')} occurred at {data.get('occurred_at')}"
+
+
+def _any_of(labels: Iterable[object]) -> str:
+    return " or ".join(map(str, labels))
 
 
 def _names(values: object) -> str:

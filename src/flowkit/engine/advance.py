@@ -249,11 +249,13 @@ class _Shift:
 
     async def _woken(self, cohort: _Cohort) -> list[_Cohort]:
         first = cohort.runs[0]
-        member = Member(first.id, cohort.due, first.entered)
+        member = Member.of(first, cohort.due)
         decided = self._decisions.of(cohort.program, cohort.state, WOKEN, None, self._now, member)
-        if isinstance(decided, Transition):
+        facts: Mapping[str, Facts] = {}
+        if isinstance(decided, Asks):
+            facts = await self._facts(cohort.program, cohort.runs, decided)
+        elif not decided.own:
             return [self._after(cohort, decided, cohort.runs)]
-        facts = await self._facts(cohort.program, cohort.runs, decided)
         parts = self._decisions.split(cohort.program, cohort.runs, cohort.state, WOKEN, facts, self._now)
         return [self._after(cohort, transition, runs) for transition, runs in parts]
 
@@ -271,7 +273,7 @@ class _Shift:
     async def _settled(self, cohort: _Cohort, settled: Settled, runs: Sequence[Run]) -> list[_Cohort]:
         decisions = self._decisions
         run = runs[0]
-        member = Member(run.id, cohort.due, run.entered)
+        member = Member.of(run, cohort.due)
         first = decisions.of(cohort.program, cohort.state, settled, None, self._now, member)
         if isinstance(first, Asks):
             facts = await self._facts(cohort.program, runs, first)
@@ -286,7 +288,7 @@ class _Shift:
                 settled,
                 NO_FACTS,
                 self._now,
-                Member(run.id, cohort.due, run.entered),
+                Member.of(run, cohort.due),
             )
             for run in runs
         ]
@@ -329,15 +331,28 @@ class _Shift:
         await resolve("store.release", self._parts.store.release(self._claim))
 
     async def _reapplied(self, run: Run, trail: Sequence[Settled]) -> list[_Cohort]:
-        """Apply outcomes in hand to a run as others left it; one that fits no more is journaled as late."""
+        """Apply outcomes in hand to a run as others left it; one that fits no more is journaled as late.
+
+        A run that was woken goes on first, so that what it was woken to do, and has done, is not done again.
+        """
         program = self._parts.catalogue.program(run.version)
         cohorts = [_Cohort(program, (run,), run.state, run.due)]
         for settled in trail:
-            [cohort] = cohorts
+            [cohort] = await self._gone_on(cohorts[0])
             pending = cohort.state.pending
             fits = pending is not None and pending.suffix == settled.effect.suffix
             signal = Settled(pending, settled.outcome) if pending is not None and fits else settled
             cohorts = await self._settled(cohort, signal, cohort.runs)
+        return cohorts
+
+    async def _gone_on(self, cohort: _Cohort) -> list[_Cohort]:
+        """Wake a run until it waits, or has an effect to be carried out."""
+        cohorts = [cohort]
+        for _ in range(_ROUNDS):
+            [one] = cohorts
+            if one.state.pending is not None or one.due is None or one.due > self._now:
+                break
+            cohorts = await self._woken(one)
         return cohorts
 
 

@@ -18,6 +18,7 @@ from flowkit.hashing import content_hash
 from flowkit.ports import Edition, Store, Templates
 from flowkit.rendering.engine import CompiledSubject, CompiledTemplate, compile_subject, compile_template
 from flowkit.rendering.model import Template, TemplateError
+from flowkit.runs.awaiting import awaited_types
 from flowkit.runs.effects import Asks, Started
 from flowkit.runs.model import State
 from flowkit.runs.program import Program, compile_workflow
@@ -97,6 +98,7 @@ class Catalogue:
         at_changes: Likewise, where the profile was changed.
         personal: The triggers that read more than the profile, in their conditions or their filters.
         watchful: Whether anything was ever published that has to be looked at, whatever the event is.
+        watching: Whether runs of any version may wait for a condition, so that they are looked at as well.
         steady: Held while anything here changes: whoever holds it sees one state of what is published.
         edition: Counts the changes of what is published.
         planned: For which of them the sweeps have been planned.
@@ -129,7 +131,9 @@ class Catalogue:
         self.timed: Sequence[Gate] = ()
         self.personal: Sequence[Gate] = ()
         self.at_looks = self.at_changes = Entrance((), NO_WANTS, observed=False)
-        self.watchful = False
+        self.watchful = self.watching = False
+        self._awaiting: dict[str, Wants] = {}
+        self._watched = NO_WANTS
         self.edition = 0
         self.planned = 0
 
@@ -237,13 +241,26 @@ class Catalogue:
                 self._entrances = {}
 
     def _listen(self, program: Program) -> None:
-        """Note what the runs of a version want to observe."""
+        """Note what the runs of a version want to observe, and what is read for those that may go on then."""
+        self._await(program)
         new = program.listens - self.listens
         if new:
             with self.steady:
                 self.listens |= new
                 for kind in new:
                     self._entrances.pop(kind, None)
+
+    def _await(self, program: Program) -> None:
+        if not program.posts:
+            return
+        wants = Wants(bool(program.needs) or program.personal, program.needs, runs=True, personal=program.personal)
+        with self.steady:
+            self._entrances = {}
+            for kind in frozenset(kind for post in program.posts for kind in awaited_types(post.wait)):
+                self._awaiting[kind] = self._awaiting.get(kind, NO_WANTS) | wants
+            if program.watches:
+                self.watching = True
+                self._watched |= wants
 
     def wants(self, *gates: Gate) -> Wants:
         """Say what is read before triggers are asked, and for the first steps after them."""
@@ -258,7 +275,7 @@ class Catalogue:
 
     def wants_of_look(self, *, changed: bool) -> Wants:
         """Say what is read before a subscriber is looked at without an event, be it that the profile was changed."""
-        return self._always | self._on_change if changed else self._always
+        return self._always | self._on_change | self._watched if changed else self._always
 
     def gate(self, workflow_id: str) -> Gate | None:
         """Look up the trigger of a workflow that may be entered; None where it may not."""
@@ -319,8 +336,9 @@ class Catalogue:
 
     def _open(self, event_type: str) -> Entrance:
         gates = self._index.candidates(event_type)
-        observed = event_type in self.listens
-        wants = self._always | self.wants(*gates) | Wants(runs=observed)
+        observed = event_type in self.listens or self.watching
+        awaited = self._awaiting.get(event_type, NO_WANTS) | self._watched
+        wants = self._always | self.wants(*gates) | awaited | Wants(runs=observed)
         return Entrance(gates, wants, observed)
 
     def _starts_on_facts(self, version: int) -> bool:

@@ -8,7 +8,7 @@ from typing import Final, TypeAlias
 from flowkit.conditions import Operand, look_up
 from flowkit.engine.watch import Watch
 from flowkit.events import NO_FACTS, Facts
-from flowkit.runs.effects import Asks, Observed, Signal, Started
+from flowkit.runs.effects import Asks, Looked, Observed, Signal, Started
 from flowkit.runs.model import Entry, Run, State
 from flowkit.runs.program import Program
 from flowkit.runs.step import Member, Transition, decide
@@ -46,7 +46,7 @@ class Decisions:
         member: Member,
     ) -> Transition | Asks:
         """Find a transition, as ``decide`` does; None for the facts asks whether it can do without."""
-        if isinstance(signal, Observed):  # An event is seldom like another, and counting it is cheap.
+        if isinstance(signal, (Observed, Looked)):  # An event is seldom like another, and counting it is cheap.
             return decide(program, state, signal, facts, now, member)
         known = self._alternatives(program, state, signal)
         return known.find(facts, now) or self._new(known, program, state, signal, facts, now, member)
@@ -93,7 +93,7 @@ class Decisions:
             if transition is None or own is not last or transition.own:
                 last = own
                 transition = known.find(own, now) or _decided(
-                    self._new(known, program, state, signal, own, now, Member(run.id, run.due, run.entered))
+                    self._new(known, program, state, signal, own, now, Member.of(run, run.due))
                 )
             part = parts.get(id(transition))
             if part is None:

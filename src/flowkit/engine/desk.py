@@ -173,7 +173,7 @@ class Desk:
     @property
     def changed(self) -> bool:
         """Whether anything is to be written."""
-        return bool(self.seen or self.ledgers or self.lines)
+        return bool(self.seen or self.ledgers or self.lines or self.observed)
 
     def accept(self, cause: str) -> bool:
         """Take a cause; False where it was taken before."""

@@ -15,6 +15,7 @@ from flowkit.errors import ConflictError
 from flowkit.ports import Claim, InDoubt, Maybe, ProfileChange, WebhookRequest, Webhooks
 from flowkit.runs.effects import Outcome, Result
 from flowkit.runs.model import Run
+from flowkit.workflows.control import Branch, Exit, WaitForEvent
 from flowkit.workflows.model import (
     CallWebhook,
     CheckEngagement,
@@ -54,7 +55,7 @@ class Hands:
                     await self._change(job, operation)
                 case CallWebhook():
                     await self._call(job, operation)
-                case Wait() | WaitUntil() | CheckEngagement():
+                case Wait() | WaitUntil() | CheckEngagement() | Branch() | Exit() | WaitForEvent():
                     message = f"{type(operation).__name__} is decided, never carried out"
                     raise AssertionError(message)
                 case _:
@@ -72,7 +73,7 @@ class Hands:
             return
         changes = [ProfileChange(run.id + job.effect.suffix, run.subscriber_id, operation) for run in job.runs]
         await self._in_windows(job, "profiles.change", changes, profiles.change, _PROFILE_SECONDS)
-        if self._parts.catalogue.watchful:
+        if self._parts.catalogue.watchful or self._parts.catalogue.watching:
             await self._look(job)
 
     async def _look(self, job: Job) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Iterable, Sequence
+from collections.abc import Awaitable, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import TypeVar, assert_never
 
@@ -24,6 +24,7 @@ from flowkit.ports import Edition
 from flowkit.runs.model import Line, Run, Status
 from flowkit.triggers.model import Backfill
 from flowkit.workflows.codec import validate
+from flowkit.workflows.control import Awaited, Branch, Exit, WaitForEvent
 from flowkit.workflows.model import (
     CallWebhook,
     CheckEngagement,
@@ -93,6 +94,7 @@ def _refuse_unknown_predicates(parts: Parts, workflow: Workflow) -> None:
     """Refuse conditions that this engine could only ever answer with no."""
     asked = {"trigger": workflow.trigger.condition, "trigger.entry.filter": workflow.trigger.entry.filter}
     asked.update({f"node {node.node_id!r}": node.condition for node in workflow.nodes.values()})
+    asked.update(_cases(workflow))
     for place, condition in asked.items():
         for leaf in leaves(condition):
             if isinstance(leaf, Custom) and leaf.name not in parts.predicates:
@@ -103,6 +105,17 @@ def _refuse_unknown_predicates(parts: Parts, workflow: Workflow) -> None:
                 raise ConfigurationError(message)
 
 
+def _cases(workflow: Workflow) -> Iterator[tuple[str, Condition]]:
+    for node in workflow.nodes.values():
+        for action in node.actions:
+            place = f"node {node.node_id!r}, action {action.action_id!r}"
+            if isinstance(action.do, Branch):
+                yield from ((f"{place}, case {case.label!r}", case.when) for case in action.do.cases)
+            elif isinstance(action.do, WaitForEvent):
+                for one in action.do.branches:
+                    yield f"{place}, branch {one.label!r}", one.event if isinstance(one, Awaited) else one.when
+
+
 def _port_of(operation: Operation) -> str | None:
     match operation:
         case SendEmail():
@@ -111,7 +124,7 @@ def _port_of(operation: Operation) -> str | None:
             return "profiles"
         case CallWebhook():
             return "webhooks"
-        case Wait() | WaitUntil() | CheckEngagement():
+        case Wait() | WaitUntil() | CheckEngagement() | Branch() | Exit() | WaitForEvent():
             return None
         case _:
             assert_never(operation)
@@ -128,7 +141,7 @@ async def changed(parts: Parts, subscriber_ids: Iterable[str], now: datetime | N
     store = parts.store if connection is None else parts.store.joined(connection)
     stamp = (await resolve("store.recall", store.recall({}, runs=False))).stamp
     await parts.catalogue.refresh(stamp)
-    if not parts.catalogue.watchful:
+    if not (parts.catalogue.watchful or parts.catalogue.watching):
         return Ingested()
     at = to_micros(parts.clock.now() if now is None else now)
     return await _watched(parts, look_at_changed(parts, store, dict.fromkeys(subscriber_ids, ()), at))

@@ -123,8 +123,8 @@ class Engine:
         """Tell that the host changed profiles, segments or metrics: triggers that wait for that are looked at.
 
         Those of ``on: enter`` fire where their condition holds at last, those of ``on: change`` where it holds, and
-        entries that wait for their filter are asked again. A host that does not tell is noticed at the subscriber's
-        next event.
+        entries that wait for their filter are asked again; runs that wait for a condition go on where it holds. A host
+        that does not tell is noticed at the subscriber's next event.
 
         Args:
             subscriber_ids: Whose.

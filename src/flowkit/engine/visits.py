@@ -6,13 +6,14 @@ from collections.abc import Sequence
 
 from flowkit.conditions import Asked, look_up
 from flowkit.engine.catalogue import Entrance
-from flowkit.engine.desk import Desk, Knock, key_of, occurrence_of
+from flowkit.engine.desk import Desk, Knock, key_of, occurrence_of, personal
 from flowkit.engine.entering import admit, enter_all
 from flowkit.engine.levels import caused, looked
-from flowkit.events import NO_FACTS, Event, HistoryNeed
+from flowkit.events import NO_FACTS, Event, Facts, HistoryNeed
 from flowkit.ports import Move, Started
-from flowkit.runs.effects import Observed
+from flowkit.runs.effects import RUN_ID_LENGTH, Looked, Observed
 from flowkit.runs.model import Run
+from flowkit.runs.program import Program
 from flowkit.runs.step import Member
 from flowkit.triggers.evaluate import Gate
 from flowkit.triggers.model import TriggerType
@@ -52,6 +53,9 @@ def look(desk: Desk, knock: Knock, *, changed: bool, once: bool) -> None:
     """
     if once and not desk.accept(knock.cause):
         return
+    if changed and desk.catalogue.watching:
+        # A run whose own action made the change reads what it became when it goes on.
+        _observe(desk, None, but=knock.cause[:RUN_ID_LENGTH])
     fired = looked(desk, knock)
     _inspect(desk, desk.catalogue.at_changes if changed else desk.catalogue.at_looks, None)
     if changed and desk.facts is not None and desk.full is not None:
@@ -84,18 +88,26 @@ def _matching(desk: Desk, entrance: Entrance, event: Event) -> Sequence[Gate]:
     return found
 
 
-def _observe(desk: Desk, event: Event) -> None:
-    signal = Observed(event)
-    desk.started = tuple(_after(desk, begun, signal) for begun in desk.started)
+def _observe(desk: Desk, event: Event | None, *, but: str = "") -> None:
+    """Let living runs observe an event, or, without one, look at the subscriber whose profile was changed."""
+    desk.started = tuple(_after(desk, begun, event) for begun in desk.started)
     observed = desk.observed = desk.observed or {}
     for run in desk.recalled.runs:
-        if event.type in desk.catalogue.program(run.version).listens and _concerns(desk, run, event):
-            before = observed.get(run.id)
-            at_hand = (
-                Started(run, ()) if before is None else Started(run.moved(before.state, before.due), before.entries)
-            )
-            now, entries = _after(desk, at_hand, signal)
-            observed[run.id] = Move((run,), now.state, now.due, entries)
+        if run.id == but or _signal(desk, run, event) is None:
+            continue
+        before = observed.get(run.id)
+        at_hand = Started(run, ()) if before is None else Started(run.moved(before.state, before.due), before.entries)
+        now, entries = _after(desk, at_hand, event)
+        # Written where nothing moved, too: a worker that decides meanwhile, without this event, is to decide again.
+        observed[run.id] = Move((run,), now.state, now.due, entries)
+
+
+def _signal(desk: Desk, run: Run, event: Event | None) -> Observed | Looked | None:
+    """Say what an event, or a change of the profile, is to a run; None where it is nothing."""
+    program = desk.catalogue.program(run.version)
+    if event is not None and (event.type in program.listens or program.watches) and _concerns(desk, run, event):
+        return Observed(event)
+    return Looked(event) if program.watches else None
 
 
 def _concerns(desk: Desk, run: Run, event: Event) -> bool:
@@ -107,16 +119,24 @@ def _concerns(desk: Desk, run: Run, event: Event) -> bool:
     return named is None or named == key_of(path, run.origin)
 
 
-def _after(desk: Desk, begun: Started, signal: Observed) -> Started:
-    """Let a run observe an event: the run after it, with the entries so far."""
+def _after(desk: Desk, begun: Started, event: Event | None) -> Started:
+    """Let a run observe: the run after it, with the entries so far."""
     run, entries = begun
-    program = desk.catalogue.program(run.version)
-    if not _concerns(desk, run, signal.event):
+    signal = _signal(desk, run, event)
+    if signal is None:
         return begun
+    program = desk.catalogue.program(run.version)
     transition = desk.decisions.informed(
-        program, run.state, signal, NO_FACTS, desk.now, Member(run.id, run.due, run.entered)
+        program, run.state, signal, _facts(desk, program), desk.now, Member.of(run, run.due)
     )
     return Started(run.moved(transition.state, transition.due(desk.now)), entries + transition.entries)
+
+
+def _facts(desk: Desk, program: Program) -> Facts:
+    """Give what a run is told about the subscriber: the past without the event at hand."""
+    if program.personal:
+        return personal(desk.facts, desk.subscriber_id, desk.history)
+    return desk.facts or NO_FACTS
 
 
 def _remember(desk: Desk, event: Event, need: HistoryNeed) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 from weakref import WeakKeyDictionary
 
-from flowkit.conditions import NO_PREDICATES, Custom, Operand, Predicate, Question
+from flowkit.conditions import NO_PREDICATES, AnyOf, Custom, Operand, Predicate, Question
 from flowkit.conditions.expectations import MISSING, expected, kind_of
 from flowkit.conditions.model import Condition
 from flowkit.conditions.walk import leaves
@@ -16,11 +16,13 @@ from flowkit.engine.drive import resolve
 from flowkit.events import Event, Facts, from_micros
 from flowkit.ports import Fault, FaultReports
 from flowkit.problems import pointer
-from flowkit.runs.model import Entry, Kind
+from flowkit.runs.model import Entry
 from flowkit.runs.program import Program
 from flowkit.runs.waits import Why
 from flowkit.triggers.evaluate import Gate
 from flowkit.triggers.inspection import Inspector
+from flowkit.workflows.control import Branch, Case, WaitForEvent
+from flowkit.workflows.model import CheckEngagement, WaitUntil
 
 __all__ = ["Watch"]
 
@@ -87,34 +89,30 @@ class Watch:
             self._tell(_Place(gate.workflow_id, gate.version, _FILTER), odd, now, who=who)
 
     def inspect_entries(self, program: Program, entries: Sequence[Entry], run_id: str, now: int) -> None:
-        """Look at what the conditions of nodes, and waits for a date of the profile, read when they were decided."""
-        workflow = program.workflow
+        """Look at what nodes read when they were decided, and waits of the profile when a run came to them."""
         for entry in entries:
             if entry.node is None or not entry.data.get("operands"):
                 continue
-            if entry.kind is not Kind.DECIDED:
-                self._inspect_wait(program, entry, run_id, now)
+            node = program.workflow.nodes[entry.node]
+            at = next((index for index, action in enumerate(node.actions) if action.action_id == entry.action), None)
+            if at is None:
                 continue
-            errors: Mapping[str, str] = entry.data.get("errors", {})
-            read = [
-                Operand(path, value, holds=False, error=errors.get(path, ""))
-                for path, value in entry.data.get("operands", {}).items()
-            ]
-            where = pointer(pointer("/nodes", entry.node), "conditions")
-            for odd in _odd(workflow.nodes[entry.node].condition, read):
-                self._tell(_Place(workflow.workflow_id, program.version, where), odd, now, run_id=run_id)
-
-    def _inspect_wait(self, program: Program, entry: Entry, run_id: str, now: int) -> None:
-        """Look at the date or the time that a wait read of the profile."""
-        unread = entry.data.get("result") == "missing" or entry.data.get("why") == Why.FALLBACK_TIME
-        actions = program.workflow.nodes[entry.node or ""].actions
-        at = next((index for index, action in enumerate(actions) if action.action_id == entry.action), None)
-        if not unread or at is None:
-            return
-        where = f"{pointer('/nodes', entry.node or '')}/actions/{at}/parameters"
-        for path, value in entry.data["operands"].items():
-            odd = _Odd(path, MISSING if value is None else "no_date", kind_of(value))
-            self._tell(_Place(program.workflow_id, program.version, where), odd, now, run_id=run_id)
+            here = pointer("/nodes", entry.node)
+            there = f"{here}/actions/{at}/parameters"
+            match node.actions[at].do:
+                case CheckEngagement():
+                    where, found = f"{here}/conditions", _odd(node.condition, _operands(entry))
+                case Branch(cases):
+                    where, found = f"{there}/cases", _odd(AnyOf(tuple(case.when for case in cases)), _operands(entry))
+                case WaitForEvent(branches):
+                    asked = AnyOf(tuple(branch.when for branch in branches if isinstance(branch, Case)))
+                    where, found = f"{there}/branches", _odd(asked, _operands(entry))
+                case WaitUntil():
+                    where, found = there, _unread(entry)
+                case _:
+                    continue
+            for odd in found:
+                self._tell(_Place(program.workflow_id, program.version, where), odd, now, run_id=run_id)
 
     def over(self, predicates: Mapping[str, Predicate]) -> Mapping[str, Predicate]:
         """Give predicates that say here when they raise; they raise as before."""
@@ -180,6 +178,25 @@ class Watch:
             # What the engine was asked for is done, and does not fail over this.
             self._waiting.extendleft(reversed(telling))
             _log.warning("fault reports could not be told; they are told again at the next call", exc_info=True)
+
+
+def _operands(entry: Entry) -> Sequence[Operand]:
+    """Read back what an entry says was read; a number behind a path tells it from another value of the same one."""
+    errors: Mapping[str, str] = entry.data.get("errors", {})
+    return [
+        Operand(path.partition("#")[0], value, holds=False, error=errors.get(path, ""))
+        for path, value in entry.data["operands"].items()
+    ]
+
+
+def _unread(entry: Entry) -> list[_Odd]:
+    """Find the date or the time that a wait could not read of the profile."""
+    if entry.data.get("result") != "missing" and entry.data.get("why") != Why.FALLBACK_TIME:
+        return []
+    return [
+        _Odd(path, MISSING if value is None else "no_date", kind_of(value))
+        for path, value in entry.data["operands"].items()
+    ]
 
 
 def _stands(gate: Gate) -> str:

@@ -16,6 +16,7 @@ __all__ = [
     "RUN_ID_LENGTH",
     "WOKEN",
     "Effect",
+    "Looked",
     "Observed",
     "Outcome",
     "Requeued",
@@ -128,6 +129,17 @@ class Observed:
 
 
 @frozen
+class Looked:
+    """The subscriber is looked at while the run is alive: its profile was changed, or something happened.
+
+    Attributes:
+        event: An event that is none of the run's business, and may have changed what conditions say; None for none.
+    """
+
+    event: Event | None = None
+
+
+@frozen
 class Settled:
     """An effect was carried out, or was not.
 
@@ -151,7 +163,7 @@ class Requeued:
     anew: bool
 
 
-Signal: TypeAlias = Started | Woken | Observed | Settled | Requeued
+Signal: TypeAlias = Started | Woken | Observed | Looked | Settled | Requeued
 """Everything that can move a run."""
 
 WOKEN: Final = Woken()

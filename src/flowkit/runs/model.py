@@ -18,7 +18,7 @@ from flowkit.conditions import Operand
 from flowkit.events import Event, Properties, from_micros, to_micros
 from flowkit.runs.effects import Effect, Result
 
-__all__ = ["Entry", "Kind", "Line", "Run", "State", "Status", "Waiting", "operand_data"]
+__all__ = ["NO_WATCH", "Entry", "Kind", "Line", "Run", "State", "Status", "Waiting", "Watch", "operand_data"]
 
 
 class Status(StrEnum):
@@ -38,8 +38,34 @@ class Waiting(StrEnum):
     """The end of a wait action."""
     DELAY = "delay"
     """The end of the delay of an action that then is decided."""
+    EVENT = "event"
+    """What happens, or the end of the time for it; without an end it is never due."""
     TURN = "turn"
     """Its next turn: it used up its steps in one go."""
+
+
+@frozen(cache_hash=True)
+class Watch:
+    """What a run keeps in mind for its waits for what happens; all instants are in microseconds.
+
+    Attributes:
+        since: From when on events count for the wait at hand; None where the run is in none.
+        until: The deadline of the wait at hand; None where there is none.
+        sent: When its last message was sent, where that counts; None before the first.
+        seen: When the first event that counts for a branch occurred: node, index of the action, place of the branch
+            and instant.
+        lapsed: The waits that ended without what was waited for: node, index of the action, and from when on until
+            when events counted.
+    """
+
+    since: int | None = None
+    until: int | None = None
+    sent: int | None = field(default=None, kw_only=True)
+    seen: tuple[tuple[str, int, int, int], ...] = field(default=(), kw_only=True)
+    lapsed: tuple[tuple[str, int, int, int], ...] = field(default=(), kw_only=True)
+
+
+NO_WATCH: Final = Watch()
 
 
 @frozen(cache_hash=True)
@@ -53,10 +79,12 @@ class State:
         pending: The effect that is to be carried out at the due instant, or over which the run failed; None where there
             is none.
         waiting: What the due instant means where no effect is pending.
-        visits: Visits so far of the nodes that lie on a loop, by node; every other node is visited once.
+        visits: Visits so far of the nodes that lie on a loop, by node; every other node is visited once. One more than
+            a node's ``max_visits`` where it was to be entered again and was not.
         counts: Events observed since the entry, by type, for the types that the workflow asks for.
         reason: Why the run exited or failed.
         result: How the effect ended over which the run failed; None where it did not fail over one.
+        watch: What it keeps in mind for its waits for what happens.
     """
 
     status: Status = Status.ACTIVE
@@ -68,6 +96,7 @@ class State:
     counts: tuple[tuple[str, int], ...] = field(default=(), kw_only=True)
     reason: str = field(default="", kw_only=True)
     result: Result | None = field(default=None, kw_only=True)
+    watch: Watch = field(default=NO_WATCH, kw_only=True)
 
     @property
     def keeps_inputs(self) -> bool:
@@ -185,17 +214,23 @@ class Entry:
     data: Properties = field(factory=dict[str, Any])
 
 
-def operand_data(operands: Iterable[Operand]) -> dict[str, object]:
+def operand_data(operands: Iterable[Operand]) -> dict[str, Any]:
     """Write operands as the data of an entry: their values by path, and what was wrong with any of them.
 
-    A host may keep in a profile what JSON does not know: dates become text, anything else its type in brackets.
+    A path that was read again with another value, as counts of different spans are, is written with a number. A host
+    may keep in a profile what JSON does not know: dates become text, anything else its type in brackets.
     """
-    read = list(operands)
-    data: dict[str, object] = {"operands": {one.path: _said(one.value) for one in read}}
-    errors = {one.path: one.error for one in read if one.error}
-    if errors:
-        data["errors"] = errors
-    return data
+    values: dict[str, object] = {}
+    errors: dict[str, str] = {}
+    for one in operands:
+        path, number, value = one.path, 1, _said(one.value)
+        while path in values and repr(values[path]) != repr(value):
+            number += 1
+            path = f"{one.path}#{number}"
+        values[path] = value
+        if one.error:
+            errors[path] = one.error
+    return {"operands": values, "errors": errors} if errors else {"operands": values}
 
 
 def _said(value: object) -> object:
@@ -270,6 +305,14 @@ def kind_text(kind: str, at: int, **properties: object) -> str:
     if properties:
         document["properties"] = properties
     return _encode(document)
+
+
+def origin_instant(origin: str) -> tuple[str, int] | None:
+    """Read the type and the instant, in microseconds, of the event that led to a run; None where none is known."""
+    if not origin:
+        return None
+    document = json.loads(origin)
+    return (document["type"], document["at"]) if "type" in document else None
 
 
 def origin_event(subscriber_id: str, origin: str) -> Event:

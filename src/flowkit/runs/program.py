@@ -7,9 +7,11 @@ from typing import Final
 
 from attrs import frozen
 
-from flowkit.conditions import NO_PREDICATES, Predicate, is_personal, needs
+from flowkit.conditions import NO_PREDICATES, Condition, Predicate, is_personal, needs
 from flowkit.events import Needs, together
+from flowkit.runs.awaiting import Post, awaited_types, needs_of
 from flowkit.runs.waits import needs_of_wait
+from flowkit.workflows.control import Awaited, Branch, Case, LookBack, WaitForEvent
 from flowkit.workflows.model import END, CheckEngagement, Node, WaitUntil, Workflow
 from flowkit.workflows.waits import ways
 
@@ -39,6 +41,10 @@ class Program:
         needs: The facts that any of its conditions and waits reads.
         personal: Whether any of them reads more than the profile: the past, a sample, or a host's predicate.
         predicates: The host's predicates by name.
+        counted: Those event types that are counted.
+        posts: Where its runs wait for what happens.
+        watches: Whether any of those waits is for a condition, so that its runs are looked at whatever happens.
+        notes_sends: Whether the last message of a run is the instant from which on events count.
     """
 
     workflow: Workflow
@@ -48,6 +54,10 @@ class Program:
     needs: Needs
     personal: bool = False
     predicates: Mapping[str, Predicate] = NO_PREDICATES
+    counted: frozenset[str] = frozenset()
+    posts: tuple[Post, ...] = ()
+    watches: bool = False
+    notes_sends: bool = False
 
     @property
     def workflow_id(self) -> str:
@@ -79,9 +89,42 @@ def compile_workflow(workflow: Workflow, version: int, predicates: Mapping[str, 
         for action in node.actions
         if isinstance(action.do, WaitUntil)
     ]
-    read = together([*(needs(node.condition) for node in checks), *map(needs_of_wait, waits)])
-    own = any(is_personal(node.condition) for node in checks)
-    return Program(workflow, version, frozenset(counted), frozenset(_on_loops(workflow)), read, own, predicates)
+    asked = [*(node.condition for node in checks), *_cases(workflow)]
+    posts = tuple(_posts(workflow))
+    asked += (branch.when for post in posts for branch in post.wait.branches if isinstance(branch, Case))
+    spans = any(not isinstance(post.wait.look_back, LookBack) for post in posts)
+    return Program(
+        workflow,
+        version,
+        frozenset(counted).union(*(awaited_types(post.wait) for post in posts)),
+        frozenset(_on_loops(workflow)),
+        together([*map(needs, asked), *(needs_of(post.wait) for post in posts), *map(needs_of_wait, waits)]),
+        spans or any(map(is_personal, asked)),
+        predicates,
+        frozenset(counted),
+        posts,
+        watches=any(isinstance(branch, Case) for post in posts for branch in post.wait.branches),
+        notes_sends=any(_looks_to_sends(post.wait) for post in posts),
+    )
+
+
+def _posts(workflow: Workflow) -> Iterator[Post]:
+    for node_id, node in workflow.nodes.items():
+        for index, action in enumerate(node.actions):
+            if isinstance(action.do, WaitForEvent):
+                yield Post(node_id, index, action.do)
+
+
+def _looks_to_sends(wait: WaitForEvent) -> bool:
+    return wait.look_back is LookBack.LAST_SEND and any(isinstance(branch, Awaited) for branch in wait.branches)
+
+
+def _cases(workflow: Workflow) -> Iterator[Condition]:
+    """Give the conditions of all branches."""
+    for node in workflow.nodes.values():
+        for action in node.actions:
+            if isinstance(action.do, Branch):
+                yield from (case.when for case in action.do.cases)
 
 
 def edges(workflow: Workflow, node: Node) -> Iterator[str]:

@@ -1,6 +1,6 @@
 """The state machine: every transition of a run stands in this file, and nothing here reads a clock or calls a port.
 
-The law. A run is in one of five places; a signal moves it or leaves it where it is.
+The law. A run is in one of six places; a signal moves it or leaves it where it is.
 
 ====================  ==================  ======================  =====================================================
 place                 Started             Woken, at the due time  Settled(effect, outcome)
@@ -13,14 +13,19 @@ effect pending        -                   - (it is carried out)   done: ``succes
                                                                   retry: the same effect again, later; the last: failed
 waiting for a time    -                   on with the walk        journaled as late
 waiting for its turn  -                   on with the walk        journaled as late
+waiting for an event  -                   on, by a condition or   journaled as late
+                                          by ``timeout``
 ended                 -                   -                       journaled as late
 ====================  ==================  ======================  =====================================================
 
-Observed(event) counts the event in any living run and moves nothing. Requeued() lets a run that failed go on where it
-did, at once: its effect is carried out as if for the first time, under the same key or under a new one.
+Observed(event) counts the event in any living run. It moves what waits for it, and what waits for a condition that
+holds by then; so does Looked, which brings no event for the run. Nothing else is moved. Requeued() lets a run that
+failed go on where it did, at once: its effect is carried out as if for the first time, under the same key or a new one.
 
 To walk is to take the actions of the node in order until one has to be waited for or carried out, then to leave the
-node by a label, without recursion. A walk of ``MAX_STEPS`` actions and nodes takes a turn: it parks, due at once.
+node by a label, without recursion. A branch leaves its node at once, an exit ends the run, and a node that was entered
+as often as it may be is left by ``exhausted`` before its first action. A walk of ``MAX_STEPS`` actions and nodes takes
+a turn: it parks, due at once.
 
 A wait by the clock is computed once, on arrival, by ``waits.py``; one that is over by then is passed.
 
@@ -39,10 +44,26 @@ from attrs import define, evolve, field, frozen
 from flowkit.conditions import ALWAYS, Operand, evaluate, is_personal, needs
 from flowkit.events import NO_FACTS, Event, Facts, from_micros, to_micros
 from flowkit.hashing import digest64
-from flowkit.runs.effects import Asks, Effect, Observed, Outcome, Requeued, Result, Settled, Signal, Started, Woken
-from flowkit.runs.model import Entry, Kind, Run, State, Status, Waiting, operand_data
+from flowkit.runs import awaiting, watching
+from flowkit.runs.awaiting import Arrival, Met
+from flowkit.runs.choices import asks_facts, choose, is_shared
+from flowkit.runs.effects import (
+    Asks,
+    Effect,
+    Looked,
+    Observed,
+    Outcome,
+    Requeued,
+    Result,
+    Settled,
+    Signal,
+    Started,
+    Woken,
+)
+from flowkit.runs.model import Entry, Kind, Run, State, Status, Waiting, Watch, operand_data, origin_instant
 from flowkit.runs.program import COUNTED_EVENTS, Program
 from flowkit.runs.waits import Due, due_of
+from flowkit.workflows.control import EXHAUSTED, Branch, Exit, LookBack, WaitForEvent
 from flowkit.workflows.model import (
     END,
     Action,
@@ -109,11 +130,18 @@ class Member(NamedTuple):
         run_id: Its id.
         due: When it is due, in microseconds; None where it is not.
         entered: When it was entered, in microseconds.
+        origin: The event that led to it, as the run keeps it; empty where that is not known yet.
     """
 
     run_id: str
     due: int | None
     entered: int
+    origin: str = ""
+
+    @classmethod
+    def of(cls, run: Run, due: int | None) -> Member:
+        """Take what is a run's own."""
+        return cls(run.id, due, run.entered, run.origin)
 
 
 def step(program: Program, run: Run, signal: Signal, facts: Facts, now: datetime) -> Step:
@@ -129,7 +157,7 @@ def step(program: Program, run: Run, signal: Signal, facts: Facts, now: datetime
     Returns:
         The run as it stands now, and the lines of the journal. What the run wants done stands in ``run.state.pending``.
     """
-    transition = decide(program, run.state, signal, facts, to_micros(now), Member(run.id, run.due, run.entered))
+    transition = decide(program, run.state, signal, facts, to_micros(now), Member.of(run, run.due))
     if isinstance(transition, Asks):
         message = "decide asks for facts only where it was given none"
         raise AssertionError(message)
@@ -157,7 +185,7 @@ def decide(
     Returns:
         The transition, or the facts that it asks for.
     """
-    walk = _Walk(program, state, facts, now, member.due, member.entered)
+    walk = _Walk(program, state, facts, now, member.due, member)
     match signal:
         case Started():
             if state.node is None and state.alive:
@@ -168,7 +196,9 @@ def decide(
         case Woken():
             _woken(walk)
         case Observed(event):
-            _observed(walk, member.run_id, event)
+            _observed(walk, event)
+        case Looked(event):
+            _looked(walk, event, mine=False)
         case Settled(effect, outcome):
             _settled(walk, member.run_id, effect, outcome)
         case Requeued(anew):
@@ -191,7 +221,7 @@ class _Walk:
     facts: Facts | None
     now: int
     due: int | None
-    entered: int
+    member: Member
     entries: list[Entry] = field(factory=list[Entry])
     reads: list[Operand] = field(factory=list[Operand])
     own: bool = False
@@ -207,13 +237,22 @@ class _Walk:
         if node_id in self.program.loops:
             counted = dict(visits)
             counted[node_id] = counted.get(node_id, 0) + 1
+            most = self.program.node(node_id).max_visits
+            if most is not None:  # One more than may be tells that the node is to be left, however often it comes up.
+                counted[node_id] = min(counted[node_id], most + 1)
             visits = tuple(counted.items())
         self.state = evolve(self.state, node=node_id, action=0, pending=None, waiting=None, visits=visits)
 
-    def park(self, due: int, *, pending: Effect | None = None, waiting: Waiting | None = None) -> None:
+    def park(self, due: int | None, *, pending: Effect | None = None, waiting: Waiting | None = None) -> None:
         self.state = evolve(self.state, pending=pending, waiting=waiting)
         self.due = due
         self.timed = True
+
+    def keep(self, watch: Watch) -> None:
+        """Keep something in mind for waits; the instants in it are the run's own."""
+        if watch is not self.state.watch:
+            self.state = evolve(self.state, watch=watch)
+            self.own = True
 
     def end(self, status: Status, reason: str = "") -> None:
         self.state = State(status, reason=reason)
@@ -235,6 +274,10 @@ class _Walk:
             if self.state.node is None:
                 return
             node = self.program.node(self.state.node)
+            if node.max_visits is not None and dict(self.state.visits).get(node.node_id, 0) > node.max_visits:
+                self.exhaust(node, node.max_visits)
+                label, delayed = "", False
+                continue
             if self.state.action < len(node.actions):
                 decided = self.take(node, node.actions[self.state.action], delayed=delayed)
                 if decided is None:
@@ -260,14 +303,12 @@ class _Walk:
                     return None
                 self.skip()
                 return ""
-            case CheckEngagement() | WaitUntil() if delay:
-                self.note(Kind.WAITING, action, seconds=_seconds(delay))
-                self.park(self.now + delay, waiting=Waiting.DELAY)
-                return None
-            case CheckEngagement():
-                return self.check(node, action)
-            case WaitUntil(rule):
-                return self.wait(action, rule)
+            case CheckEngagement() | WaitUntil() | Branch() | Exit() | WaitForEvent():
+                if delay:
+                    self.note(Kind.WAITING, action, seconds=_seconds(delay))
+                    self.park(self.now + delay, waiting=Waiting.DELAY)
+                    return None
+                return self.steer(node, action, action.do)
             case _:
                 if delay:
                     self.note(Kind.WAITING, action, seconds=_seconds(delay))
@@ -316,6 +357,83 @@ class _Walk:
                 assert_never(instead)
         return ""
 
+    def steer(
+        self, node: Node, action: Action, operation: CheckEngagement | WaitUntil | Branch | Exit | WaitForEvent
+    ) -> str | None:
+        """Take an action that decides where or when the run goes on; give what it decided, or None where it cannot."""
+        match operation:
+            case WaitUntil(rule):
+                return self.wait(action, rule)
+            case CheckEngagement():
+                return self.check(node, action)
+            case Branch():
+                return self.branch(node, action, operation)
+            case WaitForEvent():
+                return self.arrive(node, action, operation)
+            case Exit(reason):
+                self.note(Kind.EXITED, action, reason=reason)
+                self.end(Status.EXITED, reason)
+                return ""
+            case _:
+                assert_never(operation)
+
+    def branch(self, node: Node, action: Action, branch: Branch) -> str | None:
+        """Leave the node by the label that a branch chooses."""
+        if self.facts is None and asks_facts(branch):
+            self.asks = Asks(self.program.needs)
+            return None
+        choice = choose(
+            branch,
+            self.facts or NO_FACTS,
+            from_micros(self.now),
+            started_at=from_micros(self.member.entered),
+            predicates=self.program.predicates,
+        )
+        self.reads += choice.operands
+        self.own = self.own or choice.timed or not is_shared(choice.operands)
+        self.note(Kind.DECIDED, action, **choice.data)
+        self.leave_by(node, choice.label)
+        return ""
+
+    def arrive(self, node: Node, action: Action, wait: WaitForEvent) -> str | None:
+        """Come to a wait for what happens."""
+        if self.facts is None and awaiting.asks_facts(wait):
+            self.asks = Asks(self.program.needs)
+            return None
+        watch, entered = self.state.watch, self.member.entered
+        since = awaiting.since(wait, entered=entered, sent=watch.sent, now=self.now)
+        until = None if wait.timeout is None else self.now + wait.timeout // _MICROSECOND
+        here = (node.node_id, self.state.action)
+        arrival = Arrival(
+            now=self.now,
+            since=since,
+            until=until,
+            seen={place: at for *post, place, at in watch.seen if tuple(post) == here},
+            origin=None if isinstance(wait.look_back, LookBack) else origin_instant(self.member.origin),
+        )
+        met, again = awaiting.arrive(
+            wait, arrival, self.facts or NO_FACTS, started_at=entered, predicates=self.program.predicates
+        )
+        self.keep(evolve(watch, since=since, until=until))
+        if met is not None:
+            self.passed(node, action, met)
+            return ""
+        length = {} if until is None else {"seconds": _seconds(until - self.now)}
+        self.note(Kind.WAITING, action, labels=[branch.label for branch in wait.branches], **length)
+        self.park(again, waiting=Waiting.EVENT)
+        return None
+
+    def passed(self, node: Node, action: Action, met: Met) -> None:
+        """Leave a wait by the branch that was met, or by its timeout."""
+        self.note(Kind.DECIDED, action, **met.data)
+        self.keep(watching.left(self.state.watch, node.node_id, self.state.action, met.label))
+        self.leave_by(node, met.label)
+
+    def exhaust(self, node: Node, most: int) -> None:
+        """Go on instead of entering a node that was entered as often as it may be."""
+        self.note(Kind.DECIDED, label=EXHAUSTED, operands={"visits": most, "max_visits": most})
+        self.go(node.next_nodes.get(EXHAUSTED), EXHAUSTED)
+
     def check(self, node: Node, action: Action) -> str | None:
         """Decide between ``engaged`` and ``not_engaged``."""
         if self.facts is None and (needs(node.condition) or is_personal(node.condition)):
@@ -333,12 +451,12 @@ class _Walk:
                 self.facts or NO_FACTS,
                 None,
                 from_micros(self.now),
-                started_at=from_micros(self.entered),
+                started_at=from_micros(self.member.entered),
                 predicates=self.program.predicates,
             )
             operands += verdict.operands
             self.reads += verdict.operands
-            self.own = self.own or verdict.timed or not all(_is_shared(one) for one in verdict.operands)
+            self.own = self.own or verdict.timed or not is_shared(verdict.operands)
             holds = verdict.holds
         label = "engaged" if holds else "not_engaged"
         self.note(Kind.DECIDED, action, label=label, **operand_data(operands))
@@ -352,7 +470,11 @@ class _Walk:
     def leave(self, node: Node, label: str) -> None:
         """Leave a node by its label, ``success`` or ``failure``, or ``default``; with no edge the run is complete."""
         outcome = {"engaged": "success", "not_engaged": "failure"}.get(label, label)
-        by = next((name for name in (label, outcome, "default") if name in node.next_nodes), "default")
+        self.leave_by(node, label, outcome)
+
+    def leave_by(self, node: Node, *labels: str) -> None:
+        """Leave a node by the first of some labels that it has a way for, else by ``default``."""
+        by = next((name for name in labels if name in node.next_nodes), "default")
         self.go(node.next_nodes.get(by), by)
 
     def go(self, target: str | None, by: str) -> None:
@@ -363,11 +485,6 @@ class _Walk:
             self.end(Status.COMPLETED)
         else:
             self.enter(target)
-
-
-def _is_shared(operand: Operand) -> bool:
-    """Whether runs whose facts agree on what was read agree on this: history, samples and predicates are one's own."""
-    return operand.path.startswith(("subscriber.", "engagement."))
 
 
 def _seconds(micros: int) -> float:
@@ -388,6 +505,8 @@ def _woken(walk: _Walk) -> None:
         case Waiting.TURN:
             walk.state = evolve(walk.state, waiting=None)
             walk.on()
+        case Waiting.EVENT:
+            _looked(walk, None, mine=False, woken=True)
         case None:
             return
         case _:
@@ -399,16 +518,65 @@ def _action(walk: _Walk) -> Action:
     return node.actions[walk.state.action]
 
 
-def _observed(walk: _Walk, run_id: str, event: Event) -> None:
-    if event.type not in walk.program.listens or not walk.state.alive:
+def _observed(walk: _Walk, event: Event) -> None:
+    program, run_id = walk.program, walk.member.run_id
+    if not walk.state.alive:
+        return
+    if walk.facts is None and any(awaiting.asks_facts(post.wait) for post in program.posts):
+        walk.asks = Asks(program.needs)
         return
     named = event.properties.get("send_key")
-    if named is not None and not str(named).startswith(run_id):
-        return
-    counts = dict(walk.state.counts)
-    counts[event.type] = counts.get(event.type, 0) + 1
-    walk.note(Kind.OBSERVED, type=event.type, count=counts[event.type])
-    walk.state = evolve(walk.state, counts=tuple(sorted(counts.items())))
+    mine = event.type in program.listens and (named is None or str(named).startswith(run_id))
+    if mine and event.type in program.counted:
+        counts = dict(walk.state.counts)
+        counts[event.type] = counts.get(event.type, 0) + 1
+        walk.note(Kind.OBSERVED, type=event.type, count=counts[event.type])
+        walk.state = evolve(walk.state, counts=tuple(sorted(counts.items())))
+    facts = walk.facts or NO_FACTS
+    if mine and program.posts:
+        entered = walk.member.entered
+        walk.keep(watching.seen(walk.state.watch, program.posts, event, facts, entered=entered, now=walk.now))
+    if not _looked(walk, event, mine=mine) and mine:
+        for post, met in watching.late(walk.state.watch, program.posts, event, facts, walk.now):
+            action = program.node(post.node).actions[post.action]
+            walk.entries.append(Entry(Kind.LATE, post.node, action.action_id, met.data))
+
+
+def _looked(walk: _Walk, event: Event | None, *, mine: bool, woken: bool = False) -> bool:
+    """Look at a run that may be in a wait for what happens; tell whether it goes on."""
+    state, watch = walk.state, walk.state.watch
+    if state.status is not Status.ACTIVE or state.waiting is not Waiting.EVENT or watch.since is None:
+        return False
+    node, action = walk.program.node(state.node or ""), _action(walk)
+    wait = action.do
+    if not isinstance(wait, WaitForEvent):
+        return False
+    is_over = watch.until is not None and watch.until <= walk.now
+    if walk.facts is None and awaiting.asks_facts(wait) and not (woken and walk.due == watch.until):
+        walk.asks = Asks(walk.program.needs)
+        return False
+    facts = walk.facts or NO_FACTS
+    after = facts if event is None else awaiting.with_event(facts, walk.program.needs, event, walk.now)
+    met, again = awaiting.look(
+        wait,
+        Arrival(now=walk.now, since=watch.since, until=watch.until),
+        (facts, after),
+        walk.due,
+        started_at=walk.member.entered,
+        predicates=walk.program.predicates,
+        event=event if mine else None,
+    )
+    if met is None and woken and is_over and watch.until is not None:
+        met = awaiting.timed_out(wait, watch.until)
+    walk.own = True
+    if met is None:
+        if again != walk.due:
+            walk.park(again, waiting=Waiting.EVENT)
+        return False
+    walk.facts = None if walk.facts is None else after
+    walk.passed(node, action, met)
+    walk.on()
+    return True
 
 
 def _settled(walk: _Walk, run_id: str, effect: Effect, outcome: Outcome) -> None:
@@ -422,6 +590,8 @@ def _settled(walk: _Walk, run_id: str, effect: Effect, outcome: Outcome) -> None
     match outcome.result:
         case Result.DONE:
             walk.note(Kind.DONE, action, **told)
+            if walk.program.notes_sends and isinstance(action.do, SendEmail):
+                walk.keep(watching.sent(walk.state.watch, walk.program.posts, walk.now))
             _onward(walk, action.success_path, "success_path", "success")
         case Result.SKIPPED:
             walk.note(Kind.SKIPPED, action, **told)
@@ -499,7 +669,7 @@ def _told(operation: Operation) -> dict[str, object]:
             return {"type": "personalization_update", "names": sorted({*values, *unset, *increment})}
         case CallWebhook(method=method):
             return {"type": "webhook", "method": method}
-        case Wait() | WaitUntil() | CheckEngagement():
+        case Wait() | WaitUntil() | CheckEngagement() | Branch() | Exit() | WaitForEvent():
             return {}
         case _:
             assert_never(operation)

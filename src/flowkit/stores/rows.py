@@ -10,7 +10,7 @@ from flowkit.documents import is_object
 from flowkit.events import Occurrence
 from flowkit.ports import Pending
 from flowkit.runs.effects import Effect, Outcome, Result
-from flowkit.runs.model import Entry, Kind, State, Status, Waiting
+from flowkit.runs.model import NO_WATCH, Entry, Kind, State, Status, Waiting, Watch
 
 __all__ = [
     "STATUS_CODES",
@@ -67,7 +67,7 @@ def write_state(state: State) -> str:
     """Write a state without its empty tail.
 
     Returns:
-        ``[status, node, action, pending, waiting, visits, counts, reason, result]``.
+        ``[status, node, action, pending, waiting, visits, counts, reason, result, watch]``.
     """
     row: list[Any] = [
         STATUS_CODES[state.status],
@@ -79,6 +79,7 @@ def write_state(state: State) -> str:
         dict(state.counts) or None,
         state.reason or None,
         None if state.result is None else state.result.value,
+        None if state.watch == NO_WATCH else _watch_row(state.watch),
     ]
     while len(row) > 1 and not row[-1]:
         row.pop()
@@ -88,8 +89,8 @@ def write_state(state: State) -> str:
 def read_state(text: str) -> State:
     """Read what ``write_state`` wrote."""
     row: list[Any] = json.loads(text)
-    row += [None] * (9 - len(row))
-    status, node, action, pending, waiting, visits, counts, reason, result = row
+    row += [None] * (10 - len(row))
+    status, node, action, pending, waiting, visits, counts, reason, result, watch = row
     return State(
         _STATUSES[status],
         node,
@@ -100,12 +101,23 @@ def read_state(text: str) -> State:
         counts=_pairs(counts),
         reason=reason or "",
         result=None if result is None else Result(result),
+        watch=NO_WATCH if watch is None else _read_watch(watch),
     )
 
 
 def _effect(effect: Effect) -> list[Any]:
     row = [effect.node, effect.visit, effect.action, effect.action_id, effect.attempt]
     return [*row, effect.generation] if effect.generation else row
+
+
+def _watch_row(watch: Watch) -> list[Any]:
+    """Write what is kept in mind for waits as ``[since, until, sent, seen, lapsed]``."""
+    return [watch.since, watch.until, watch.sent, list(watch.seen), list(watch.lapsed)]
+
+
+def _read_watch(row: list[Any]) -> Watch:
+    since, until, sent, seen, lapsed = row
+    return Watch(since, until, sent=sent, seen=tuple(map(tuple, seen)), lapsed=tuple(map(tuple, lapsed)))
 
 
 def _pairs(numbers: dict[str, int] | None) -> tuple[tuple[str, int], ...]:

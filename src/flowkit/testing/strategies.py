@@ -21,6 +21,7 @@ from flowkit.conditions import (
     AllOf,
     AnyOf,
     Condition,
+    Duration,
     EngagementAtLeast,
     Equals,
     EventHas,
@@ -35,6 +36,7 @@ from flowkit.runs.effects import DONE, Outcome, Result
 from flowkit.triggers.calendar import Offset, Weekday
 from flowkit.triggers.model import EntryPolicy, Reentry, Trigger, TriggerType
 from flowkit.triggers.windows import Window
+from flowkit.workflows.control import EXHAUSTED, TIMEOUT, Awaited, Branch, Case, Exit, LookBack, WaitForEvent
 from flowkit.workflows.model import (
     END,
     Action,
@@ -74,6 +76,7 @@ _PLANS: Final = ("pro", "free", 1, True)
 _ZONES: Final = ("America/New_York", "Asia/Tokyo", "UTC", "Mars/Phobos")
 _durations: Final = st.sampled_from([timedelta(), timedelta(microseconds=1), _HOUR, 2 * _HOUR, _DAY, 3 * _DAY])
 _event_types: Final = st.sampled_from(EVENT_TYPES)
+_PURCHASE: Final = EventIs(("purchase",))
 _BY_EVENT: Final = (TriggerType.BEHAVIOR_BASED, TriggerType.CONDITION_BASED, TriggerType.COMPOSITE)
 
 
@@ -104,6 +107,34 @@ _operations: Final[st.SearchStrategy[Operation]] = st.one_of(
     st.sampled_from(_PLANS).map(lambda plan: UpdateProfile(set={"plan": plan})),
     st.just(UpdateProfile(increment={"visits": 1})),
     st.just(CallWebhook("https://example.com/hook")),
+)
+_LABELS: Final[tuple[str, ...]] = ("default", "success", "failure", "engaged", "not_engaged")
+_branches: Final = st.lists(st.sampled_from(_LABELS), min_size=2, max_size=4, unique=True).flatmap(
+    lambda labels: st.lists(_about_nodes, min_size=len(labels) - 1, max_size=len(labels) - 1).map(
+        lambda asked: Branch(map(Case, labels, asked), otherwise=labels[-1])
+    )
+)
+_awaited: Final[st.SearchStrategy[Condition]] = st.one_of(
+    _event_types.map(lambda kind: EventIs((kind,))),
+    st.sampled_from(["web", "shop"]).map(lambda source: AllOf((_PURCHASE, EventHas({"source": Equals(source)})))),
+)
+
+
+@st.composite
+def _awaits(draw: st.DrawFn) -> WaitForEvent:
+    labels = draw(st.lists(st.sampled_from(_LABELS), min_size=1, max_size=3, unique=True))
+    return WaitForEvent(
+        [
+            Case(label, draw(_about_nodes)) if draw(st.booleans()) else Awaited(label, draw(_awaited))
+            for label in labels
+        ],
+        timeout=draw(st.none() | _durations),
+        look_back=draw(st.sampled_from(LookBack) | st.just(Duration(86_400))),
+    )
+
+
+_endings: Final[st.SearchStrategy[Branch | Exit | WaitForEvent | None]] = st.one_of(
+    st.none(), st.none(), _branches, _awaits(), st.sampled_from(["enough", "done"]).map(Exit)
 )
 
 
@@ -175,7 +206,7 @@ def workflows(draw: st.DrawFn, workflow_id: str = "w") -> Workflow:
         workflow_id: Its id.
     """
     names = [f"n{index}" for index in range(draw(st.sampled_from([3, 4, 6, 2, 1])))]
-    labels = st.sampled_from(["default", "success", "failure", "engaged", "not_engaged"])
+    labels = st.sampled_from(_LABELS)
     nodes: list[Node] = []
     for index, name in enumerate(names):
         onward = st.sampled_from([*names[index + 1 :], END])
@@ -187,6 +218,15 @@ def workflows(draw: st.DrawFn, workflow_id: str = "w") -> Workflow:
             )
             actions.append(Action("pause", draw(pause)))
             anywhere = st.sampled_from([*names, END])
+        ending = draw(_endings)
+        if ending is not None:
+            actions.append(Action("ending", ending, delay=draw(st.sampled_from([timedelta(), _HOUR]))))
+        next_nodes: dict[str, str] = {**draw(st.dictionaries(labels, anywhere, max_size=3))}
+        if isinstance(ending, WaitForEvent) and draw(st.booleans()):
+            next_nodes[TIMEOUT] = draw(anywhere)
+        most = draw(st.sampled_from([None, None, 1, 2]))
+        if most is not None and draw(st.booleans()):
+            next_nodes[EXHAUSTED] = draw(onward)
         nodes.append(
             Node(
                 name,
@@ -196,7 +236,8 @@ def workflows(draw: st.DrawFn, workflow_id: str = "w") -> Workflow:
                     st.dictionaries(st.sampled_from(["opens", "clicks", "purchase"]), st.integers(0, 2), max_size=1)
                 ),
                 condition=draw(_about_nodes),
-                next_nodes=draw(st.dictionaries(labels, anywhere, max_size=3)),
+                next_nodes=next_nodes,
+                max_visits=most,
             )
         )
     return Workflow(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Final, assert_never
+from typing import Final, TypeGuard, assert_never
 from urllib.parse import urlsplit
 
-from flowkit.conditions import ALWAYS, AllOf, AnyOf, Condition, Leaf, Not, dump
-from flowkit.documents import is_object
+from flowkit.conditions import ALWAYS, AllOf, AnyOf, Condition, Duration, Leaf, Not, dump
+from flowkit.documents import is_list, is_object
 from flowkit.triggers.model import Schedule
 from flowkit.triggers.schedule_documents import dump_rule
 from flowkit.triggers.windows import Window
@@ -29,8 +30,10 @@ from flowkit.workflows.changes import (
     TimeChanged,
     TimePart,
     TriggerChanged,
+    VisitsChanged,
     WorkflowChanged,
 )
+from flowkit.workflows.control import Awaited, Branch, Case, Exit, LookBack, WaitForEvent
 from flowkit.workflows.model import (
     CallWebhook,
     CheckEngagement,
@@ -49,6 +52,11 @@ from flowkit.workflows.waits import CalendarDays, LocalTime, PreferredTime, Prof
 __all__ = ["change_words", "place_words"]
 
 _LONGEST: Final = 120
+_TIMED: Final = {
+    TimePart.DURATION: "waits",
+    TimePart.TIMEOUT: "waits for at most",
+    TimePart.DELAY: "is postponed by",
+}
 _SECRET: Final = frozenset({"headers", "body"})
 
 
@@ -66,6 +74,8 @@ def change_words(change: Change) -> str:
             return f"{place_words(node_id)}: asks {_shown(new)} instead of {_shown(old)}"
         case ThresholdChanged(node_id=node_id, name=name, old=old, new=new):
             return f"{place_words(node_id)}: {_threshold(name, old, new)}"
+        case VisitsChanged(node_id=node_id, old=old, new=new):
+            return f"{place_words(node_id)}: {_visits(old, new)}"
         case EdgeChanged(node_id=node_id, action_id=action_id):
             return f"{place_words(node_id, action_id)}: {_edge(change)}"
         case _:
@@ -129,8 +139,15 @@ def _operation(operation: Operation) -> str:
             return f"waits {duration_words(duration)}"
         case WaitUntil(rule):
             return f"waits {_line(wait_words(rule))}"
+        case WaitForEvent(branches, timeout=timeout):
+            most = "for ever" if timeout is None else f"for at most {duration_words(timeout)}"
+            return f"waits {most} for {_shown([branch.label for branch in branches])}"
         case CheckEngagement():
             return "decides"
+        case Branch():
+            return f"branches to {_shown(list(operation.labels))}"
+        case Exit(reason):
+            return f"ends the run: {_shown(reason)}"
         case UpdateSegments(add=add, remove=remove):
             return f"adds the segments {_shown(add)} and removes {_shown(remove)}"
         case UpdateProfile(set=values, unset=unset, increment=numbers):
@@ -170,7 +187,7 @@ def _parameter(name: str, old: object, new: object) -> str:
 
 
 def _time(change: TimeChanged) -> str:
-    what = "waits" if change.part is TimePart.DURATION else "is postponed by"
+    what = _TIMED[change.part]
     more = "longer" if change.is_longer else "shorter"
     by = duration_words(abs(change.new - change.old))
     return f"{what} {duration_words(change.new)} instead of {duration_words(change.old)}, {by} {more}"
@@ -181,6 +198,12 @@ def _threshold(name: str, old: float | None, new: float | None) -> str:
         return f"asks for no {_line(name)} any more, of which there had to be {_shown(old)}"
     before = "" if old is None else f" instead of {_shown(old)}"
     return f"asks for {_line(name)} of at least {_shown(new)}{before}"
+
+
+def _visits(old: int | None, new: int | None) -> str:
+    if new is None:
+        return f"may be entered again and again; there were {plural(old or 0, 'visit')} at the most"
+    return f"may be entered for {plural(new, 'visit')}{'' if old is None else f' instead of {old}'}"
 
 
 def _edge(change: EdgeChanged) -> str:
@@ -206,6 +229,10 @@ def _shown(value: object) -> str:
         case Schedule(rule, timezone=timezone, fallback_timezone=fallback, late=late):
             where = timezone or f"the zone of each subscriber, else {fallback}"
             return f"{_json(dump_rule(rule))} in {_line(where)}, up to {duration_words(late)} late"
+        case Case() | Awaited() | LookBack() | Duration():
+            return _awaited(value)
+        case _ if _are_awaited(value):
+            return _line(", ".join(map(_awaited, value)))
         case CalendarDays() | LocalTime() | Window() | ProfileDate() | PreferredTime():
             return _line(wait_words(value))
         case _ if value == ALWAYS and isinstance(value, AllOf):
@@ -216,6 +243,20 @@ def _shown(value: object) -> str:
             return _condition(value)
         case _:
             return _json(value)
+
+
+def _are_awaited(value: object) -> TypeGuard[Sequence[Case | Awaited]]:
+    return is_list(value) and bool(value) and all(isinstance(one, Case | Awaited) for one in value)
+
+
+def _awaited(value: Case | Awaited | LookBack | Duration) -> str:
+    match value:
+        case Case(label, when):
+            return f"{_line(label)} if {_condition(when)}"
+        case Awaited(label, event):
+            return f"{_line(label)} on {_condition(event)}"
+        case _:
+            return _line(str(value))
 
 
 def _condition(condition: Condition) -> str:

@@ -31,6 +31,7 @@ __all__ = [
     "TimeChanged",
     "TimePart",
     "TriggerChanged",
+    "VisitsChanged",
     "WorkflowChanged",
 ]
 
@@ -180,6 +181,8 @@ class TimePart(StrEnum):
 
     DURATION = "duration"
     """A wait lasts so long."""
+    TIMEOUT = "timeout"
+    """A wait for what happens lasts so long at the most."""
     DELAY = "delay"
     """The action is postponed by so much."""
 
@@ -260,6 +263,21 @@ class ThresholdChanged:
 
 
 @frozen(kw_only=True)
+class VisitsChanged:
+    """How often a run may enter a node.
+
+    Attributes:
+        node_id: Which node.
+        old: The old number; None where there was no bound.
+        new: The new number; None where there is none any more.
+    """
+
+    node_id: str
+    old: int | None
+    new: int | None
+
+
+@frozen(kw_only=True)
 class EdgeChanged:
     """Where a way out leads.
 
@@ -293,6 +311,7 @@ Change: TypeAlias = (
     | ContentChanged
     | ConditionChanged
     | ThresholdChanged
+    | VisitsChanged
     | EdgeChanged
 )
 """One thing that is different."""

@@ -19,9 +19,11 @@ from flowkit.fields import Fields, instant_text
 from flowkit.problems import Problems, pointer, short, suggestion
 from flowkit.workflows import parameters
 from flowkit.workflows.check import errors
+from flowkit.workflows.condition_documents import dump_condition, read_condition
+from flowkit.workflows.control import Branch, Exit, WaitForEvent
 from flowkit.workflows.model import Action, Node, Workflow
 from flowkit.workflows.parameters import ActionType, in_units
-from flowkit.workflows.trigger_documents import dump_condition, dump_trigger, read_condition, read_trigger, read_zone
+from flowkit.workflows.trigger_documents import dump_trigger, read_trigger, read_zone
 
 __all__ = ["SCHEMA", "dump", "dumps", "load", "validate"]
 
@@ -49,9 +51,9 @@ def load(document: str | bytes | Mapping[str, object], *, limits: Limits = DEFAU
             ``missing_field``, ``unknown_field``, ``wrong_type``, ``bad_enum``, ``out_of_range``, ``bad_id``,
             ``duplicate_id``, ``bad_text``, ``bad_url``, ``bad_instant``, ``bad_date``, ``bad_time``, ``bad_duration``,
             ``bad_offset``, ``bad_pattern``, ``bad_cron``, ``missing_extra``, ``unknown_zone``,
-            ``conflicting_fields``, ``too_short``, ``too_long``, ``too_deep``, ``too_many_problems``;
-            ``unsupported_schema`` for what a later version may know; and the
-            lint's errors, ``unknown_target`` and ``endless_loop``.
+            ``conflicting_fields``, ``reserved_label``, ``too_short``, ``too_long``, ``too_deep``,
+            ``too_many_problems``; ``unsupported_schema`` for what a later version may know; and the
+            lint's errors, ``unknown_target``, ``unreachable_action`` and ``endless_loop``.
     """
     if isinstance(document, (str, bytes)):
         value = documents.read(document, limits=limits)
@@ -128,6 +130,7 @@ def _node(key: str, fields: Fields) -> Node:
         engagement_threshold=threshold,
         condition=condition,
         next_nodes=_next_nodes(fields.child("next_nodes", {})),
+        max_visits=None if fields.null("max_visits") else fields.integer("max_visits", 1, low=1),
     )
     if node.node_id not in {"", key}:
         fields.wrong("node_id", "bad_id", f"must be the key of the node, {short(key)}")
@@ -172,8 +175,18 @@ def _action(fields: Fields) -> Action:
         success_path=None if fields.null("success_path") else fields.id("success_path"),
         failure_path=None if fields.null("failure_path") else fields.id("failure_path"),
     )
+    if isinstance(action.do, (Branch, Exit, WaitForEvent)):
+        _refuse_paths(fields, action.do)
     fields.close()
     return action
+
+
+def _refuse_paths(fields: Fields, operation: Branch | Exit | WaitForEvent) -> None:
+    """Refuse the paths of an action that neither succeeds nor fails."""
+    instead = "an exit ends the run" if isinstance(operation, Exit) else "name its labels in next_nodes"
+    for name in ("success_path", "failure_path"):
+        if not fields.null(name):
+            fields.wrong(name, "conflicting_fields", f"is never taken: {instead}")
 
 
 def _lint(workflow: Workflow, problems: Problems) -> None:
@@ -233,6 +246,7 @@ def _node_document(node: Node, path: str) -> dict[str, object]:
         "actions": [_action_document(action, f"{path}/actions/{index}") for index, action in enumerate(node.actions)],
         "conditions": {**threshold, **dump_condition(node.condition, f"{path}/conditions")},
         "next_nodes": dict(node.next_nodes),
+        **({} if node.max_visits is None else {"max_visits": node.max_visits}),
     }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final, TypeVar
 
@@ -29,6 +29,7 @@ from flowkit.workflows.changes import (
     TimeChanged,
     TimePart,
     TriggerChanged,
+    VisitsChanged,
     WorkflowChanged,
 )
 from flowkit.workflows.model import Action, Node, SendEmail, Wait, Workflow
@@ -156,6 +157,8 @@ def _in_node(key: str, old: Node, new: Node) -> Iterator[Change]:
     yield from _in_actions(key, old.actions, new.actions)
     for name, before, after in _differing_items(old.engagement_threshold, new.engagement_threshold):
         yield ThresholdChanged(node_id=key, name=name, old=before, new=after)
+    if old.max_visits != new.max_visits:
+        yield VisitsChanged(node_id=key, old=old.max_visits, new=new.max_visits)
     if _spelled(old.condition) != _spelled(new.condition):
         yield ConditionChanged(node_id=key, old=old.condition, new=new.condition)
     for label, source, target in _differing_items(old.next_nodes, new.next_nodes):
@@ -200,6 +203,8 @@ def _in_operation(key: str, old: Action, new: Action) -> Iterator[Change]:
         if isinstance(old.do, Wait) and isinstance(new.do, Wait) and parameter == "duration":
             spans = {"old": old.do.duration, "new": new.do.duration}
             yield TimeChanged(node_id=key, action_id=name, part=TimePart.DURATION, **spans)
+        elif isinstance(before, timedelta) and isinstance(after, timedelta) and parameter == "timeout":
+            yield TimeChanged(node_id=key, action_id=name, part=TimePart.TIMEOUT, old=before, new=after)
         elif isinstance(old.do, SendEmail) and parameter in _CONTENT:
             yield ContentChanged(node_id=key, action_id=name, name=parameter, old=_text(before), new=_text(after))
         else:

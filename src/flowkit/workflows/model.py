@@ -14,6 +14,8 @@ from flowkit.errors import DocumentError, Problem
 from flowkit.events import Properties
 from flowkit.problems import pointer, short
 from flowkit.triggers.model import Trigger
+from flowkit.workflows.control import Branch, Exit, WaitForEvent
+from flowkit.workflows.durations import DurationUnit
 from flowkit.workflows.pictures.model import NodeCounts
 from flowkit.workflows.waits import WaitRule
 
@@ -69,15 +71,6 @@ class SendEmail:
     personalization: bool = field(default=True, kw_only=True)
     delivery: Delivery = field(default=Delivery.AT_LEAST_ONCE, kw_only=True)
     parameters: Properties = field(factory=dict[str, Any], kw_only=True)
-
-
-class DurationUnit(StrEnum):
-    """The unit in which a document spells a duration: ``duration_hours`` and so on."""
-
-    SECONDS = "seconds"
-    MINUTES = "minutes"
-    HOURS = "hours"
-    DAYS = "days"
 
 
 @frozen
@@ -174,7 +167,18 @@ class CallWebhook:
     parameters: Properties = field(factory=dict[str, Any], kw_only=True)
 
 
-Operation: TypeAlias = SendEmail | Wait | WaitUntil | CheckEngagement | UpdateSegments | UpdateProfile | CallWebhook
+Operation: TypeAlias = (
+    SendEmail
+    | Wait
+    | WaitUntil
+    | WaitForEvent
+    | CheckEngagement
+    | Branch
+    | Exit
+    | UpdateSegments
+    | UpdateProfile
+    | CallWebhook
+)
 """What an action does."""
 
 
@@ -219,6 +223,8 @@ class Node:
         condition: What a ``condition`` action asks besides; JSON writes both into ``conditions``.
         next_nodes: Targets by label: what the last action decided, else ``default``. ``"end"`` and a missing label
             complete the run.
+        max_visits: How often a run may enter it, at least once; None for no bound. A run that would enter it once more
+            takes its way ``exhausted`` instead, and is complete without one.
     """
 
     node_id: str
@@ -227,6 +233,7 @@ class Node:
     engagement_threshold: Mapping[str, float] = field(factory=dict[str, float], kw_only=True)
     condition: Condition = field(default=ALWAYS, kw_only=True)
     next_nodes: Mapping[str, str] = field(factory=dict[str, str], kw_only=True)
+    max_visits: int | None = field(default=None, kw_only=True)
 
 
 def _by_id(nodes: Mapping[str, Node] | Sequence[Node]) -> Mapping[str, Node]:

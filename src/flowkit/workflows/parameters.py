@@ -12,11 +12,14 @@ from urllib.parse import urlsplit
 from flowkit.errors import DocumentError, Problem
 from flowkit.fields import Fields
 from flowkit.problems import pointer, short
+from flowkit.workflows.await_documents import dump_await, read_await
+from flowkit.workflows.branch_documents import dump_branch, read_branch
+from flowkit.workflows.control import Branch, Exit, WaitForEvent
+from flowkit.workflows.durations import DURATIONS, dump_span, in_units, read_span
 from flowkit.workflows.model import (
     CallWebhook,
     CheckEngagement,
     Delivery,
-    DurationUnit,
     Operation,
     SendEmail,
     UpdateProfile,
@@ -34,7 +37,10 @@ class ActionType(StrEnum):
 
     SEND_EMAIL = "send_email"
     WAIT = "wait"
+    WAIT_FOR_EVENT = "wait_for_event"
     CONDITION = "condition"
+    BRANCH = "branch"
+    EXIT = "exit"
     SEGMENT_UPDATE = "segment_update"
     PERSONALIZATION_UPDATE = "personalization_update"
     WEBHOOK = "webhook"
@@ -52,12 +58,14 @@ class _Method(StrEnum):
     DELETE = "DELETE"
 
 
-_DURATIONS: Final = {f"duration_{unit}": unit for unit in DurationUnit}
-_WAITS: Final = (*_DURATIONS, *WAIT_KEYS)
+_WAITS: Final = (*DURATIONS, *WAIT_KEYS)
 _KNOWN: Final = {
     ActionType.SEND_EMAIL: {"template_id", "subject", "personalization", "delivery"},
     ActionType.WAIT: {*_WAITS, "at"},
+    ActionType.WAIT_FOR_EVENT: {"branches", "timeout", "look_back"},
     ActionType.CONDITION: {"condition_type", "metrics"},
+    ActionType.BRANCH: {"cases", "otherwise"},
+    ActionType.EXIT: {"reason"},
     ActionType.SEGMENT_UPDATE: {"add", "remove"},
     ActionType.PERSONALIZATION_UPDATE: {"set", "unset", "increment"},
     ActionType.WEBHOOK: {"url", "method", "headers", "body", "delivery"},
@@ -86,10 +94,16 @@ def load(kind: ActionType | None, fields: Fields) -> Operation:
             )
         case ActionType.WAIT:
             return _wait(fields)
+        case ActionType.WAIT_FOR_EVENT:
+            return read_await(fields)
         case ActionType.CONDITION:
             if fields.has("condition_type"):
                 fields.word("condition_type", _ConditionType)
             return CheckEngagement(fields.ids("metrics"), parameters=fields.rest())
+        case ActionType.BRANCH:
+            return read_branch(fields)
+        case ActionType.EXIT:
+            return Exit(_reason(fields), parameters=fields.rest())
         case ActionType.SEGMENT_UPDATE:
             return UpdateSegments(add=fields.ids("add"), remove=fields.ids("remove"), parameters=fields.rest())
         case ActionType.PERSONALIZATION_UPDATE:
@@ -119,10 +133,15 @@ def _wait(fields: Fields) -> Wait | WaitUntil:
     if given[0] in WAIT_KEYS:
         rule = read_wait(given[0], fields)
         return Wait(timedelta()) if rule is None else WaitUntil(rule, parameters=fields.rest())
-    unit = _DURATIONS[given[0]]
-    high = in_units(fields.limits.duration, _length(unit))
-    amount = fields.number(given[0], low=0, high=high)
-    return Wait(_length(unit) * amount, unit=unit, parameters=fields.rest())
+    duration, unit = read_span(fields)
+    return Wait(duration, unit=unit, parameters=fields.rest())
+
+
+def _reason(fields: Fields) -> str:
+    reason = _line(fields, "reason")
+    if isinstance(fields.values.get("reason"), str) and not reason.strip():
+        fields.wrong("reason", "bad_text", "must say why the run ends")
+    return reason
 
 
 def _profile_update(fields: Fields) -> UpdateProfile:
@@ -207,9 +226,9 @@ def dump(operation: Operation, path: str) -> tuple[ActionType, dict[str, object]
         path: The JSON Pointer of the parameters, for the errors.
 
     Raises:
-        DocumentError: The open bag holds the name of a known parameter.
+        DocumentError: The open bag holds the name of a known parameter, or a condition nests too deep.
     """
-    kind, known = _known(operation)
+    kind, known = _known(operation, path)
     for name in operation.parameters:
         if name in _KNOWN[kind]:
             message = f"is a parameter of {kind}; set it as an attribute, not in the open bag"
@@ -217,7 +236,7 @@ def dump(operation: Operation, path: str) -> tuple[ActionType, dict[str, object]
     return kind, {**known, **operation.parameters}
 
 
-def _known(operation: Operation) -> tuple[ActionType, Mapping[str, object]]:
+def _known(operation: Operation, path: str) -> tuple[ActionType, Mapping[str, object]]:
     match operation:
         case SendEmail(template_id, subject=subject, personalization=personalization, delivery=delivery):
             line = {} if subject is None else {"subject": subject}
@@ -228,14 +247,20 @@ def _known(operation: Operation) -> tuple[ActionType, Mapping[str, object]]:
                 **_said(delivery),
             }
         case Wait(duration, unit=unit):
-            return ActionType.WAIT, {f"duration_{unit}": in_units(duration, _length(unit))}
+            return ActionType.WAIT, dump_span(duration, unit)
         case WaitUntil(rule):
             return ActionType.WAIT, dump_wait(rule)
+        case WaitForEvent():
+            return ActionType.WAIT_FOR_EVENT, dump_await(operation, path)
         case CheckEngagement(metrics):
             return ActionType.CONDITION, {
                 "condition_type": str(_ConditionType.ENGAGEMENT_CHECK),
                 "metrics": list(metrics),
             }
+        case Branch():
+            return ActionType.BRANCH, dump_branch(operation, path)
+        case Exit(reason):
+            return ActionType.EXIT, {"reason": reason}
         case UpdateSegments(add=add, remove=remove):
             return ActionType.SEGMENT_UPDATE, {"add": list(add), "remove": list(remove)}
         case UpdateProfile(set=values, unset=unset, increment=increment):
@@ -258,13 +283,3 @@ def _known(operation: Operation) -> tuple[ActionType, Mapping[str, object]]:
 
 def _said(delivery: Delivery) -> Mapping[str, object]:
     return {} if delivery is Delivery.AT_LEAST_ONCE else {"delivery": str(delivery)}
-
-
-def _length(unit: DurationUnit) -> timedelta:
-    return timedelta(**{unit: 1})
-
-
-def in_units(duration: timedelta, unit: timedelta) -> float:
-    """Count how often a unit goes into a duration: an integer where that is exact."""
-    whole, rest = divmod(duration, unit)
-    return duration / unit if rest else whole

@@ -14,7 +14,6 @@ from enum import StrEnum
 from typing import Final, TypeVar
 from zoneinfo import available_timezones
 
-from flowkit import conditions
 from flowkit.conditions import ALWAYS, KEYS, AllOf, Condition, Duration, duration
 from flowkit.documents import is_list, is_object
 from flowkit.errors import DocumentError, Problem
@@ -33,9 +32,10 @@ from flowkit.triggers.model import (
 )
 from flowkit.triggers.schedule_documents import RULE_KEYS, dump_rule, read_rule
 from flowkit.triggers.zones import find_zone
+from flowkit.workflows.condition_documents import dump_condition, read_condition
 from flowkit.workflows.parameters import in_units
 
-__all__ = ["dump_condition", "dump_trigger", "read_condition", "read_trigger", "read_zone"]
+__all__ = ["dump_trigger", "read_trigger", "read_zone"]
 
 _E = TypeVar("_E", bound=StrEnum)
 
@@ -80,15 +80,6 @@ def read_trigger(fields: Fields, *, versioned: bool) -> Trigger:
     )
     fields.close()
     return trigger
-
-
-def read_condition(fields: Fields) -> Condition:
-    """Read a condition from its object; what is wrong with it is noted there."""
-    try:
-        return conditions.parse(fields.values, fields.path)
-    except DocumentError as error:
-        fields.problems.extend(error)
-        return ALWAYS
 
 
 def _on(fields: Fields, kind: TriggerType | None, *, versioned: bool) -> On | None:
@@ -250,22 +241,6 @@ def dump_trigger(trigger: Trigger, path: str) -> dict[str, object]:
     }
     entry = _entry_document(trigger.entry, pointer(path, "entry"))
     return out | {"entry": entry} if entry else out
-
-
-def dump_condition(condition: Condition, path: str) -> dict[str, object]:
-    """Write a condition.
-
-    Args:
-        condition: The condition.
-        path: The JSON Pointer of its object, for the error.
-
-    Raises:
-        DocumentError: It nests too deep.
-    """
-    try:
-        return conditions.dump(condition)
-    except RecursionError:
-        raise DocumentError([Problem("too_deep", path, message="conditions nest too deep")]) from None
 
 
 def _conditions_document(trigger: Trigger, path: str) -> dict[str, object]:

@@ -88,6 +88,24 @@ def test_an_outcome_in_hand_is_applied_to_what_is_there(store, key_window):
     assert run.state.counts == (("email_open", 1),)
 
 
+@pytest.mark.parametrize("before", [wait(), check(delay=HOUR)], ids=["a wait", "a delay"])
+def test_a_run_that_was_woken_and_has_sent_does_not_send_again(store, before):
+    """It was read before it was woken: with the outcome in hand it is woken once more, and not sent to once more."""
+    counting = workflow(
+        node("start", before, send("first"), send("second", "again"), default="check"),
+        node("check", check(), engagement_threshold={"opens": 1}, engaged="rest"),
+        node("rest", wait()),
+    )
+    sender = Meanwhile(lambda: None, lambda: engine.ingest([opened()]))
+    engine = engine_on(store, sender, counting)
+    engine.ingest([signup()])
+    assert engine.advance(now=START + HOUR).done == 2
+    assert [message.template_id for message in sender.messages] == ["first", "second"]
+    assert not [kind for kind in kinds(engine.journal()) if kind.startswith("late")]
+    [run] = engine.runs()
+    assert (run.state.node, run.state.counts) == ("rest", (("email_open", 1),))
+
+
 def test_what_the_event_changed_is_decided_anew(store):
     """It came before the check was committed, so the check sees it; what was sent on the other way is told as late."""
     sender = Meanwhile(lambda: None, lambda: engine.ingest([opened()]))

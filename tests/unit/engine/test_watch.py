@@ -20,6 +20,7 @@ from flowkit.testing.recording import RecordingFaultReports
 from flowkit.triggers.calendar import Offset, Unit
 from flowkit.triggers.model import Backfill, EntryPolicy, On
 from flowkit.triggers.rules import At
+from flowkit.workflows.control import Branch, Case, WaitForEvent
 from flowkit.workflows.model import Action, WaitUntil
 from flowkit.workflows.waits import PreferredTime, ProfileDate
 from tests.support.audiences import Listed
@@ -158,6 +159,24 @@ def test_a_branch_says_in_which_run(any_store):
     assert [one.run_id for one in told.faults] == [run.id for run in engine.runs()]
     decided = [line.entry.data for line in engine.journal() if line.entry.kind is Kind.DECIDED]
     assert [data.get("errors") for data in decided] == [{"subscriber.age": "wrong_kind"}, None]
+
+
+def test_branches_and_waits_for_what_happens_say_what_they_read(any_store):
+    adult = Case("adult", parse({"subscriber_properties": {"age": {"$gte": 18}}}))
+    pro = Case("pro", parse({"subscriber_properties": {"plan": "pro"}}))
+    nodes = [
+        node("start", Action("fork", Branch([adult], otherwise="other")), default="late"),
+        node("late", Action("await", WaitForEvent([pro], timeout=HOUR)), default="end"),
+    ]
+    profiles = MemoryProfiles({"s": {"age": "twenty"}})
+    engine, told = engine_on(any_store, workflow(*nodes, event="purchase"), profiles=profiles)
+    engine.ingest([purchase(1)])
+    assert said(told) == [("w", "/nodes/start/actions/0/parameters/cases", "subscriber.age", "wrong_kind", "string")]
+    profiles.put("s", plan="pro")
+    engine.changed(["s"])
+    engine.advance(now=START + HOUR)
+    assert [run.status for run in engine.runs()] == ["completed"]
+    assert len(told.faults) == 1
 
 
 @pytest.mark.parametrize(

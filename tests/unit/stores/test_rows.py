@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from flowkit.events import Occurrence
 from flowkit.ports import Pending
 from flowkit.runs.effects import Effect, Outcome, Result
-from flowkit.runs.model import Entry, Kind, State, Status, Waiting
+from flowkit.runs.model import Entry, Kind, State, Status, Waiting, Watch
 from flowkit.stores.rows import (
     STATUS_CODES,
     read_entries,
@@ -138,6 +138,15 @@ FROZEN_STATES = {
     ),
     '[1,"n"]': State(Status.PAUSED, "n"),
     "[2]": State(Status.COMPLETED),
+    '[0,"n",1,null,"event",null,null,null,null,[5,9,3,[["n",1,0,4],["m",0,2,8]],[["n",1,1,2]]]]': State(
+        node="n",
+        action=1,
+        waiting=Waiting.EVENT,
+        watch=Watch(5, 9, sent=3, seen=(("n", 1, 0, 4), ("m", 0, 2, 8)), lapsed=(("n", 1, 1, 2),)),
+    ),
+    '[0,"n",0,null,"event",null,null,null,null,[5,null,null,[],[]]]': State(
+        node="n", waiting=Waiting.EVENT, watch=Watch(5)
+    ),
     '[3,null,0,null,null,null,null,"unsubscribed"]': State(Status.EXITED, reason="unsubscribed"),
     '[4,null,0,null,null,null,null,"Überlauf 😀"]': State(Status.FAILED, reason="Überlauf 😀"),
 }

@@ -24,6 +24,7 @@ from flowkit.conditions import (
 from flowkit.triggers.model import EntryPolicy, On, Reentry, Schedule, Trigger, TriggerType
 from flowkit.triggers.rules import Every, Unit
 from flowkit.workflows.check import Finding, Severity, check
+from flowkit.workflows.control import Awaited, Branch, Case, Exit, WaitForEvent
 from flowkit.workflows.model import END, Action, Node, UpdateSegments, Wait, Workflow
 
 MINUTE = timedelta(minutes=1)
@@ -42,11 +43,33 @@ def node(name: str, *actions: Action, **next_nodes: str) -> Node:
     return Node(name, name, actions=actions, next_nodes=next_nodes)
 
 
+def fork(*labels: str) -> Action:
+    """A branch whose last label is for none of its cases."""
+    return Action("fork", Branch([Case(label, ALWAYS) for label in labels[:-1]], otherwise=labels[-1]))
+
+
+def await_(*labels: str, timeout: timedelta | None = MINUTE) -> Action:
+    branches = [Awaited(label, EventIs(("purchase",))) for label in labels]
+    return Action("await", WaitForEvent(branches, timeout=timeout))
+
+
+def leave() -> Action:
+    return Action("leave", Exit("enough"))
+
+
 def graph(*nodes: Node, entry: str | None = None, trigger: Trigger = TRIGGER) -> Workflow:
     return Workflow("w", "W", trigger=trigger, nodes=list(nodes), entry_node=entry or nodes[0].node_id)
 
 
-RULES = {"unknown_target", "endless_loop", "unreachable_node", "matches_everything", "reentry_unlimited"}
+RULES = {
+    "unknown_target",
+    "unreachable_action",
+    "endless_loop",
+    "unreachable_node",
+    "label_without_way",
+    "matches_everything",
+    "reentry_unlimited",
+}
 """The rules that are tested here; the graphs are made for them, and break others that `lint/` has the tests of."""
 
 
@@ -56,6 +79,12 @@ def findings_of(workflow: Workflow) -> list[Finding]:
 
 def found(workflow: Workflow) -> list[tuple[str, str]]:
     return [(finding.rule, finding.path) for finding in findings_of(workflow)]
+
+
+def of_labels(workflow: Workflow) -> list[tuple[str, str]]:
+    """What is found, edges that nothing takes included."""
+    asked = RULES | {"edge_never_taken"}
+    return [(finding.rule, finding.path) for finding in check(workflow) if finding.rule in asked]
 
 
 def test_a_finding_says_what_where_and_how_bad():
@@ -98,6 +127,25 @@ def test_the_end_is_a_target_and_no_entry():
 def test_a_path_is_a_json_pointer():
     workflow = graph(Node("a/b", "A", next_nodes={"x~y": "nowhere"}))
     assert found(workflow) == [("unknown_target", "/nodes/a~1b/next_nodes/x~0y")]
+
+
+@pytest.mark.parametrize(
+    ("actions", "path"),
+    [
+        ([fork("x", "y"), act()], "/nodes/a/actions/1"),
+        ([wait(), leave(), act(), act("2")], "/nodes/a/actions/2"),
+        ([fork("x", "y"), leave()], "/nodes/a/actions/1"),
+        ([leave(), fork("x", "y")], "/nodes/a/actions/1"),
+        ([await_("x"), act()], "/nodes/a/actions/1"),
+    ],
+)
+def test_nothing_stands_behind_what_ends_a_node(actions, path):
+    errors = [finding for finding in check(graph(node("a", *actions, x=END, y=END))) if finding.severity == "error"]
+    assert [(finding.rule, finding.path) for finding in errors] == [("unreachable_action", path)]
+
+
+def test_what_ends_a_node_may_stand_last():
+    assert found(graph(node("a", wait(), act(), fork("x", "y"), x=END, y="b"), node("b", act(), leave()))) == []
 
 
 # ------------------------------------------------------------------------------------------------------------
@@ -145,6 +193,62 @@ LOOP = "endless_loop"
 )
 def test_a_loop_is_one_that_nothing_interrupts_on_that_very_path(nodes, paths):
     assert [path for rule, path in found(graph(*nodes)) if rule == LOOP] == paths
+
+
+def test_a_bound_on_visits_is_no_wait():
+    (finding,) = findings_of(graph(Node("a", "A", next_nodes={"default": "a"}, max_visits=3)))
+    assert (finding.rule, finding.path) == (LOOP, "/nodes/a/next_nodes/default")
+
+
+@pytest.mark.parametrize(
+    ("most", "ways", "paths"),
+    [
+        # Who takes the way `exhausted` does not pass the wait of the node.
+        (1, {"default": "a", "exhausted": "a"}, ["/nodes/a/next_nodes/exhausted"]),
+        (1, {"default": "a", "exhausted": "b"}, ["/nodes/a/next_nodes/exhausted"]),
+        (1, {"default": "a", "exhausted": "end"}, []),
+        # Without a bound it is a label like others.
+        (None, {"default": "a", "exhausted": "b"}, []),
+    ],
+)
+def test_the_way_for_visits_that_are_spent_passes_no_wait(most, ways, paths):
+    bounded = Node("a", "A", actions=[wait()], next_nodes=ways, max_visits=most)
+    assert [path for rule, path in found(graph(bounded, node("b", default="a"))) if rule == LOOP] == paths
+
+
+def test_no_loop_leads_through_an_exit():
+    assert LOOP not in {rule for rule, _ in found(graph(node("a", leave(), default="a")))}
+    bounded = Node("a", "A", actions=[leave()], next_nodes={"exhausted": "a"}, max_visits=1)
+    assert found(graph(bounded)) == [(LOOP, "/nodes/a/next_nodes/exhausted")]
+
+
+def test_each_label_of_a_branch_is_a_way_of_a_loop():
+    assert found(graph(node("a", fork("x", "y"), x="b", y=END), node("b", default="a"))) == [
+        (LOOP, "/nodes/a/next_nodes/x")
+    ]
+    assert found(graph(node("a", wait(), fork("x", "y"), x="b", y=END), node("b", default="a"))) == []
+    late = Action("fork", Branch([Case("x", ALWAYS)], otherwise="y"), delay=MINUTE)
+    assert found(graph(node("a", late, x="b", y=END), node("b", default="a"))) == []
+
+
+@pytest.mark.parametrize(
+    ("timeout", "ways", "paths"),
+    [
+        # What is waited for may be there already, so only who leaves by the timeout has waited.
+        (MINUTE, {"x": "a", "timeout": END}, ["/nodes/a/next_nodes/x"]),
+        (MINUTE, {"x": END, "timeout": "a"}, []),
+        (MINUTE, {"default": "a"}, ["/nodes/a/next_nodes/default"]),
+        (timedelta(), {"x": END, "timeout": "a"}, ["/nodes/a/next_nodes/timeout"]),
+    ],
+)
+def test_only_the_timeout_of_a_wait_for_an_event_takes_time(timeout, ways, paths):
+    waiting = node("a", await_("x", timeout=timeout), **ways)
+    assert [path for rule, path in found(graph(waiting)) if rule == LOOP] == paths
+    assert found(graph(node("a", wait(), await_("x", timeout=timeout), x="a", timeout="a"))) == []
+
+
+def test_a_label_called_timeout_is_one_like_others_elsewhere():
+    assert found(graph(node("a", fork("timeout", "y"), timeout="a", y=END))) == [(LOOP, "/nodes/a/next_nodes/timeout")]
 
 
 def test_a_node_called_end_may_close_a_loop():
@@ -278,6 +382,68 @@ def test_a_node_reached_only_by_a_path_or_by_another_label_is_reached():
 def test_nodes_that_only_reach_each_other_are_out_of_reach():
     nodes = [node("a"), node("b", wait(), default="c"), node("c", default="b")]
     assert found(graph(*nodes)) == [("unreachable_node", "/nodes/b"), ("unreachable_node", "/nodes/c")]
+
+
+@pytest.mark.parametrize(
+    ("ways", "findings"),
+    [
+        ({"x": END, "y": END, "z": END}, []),
+        ({"default": END}, []),
+        ({"x": END, "default": END}, []),
+        (
+            {"y": END},
+            [
+                ("label_without_way", "/nodes/a/actions/1/parameters/cases/0/label"),
+                ("label_without_way", "/nodes/a/actions/1/parameters/otherwise"),
+            ],
+        ),
+        ({"default": END, "X": END}, [("edge_never_taken", "/nodes/a/next_nodes/X")]),
+        ({"default": END, "success": END}, [("edge_never_taken", "/nodes/a/next_nodes/success")]),
+        ({"default": END, "exhausted": END}, [("edge_never_taken", "/nodes/a/next_nodes/exhausted")]),
+    ],
+)
+def test_labels_and_ways_that_do_not_meet_are_told(ways, findings):
+    assert of_labels(graph(node("a", act(), fork("x", "y", "z"), **ways))) == findings
+
+
+@pytest.mark.parametrize(
+    ("timeout", "ways", "findings"),
+    [
+        (MINUTE, {"x": END, "y": END, "timeout": END}, []),
+        (MINUTE, {"default": END}, []),
+        (
+            MINUTE,
+            {"x": END},
+            [
+                ("label_without_way", "/nodes/a/actions/0/parameters/branches/1/label"),
+                ("label_without_way", "/nodes/a/actions/0/parameters/timeout"),
+            ],
+        ),
+        (None, {"x": END, "y": END}, []),
+        (None, {"default": END, "timeout": END}, [("edge_never_taken", "/nodes/a/next_nodes/timeout")]),
+        (MINUTE, {"default": END, "z": END}, [("edge_never_taken", "/nodes/a/next_nodes/z")]),
+    ],
+)
+def test_labels_and_ways_of_a_wait_that_do_not_meet_are_told(timeout, ways, findings):
+    assert of_labels(graph(node("a", await_("x", "y", timeout=timeout), **ways))) == findings
+
+
+def test_the_way_for_visits_that_are_spent_is_taken_where_there_is_a_bound():
+    ways = {"default": END, "exhausted": END}
+    assert of_labels(graph(Node("a", "A", actions=[fork("x", "y")], next_nodes=ways, max_visits=1))) == []
+    assert of_labels(graph(Node("a", "A", actions=[leave()], next_nodes={"exhausted": END}, max_visits=1))) == []
+
+
+def test_behind_an_exit_no_way_is_taken_and_nothing_is_reached():
+    assert of_labels(graph(node("a", leave(), default="b"), node("b"))) == [
+        ("unreachable_node", "/nodes/b"),
+        ("edge_never_taken", "/nodes/a/next_nodes/default"),
+    ]
+    assert of_labels(graph(node("a", leave(), default="nowhere")))[0] == (
+        "unknown_target",
+        "/nodes/a/next_nodes/default",
+    )
+    assert of_labels(graph(node("a", act(failure_path="b"), leave()), node("b"))) == []
 
 
 @pytest.mark.parametrize(

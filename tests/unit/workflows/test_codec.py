@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta, timezone
+from typing import get_args
 
 import pytest
 from attrs import evolve
@@ -15,7 +16,18 @@ from flowkit.documents import Limits
 from flowkit.errors import DocumentError
 from flowkit.triggers.model import Trigger, TriggerType
 from flowkit.workflows.codec import SCHEMA, dump, dumps, load, validate
-from flowkit.workflows.model import Action, CheckEngagement, Node, SendEmail, UpdateSegments, Wait, Workflow
+from flowkit.workflows.model import (
+    Action,
+    CheckEngagement,
+    Node,
+    Operation,
+    SendEmail,
+    UpdateSegments,
+    Wait,
+    WaitUntil,
+    Workflow,
+)
+from flowkit.workflows.parameters import ActionType
 from tests.support.refusals import refusals
 from tests.support.strategies import workflows
 from tests.support.workflow_documents import PARAMETERS, action, golden, node, put, without, workflow
@@ -135,6 +147,12 @@ def test_the_smallest_document_has_the_seeds_defaults():
     )
 
 
+def test_a_bound_on_visits_may_be_null_and_is_written_where_there_is_one():
+    assert load(workflow(node(max_visits=None))).nodes["start"].max_visits is None
+    assert "max_visits" not in dump(load(workflow()))["nodes"]["start"]
+    assert load(workflow(node(max_visits=1))).nodes["start"].max_visits == 1
+
+
 def test_an_actions_defaults_are_the_seeds():
     loaded = load(workflow()).nodes["start"].actions
     assert loaded == (Action("act", SendEmail("hello"), delay=timedelta(), success_path=None, failure_path=None),)
@@ -185,6 +203,8 @@ def test_the_text_is_compact_and_keeps_every_character():
         (f"{ACTION}/parameters/anything", {"at": ["all", None]}),
         (f"{START}/next_nodes", {"engaged": "start2", "default": "end"}),
         (f"{START}/conditions", {"engagement_threshold": {"opens": 1, "clicks": 0.5}, "min_value": 3}),
+        (f"{START}/max_visits", 3),
+        (f"{START}/max_visits", 2**63 - 1),
         ("/created_at", "2026-03-07T12:00:00.000001+00:00"),
     ],
 )
@@ -322,6 +342,9 @@ WRONG = [
             "٢٠٢٦-03-07T12:00:00",
         )
     ],
+    *[(f"{START}/max_visits", wrong, "out_of_range") for wrong in (0, -1, 2**63)],
+    *[(f"{START}/max_visits", wrong, "wrong_type") for wrong in (1.0, "1", True, [])],
+    (f"{START}/max_visit", 1, "unknown_field"),
     # ids
     *[
         (path, wrong, "bad_id")
@@ -632,8 +655,12 @@ def test_a_loaded_workflow_shares_nothing_with_the_object_it_came_from():
 
 
 def test_every_known_type_of_action_loads():
-    actions = [action(name, f"a{number}") for number, name in enumerate(PARAMETERS)]
-    assert len(load(workflow(node("start", *actions))).nodes["start"].actions) == 6
+    nodes = [node(f"n{number}", action(name)) for number, name in enumerate(PARAMETERS)]
+    loaded = load(workflow(*nodes, entry_node="n0"))
+    # WaitUntil is spelled as a wait too.
+    kinds = [kind for kind in get_args(Operation) if kind is not WaitUntil]
+    assert [type(one.actions[0].do) for one in loaded.nodes.values()] == kinds
+    assert list(PARAMETERS) == list(ActionType)
 
 
 def test_reading_loads_no_heavy_module():

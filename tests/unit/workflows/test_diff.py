@@ -27,6 +27,7 @@ from flowkit.workflows.changes import (
     TriggerChanged,
     WorkflowChanged,
 )
+from flowkit.workflows.control import Awaited, Branch, Case, Exit, LookBack, WaitForEvent
 from flowkit.workflows.diff import Continuation, Diff, Fate, Place, diff
 from flowkit.workflows.model import (
     Action,
@@ -331,3 +332,63 @@ def test_a_node_without_actions_is_a_place_too():
 def test_a_diff_is_a_value():
     assert diff(OLD, with_start(SEND)) == diff(OLD, with_start(SEND))
     assert isinstance(diff(OLD, OLD), Diff)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        (
+            Branch([Case("a", EventIs(("x",)))], otherwise="b"),
+            Branch([Case("a", EventIs(("y",)))], otherwise="b"),
+            'cases is a if {"event_type": "y"} instead of a if {"event_type": "x"}',
+        ),
+        (
+            WaitForEvent([Awaited("a", EventIs(("x",)))], timeout=HOUR),
+            WaitForEvent([Awaited("a", EventIs(("x",)))], timeout=DAY),
+            "waits for at most 1 day instead of 1 hour, 23 hours longer",
+        ),
+        (
+            WaitForEvent([Awaited("a", EventIs(("x",)))], timeout=HOUR),
+            WaitForEvent([Awaited("a", EventIs(("x",)))], timeout=None),
+            "timeout is none instead of 1 hour",
+        ),
+        (
+            WaitForEvent([Awaited("a", EventIs(("x",)))], timeout=HOUR),
+            WaitForEvent([Awaited("a", EventIs(("x",)))], timeout=HOUR, look_back=LookBack.ENTRY),
+            "look_back is entry instead of last_send",
+        ),
+        (Exit("enough"), Exit("done"), 'reason is "done" instead of "enough"'),
+        (
+            Exit("enough"),
+            Branch([Case("a", ALWAYS)], otherwise="b"),
+            'branches to ["a", "b"] instead of ends the run: "enough"',
+        ),
+        (
+            Exit("enough"),
+            WaitForEvent([Awaited("a", EventIs(("x",)))], timeout=None),
+            'waits for ever for ["a"] instead of ends the run: "enough"',
+        ),
+    ],
+)
+def test_what_changed_of_what_steers_a_run_is_said_in_words(old, new, words):
+    def graph(operation):
+        trigger = Trigger("t", condition=EventIs(("signup",)))
+        return Workflow("w", "W", trigger=trigger, nodes=[Node("start", "Start", actions=[Action("do", operation)])])
+
+    assert diff(graph(old), graph(new)).text == f"start / do: {words}"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        (None, 1, "may be entered for 1 visit"),
+        (1, 3, "may be entered for 3 visits instead of 1"),
+        (3, None, "may be entered again and again; there were 3 visits at the most"),
+    ],
+)
+def test_how_often_a_node_may_be_entered_is_told(old, new, words):
+    def graph(most):
+        trigger = Trigger("t", condition=EventIs(("signup",)))
+        return Workflow("w", "W", trigger=trigger, nodes=[Node("start", "Start", max_visits=most)])
+
+    assert diff(graph(old), graph(new)).text == f"start: {words}"

@@ -3,13 +3,20 @@
 from datetime import timedelta
 
 import pytest
+from attrs import evolve
 
-from flowkit.workflows.codec import dump, load
+from flowkit.conditions import ALWAYS, Duration, EventIs, Not, parse
+from flowkit.documents import Limits
+from flowkit.errors import DocumentError
+from flowkit.workflows.codec import dump, dumps, load, validate
+from flowkit.workflows.control import Awaited, Branch, Case, Exit, LookBack, WaitForEvent
 from flowkit.workflows.model import (
+    Action,
     CallWebhook,
     CheckEngagement,
     Delivery,
     DurationUnit,
+    Node,
     Operation,
     SendEmail,
     UpdateProfile,
@@ -19,6 +26,10 @@ from flowkit.workflows.model import (
 from tests.support.refusals import refusals
 from tests.support.workflow_documents import PARAMETERS, action, node, put, without, workflow
 
+CASE = {"subscriber_properties": {"plan": "pro"}, "segments": "vip"}
+A = {"label": "a", "when": {}}
+BUYS = {"label": "bought", "event": {"event_type": "purchase"}}
+BOUGHT = {"performed": {"event": "purchase", "since": "workflow_start"}}
 PLACE = "/nodes/start/actions/0/parameters"
 MEBIBYTE_OF_BRACES = "{{" * 500_000
 
@@ -58,6 +69,74 @@ def loaded(action_type: str, **parameters: object) -> Operation:
             {"condition_type": "engagement_check", "metrics": ["opens", "clicks"], "more": 1},
             CheckEngagement(("opens", "clicks"), parameters={"more": 1}),
         ),
+        (
+            "branch",
+            {"cases": [{"label": "any", "when": {}}], "otherwise": "none"},
+            Branch((Case("any", ALWAYS),), otherwise="none"),
+        ),
+        (
+            "branch",
+            {
+                "cases": [{"label": "pro", "when": CASE}, {"label": "bought", "when": BOUGHT}],
+                "otherwise": "default",
+                "note": ["kept"],
+            },
+            Branch(
+                (Case("pro", parse(CASE)), Case("bought", parse(BOUGHT))),
+                otherwise="default",
+                parameters={"note": ["kept"]},
+            ),
+        ),
+        (
+            "wait_for_event",
+            {"branches": [BUYS], "timeout": {"duration_hours": 72}},
+            WaitForEvent(
+                [Awaited("bought", EventIs(("purchase",)))], timeout=timedelta(hours=72), look_back=LookBack.LAST_SEND
+            ),
+        ),
+        (
+            "wait_for_event",
+            {
+                "branches": [
+                    {"label": "web", "event": {"event_type": ["a", "b"], "event_properties": {"x": 1}, "min_value": 5}},
+                    {"label": "vip", "when": CASE},
+                ],
+                "timeout": "forever",
+                "look_back": "entry",
+                "note": 1,
+            },
+            WaitForEvent(
+                [
+                    Awaited("web", parse({"event_type": ["a", "b"], "event_properties": {"x": 1}, "min_value": 5})),
+                    Case("vip", parse(CASE)),
+                ],
+                timeout=None,
+                look_back=LookBack.ENTRY,
+                parameters={"note": 1},
+            ),
+        ),
+        (
+            "wait_for_event",
+            {"branches": [BUYS], "timeout": {"duration_days": 1.5}, "look_back": "1w"},
+            WaitForEvent(
+                [Awaited("bought", EventIs(("purchase",)))],
+                timeout=timedelta(days=1.5),
+                unit=DurationUnit.DAYS,
+                look_back=Duration(604_800),
+            ),
+        ),
+        (
+            "wait_for_event",
+            {"branches": [BUYS], "timeout": {"duration_seconds": 0}, "look_back": "arrival"},
+            WaitForEvent(
+                [Awaited("bought", EventIs(("purchase",)))],
+                timeout=timedelta(),
+                unit=DurationUnit.SECONDS,
+                look_back=LookBack.ARRIVAL,
+            ),
+        ),
+        ("exit", {"reason": "bought elsewhere"}, Exit("bought elsewhere")),
+        ("exit", {"reason": " . ", "by": "sales"}, Exit(" . ", parameters={"by": "sales"})),
         ("segment_update", {}, UpdateSegments()),
         (
             "segment_update",
@@ -141,6 +220,114 @@ def test_how_an_action_is_delivered_by_default_may_be_said_and_is_not_written():
         ("condition", {"metrics": "opens"}, "wrong_type", "/metrics"),
         ("condition", {"metrics": None}, "wrong_type", "/metrics"),
         ("condition", {"metrics": ["opens", 1]}, "wrong_type", "/metrics/1"),
+        ("branch", {"otherwise": "x"}, "missing_field", "/cases"),
+        ("branch", {"cases": [], "otherwise": "x"}, "too_short", "/cases"),
+        ("branch", {"cases": None, "otherwise": "x"}, "wrong_type", "/cases"),
+        ("branch", {"cases": {"a": {}}, "otherwise": "x"}, "wrong_type", "/cases"),
+        ("branch", {"cases": [A], "otherwise": None}, "wrong_type", "/otherwise"),
+        ("branch", {"cases": [A]}, "missing_field", "/otherwise"),
+        ("branch", {"cases": [A], "otherwise": ""}, "bad_id", "/otherwise"),
+        ("branch", {"cases": [A], "otherwise": "a"}, "duplicate_id", "/otherwise"),
+        ("branch", {"cases": [A], "otherwise": "exhausted"}, "reserved_label", "/otherwise"),
+        ("branch", {"cases": [A, None], "otherwise": "x"}, "wrong_type", "/cases/1"),
+        ("branch", {"cases": [A, "b"], "otherwise": "x"}, "wrong_type", "/cases/1"),
+        ("branch", {"cases": [A, A], "otherwise": "x"}, "duplicate_id", "/cases/1/label"),
+        ("branch", {"cases": [{"when": {}}], "otherwise": "x"}, "missing_field", "/cases/0/label"),
+        ("branch", {"cases": [{"label": 1, "when": {}}], "otherwise": "x"}, "wrong_type", "/cases/0/label"),
+        ("branch", {"cases": [{"label": "b\n", "when": {}}], "otherwise": "x"}, "bad_id", "/cases/0/label"),
+        ("branch", {"cases": [A | {"label": "exhausted"}], "otherwise": "x"}, "reserved_label", "/cases/0/label"),
+        ("branch", {"cases": [{"label": "a"}], "otherwise": "x"}, "missing_field", "/cases/0/when"),
+        ("branch", {"cases": [{"label": "a", "when": None}], "otherwise": "x"}, "wrong_type", "/cases/0/when"),
+        ("branch", {"cases": [{"label": "a", "when": "pro"}], "otherwise": "x"}, "wrong_type", "/cases/0/when"),
+        ("branch", {"cases": [A | {"then": "b"}], "otherwise": "x"}, "unknown_field", "/cases/0/then"),
+        ("branch", {"cases": [A | {"when": {"plan": 1}}], "otherwise": "x"}, "unknown_field", "/cases/0/when/plan"),
+        (
+            "branch",
+            {"cases": [A, {"label": "b", "when": {"performed": {"event": "x", "since": "now"}}}], "otherwise": "x"},
+            "bad_enum",
+            "/cases/1/when/performed/since",
+        ),
+        ("wait_for_event", {"timeout": "forever"}, "missing_field", "/branches"),
+        ("wait_for_event", {"branches": [], "timeout": "forever"}, "too_short", "/branches"),
+        ("wait_for_event", {"branches": BUYS, "timeout": "forever"}, "wrong_type", "/branches"),
+        ("wait_for_event", {"branches": [BUYS, 1], "timeout": "forever"}, "wrong_type", "/branches/1"),
+        ("wait_for_event", {"branches": [BUYS, BUYS], "timeout": "forever"}, "duplicate_id", "/branches/1/label"),
+        *[
+            (
+                "wait_for_event",
+                {"branches": [BUYS | {"label": label}], "timeout": "forever"},
+                code,
+                "/branches/0/label",
+            )
+            for label, code in (
+                ("timeout", "reserved_label"),
+                ("exhausted", "reserved_label"),
+                ("", "bad_id"),
+                (None, "wrong_type"),
+            )
+        ],
+        ("wait_for_event", {"branches": [{"label": "a"}], "timeout": "forever"}, "missing_field", "/branches/0"),
+        (
+            "wait_for_event",
+            {"branches": [BUYS | {"when": {}}], "timeout": "forever"},
+            "conflicting_fields",
+            "/branches/0",
+        ),
+        (
+            "wait_for_event",
+            {"branches": [BUYS | {"within": "7d"}], "timeout": "forever"},
+            "unknown_field",
+            "/branches/0/within",
+        ),
+        *[
+            ("wait_for_event", {"branches": [{"label": "a", "event": given}], "timeout": "forever"}, code, path)
+            for given, code, path in (
+                ({}, "missing_field", "/branches/0/event/event_type"),
+                ("purchase", "wrong_type", "/branches/0/event"),
+                (None, "wrong_type", "/branches/0/event"),
+                ({"event_type": ""}, "bad_id", "/branches/0/event/event_type"),
+                ({"event_type": "a", "segments": "vip"}, "unknown_field", "/branches/0/event/segments"),
+                ({"event_type": "a", "min_value": "1"}, "wrong_type", "/branches/0/event/min_value"),
+            )
+        ],
+        (
+            "wait_for_event",
+            {"branches": [{"label": "a", "when": {"plan": 1}}], "timeout": "forever"},
+            "unknown_field",
+            "/branches/0/when/plan",
+        ),
+        ("wait_for_event", {"branches": [BUYS]}, "missing_field", "/timeout"),
+        *[
+            ("wait_for_event", {"branches": [BUYS], "timeout": given}, code, path)
+            for given, code, path in (
+                (None, "wrong_type", "/timeout"),
+                ("never", "wrong_type", "/timeout"),
+                (72, "wrong_type", "/timeout"),
+                ({}, "missing_field", "/timeout"),
+                ({"duration_hours": 1, "duration_days": 1}, "conflicting_fields", "/timeout"),
+                ({"duration_hours": -1}, "out_of_range", "/timeout/duration_hours"),
+                ({"duration_hours": "72"}, "wrong_type", "/timeout/duration_hours"),
+                ({"duration_hours": 1, "at": "9:00"}, "unknown_field", "/timeout/at"),
+            )
+        ],
+        *[
+            ("wait_for_event", {"branches": [BUYS], "timeout": "forever", "look_back": given}, code, "/look_back")
+            for given, code in (
+                (None, "wrong_type"),
+                (7, "wrong_type"),
+                ("last", "bad_enum"),
+                ("0d", "bad_enum"),
+                ("-7d", "bad_enum"),
+                ("7 days", "bad_enum"),
+                ("99999w", "bad_enum"),
+            )
+        ],
+        ("exit", {}, "missing_field", "/reason"),
+        ("exit", {"reason": None}, "wrong_type", "/reason"),
+        ("exit", {"reason": 1}, "wrong_type", "/reason"),
+        ("exit", {"reason": ""}, "bad_text", "/reason"),
+        ("exit", {"reason": " \u00a0 "}, "bad_text", "/reason"),
+        ("exit", {"reason": "a\nb"}, "bad_text", "/reason"),
         ("segment_update", {"add": "a"}, "wrong_type", "/add"),
         ("segment_update", {"add": None}, "wrong_type", "/add"),
         ("segment_update", {"remove": [None]}, "wrong_type", "/remove/0"),
@@ -235,3 +422,66 @@ def test_parameters_are_an_object(action_type):
 def test_of_an_unknown_action_the_parameters_are_not_judged():
     broken = put(document("wait", {}), "/nodes/start/actions/0/action_type", "fly")
     assert refusals(lambda: load(broken)) == [("bad_enum", "/nodes/start/actions/0/action_type")]
+
+
+# ------------------------------------------------------------------------------------------------------------
+# Branches and exits
+
+
+@pytest.mark.parametrize("action_type", ["branch", "exit", "wait_for_event"])
+@pytest.mark.parametrize("name", ["success_path", "failure_path"])
+def test_what_steers_the_run_takes_no_path(action_type, name):
+    broken = workflow(node("start", action(action_type, **{name: "end"})))
+    assert refusals(lambda: load(broken)) == [("conflicting_fields", f"/nodes/start/actions/0/{name}")]
+    assert load(workflow(node("start", action(action_type, **{name: None}))))
+
+
+def test_all_that_is_wrong_with_a_branch_is_told_at_once():
+    cases = [{"label": "a"}, {"label": "a", "when": {"x": 1}}, 7]
+    assert refusals(lambda: load(document("branch", {"cases": cases, "otherwise": 1}))) == [
+        ("missing_field", f"{PLACE}/cases/0/when"),
+        ("duplicate_id", f"{PLACE}/cases/1/label"),
+        ("unknown_field", f"{PLACE}/cases/1/when/x"),
+        ("wrong_type", f"{PLACE}/cases/2"),
+        ("wrong_type", f"{PLACE}/otherwise"),
+    ]
+
+
+def test_a_branch_has_as_many_cases_as_a_node_may_have_actions():
+    cases = [{"label": f"c{number}", "when": {}} for number in range(3)]
+    few = Limits(actions=2)
+    made = document("branch", {"cases": cases, "otherwise": "x"})
+    assert refusals(lambda: load(made, limits=few)) == [("too_long", f"{PLACE}/cases")]
+    assert load(put(made, f"{PLACE}/cases", cases[:2]), limits=few)
+
+
+def test_the_order_of_cases_is_kept():
+    cases = [{"label": label, "when": {}} for label in ("z", "a", "m")]
+    found = loaded("branch", cases=cases, otherwise="b")
+    assert found.labels == ("z", "a", "m", "b")
+    assert dump(load(document("branch", {"cases": cases, "otherwise": "b"})))["nodes"]["start"]["actions"][0][
+        "parameters"
+    ] == {"cases": cases, "otherwise": "b"}
+
+
+def test_a_branch_made_in_python_is_held_to_the_same_rules():
+    made = load(workflow(node("start", action())))
+
+    def with_branch(branch):
+        return evolve(made, nodes=[Node("start", "Start", actions=[Action("fork", branch)])])
+
+    good = with_branch(Branch([Case("a", EventIs(("x",)))], otherwise="b"))
+    assert validate(good) == good
+    assert load(dumps(good)) == good
+    twice = with_branch(Branch([Case("a", ALWAYS)], otherwise="a"))
+    assert refusals(lambda: validate(twice)) == [("duplicate_id", f"{PLACE}/otherwise")]
+    reserved = with_branch(Branch([Case("a", ALWAYS)], otherwise="b", parameters={"cases": []}))
+    assert refusals(lambda: validate(reserved)) == [("reserved_field", f"{PLACE}/cases")]
+    with pytest.raises(DocumentError, match="wrong_type"):
+        validate(with_branch(Branch([Case("a", "plan")], otherwise="b")))
+    deep = ALWAYS
+    for _ in range(5_000):
+        deep = Not(deep)
+    assert refusals(lambda: validate(with_branch(Branch([Case("a", deep)], otherwise="b")))) == [
+        ("too_deep", f"{PLACE}/cases/0/when")
+    ]

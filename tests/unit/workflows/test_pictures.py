@@ -28,6 +28,7 @@ from flowkit.conditions import (
 from flowkit.triggers.calendar import MonthDay, Offset, Unit, Weekday
 from flowkit.triggers.model import EntryPolicy, On, Schedule, Trigger, TriggerType
 from flowkit.triggers.rules import At, DateProperty, Every, Repeat
+from flowkit.workflows.control import Awaited, Branch, Case, Exit, WaitForEvent
 from flowkit.workflows.model import (
     Action,
     CallWebhook,
@@ -48,6 +49,7 @@ from flowkit.workflows.pictures.text import clean, cut, cut_columns, width
 from flowkit.workflows.pictures.trigger_words import trigger_lines, trigger_title
 from flowkit.workflows.pictures.words import action_line
 from tests.support.strategies import conditions, texts, triggers, workflows
+from tests.support.ways import targets
 
 NINE = time(9)
 
@@ -56,6 +58,9 @@ def workflow(*nodes, entry="a", **fields):
     return Workflow(
         "w", "W", **{"trigger": Trigger("t", condition=EventIs(("signup",)))} | fields, nodes=nodes, entry_node=entry
     )
+
+
+PLAN, PAID = SubscriberHas({"plan": Equals("pro")}), EventHas({"paid": Equals(1)})
 
 
 def node(name, *actions, **next_nodes):
@@ -91,6 +96,18 @@ def arrows(picture):
         (Wait(timedelta(hours=72)), "Wait: 3 days"),
         (Wait(timedelta()), "Wait: no time"),
         (CheckEngagement(), "Check: always engaged"),
+        (Branch([Case("pro", ALWAYS)], otherwise="b"), "Branch: pro if always"),
+        (Branch([Case("a", PLAN), Case("b", PAID)], otherwise="c"), "Branch: a if plan, b if event's paid"),
+        (
+            Branch([Case(str(n), ALWAYS) for n in range(9)], otherwise="x"),
+            "Branch: 0 if always, 1 if always, 2 if always, …",
+        ),
+        (Exit("bought elsewhere"), "Exit: bought elsewhere"),
+        (
+            WaitForEvent([Awaited("a", EventIs(("purchase",))), Case("b", PLAN)], timeout=timedelta(days=3)),
+            "Wait for: purchase or plan, at most 3 days",
+        ),
+        (WaitForEvent([Case("b", ALWAYS)], timeout=None), "Wait for: nothing, for ever"),
         (UpdateSegments(), "Segments: none"),
         (UpdateSegments(add=("a", "b"), remove=("c",)), "Segments: + a, b, − c"),
         (UpdateProfile(), "Profile: nothing"),
@@ -149,9 +166,6 @@ def test_numbers_and_lists_in_words():
     assert few([]) == ""
     assert few("abc") == "a, b, c"
     assert few("abcdefg", " or ") == "a or b or c or …"
-
-
-PLAN, PAID = SubscriberHas({"plan": Equals("pro")}), EventHas({"paid": Equals(1)})
 
 
 @pytest.mark.parametrize(
@@ -321,15 +335,62 @@ def test_an_inactive_workflow_says_so():
     assert drawn(workflow(node("a"), active=False)).boxes[0].lines[-1].text == "Inactive: nobody enters"
 
 
+def fork(*labels):
+    return Action("fork", Branch([Case(label, ALWAYS) for label in labels[:-1]], otherwise=labels[-1]))
+
+
+def test_each_label_of_a_branch_is_on_an_arrow():
+    shown = workflow(node("a", fork("x", "y", "z"), x="b", y="end", z="b"), node("b"))
+    assert arrows(drawn(shown))[1:] == [("A", "B", ("x", "z")), ("A", "End", ("y",))]
+
+
+def test_a_label_without_a_way_goes_with_the_default_or_ends_the_run():
+    shown = workflow(node("a", fork("x", "y", "z"), x="b", default="b"), node("b"))
+    assert arrows(drawn(shown))[1:] == [("A", "B", ("x", "default", "y", "z"))]
+    shown = workflow(node("a", fork("x", "y", "z"), x="b"), node("b"))
+    assert arrows(drawn(shown))[1:] == [("A", "B", ("x",)), ("A", "End", ("y", "z"))]
+
+
+def test_each_branch_of_a_wait_and_its_timeout_are_on_an_arrow():
+    wait = WaitForEvent([Awaited("x", EventIs(("purchase",))), Case("y", PLAN)], timeout=timedelta(days=1))
+    shown = workflow(node("a", Action("await", wait), x="b"), node("b"))
+    assert arrows(drawn(shown))[1:] == [("A", "B", ("x",)), ("A", "End", ("y", "timeout"))]
+
+
+def test_a_run_that_is_complete_does_not_go_to_a_node_called_end():
+    shown = workflow(node("a", fork("x", "y"), x="end"), node("end"))
+    picture = drawn(shown, counts={"a": counted(3, 0, 3)}, edge_counts={("a", "end"): 2}, path=["a", "end"])
+    assert arrows(picture)[1:] == [("A", "END", ("x",)), ("A", "End", ("y",))]
+    assert [(arrow.numbers, arrow.on_path) for arrow in picture.arrows[1:]] == [("2 · 67% · −33%", True), ("", False)]
+
+
+def test_an_exit_has_no_way_out():
+    leave = Action("leave", Exit("enough"))
+    picture = drawn(workflow(node("a", act(failure_path="b"), leave, default="c"), node("b"), node("c")))
+    assert [labels for *_, labels in arrows(picture)[1:]] == [("act: failure_path",)]
+    assert [box.reached for box in picture.boxes] == [True, True, True, False]
+
+
+def test_a_bound_on_visits_is_a_line_and_an_arrow():
+    shown = workflow(
+        Node("a", "A", actions=[act()], next_nodes={"default": "b", "exhausted": "c"}, max_visits=3),
+        node("b"),
+        node("c"),
+    )
+    picture = drawn(shown)
+    assert [line.text for line in picture.boxes[1].lines] == ["At most: 3 visits", "Segments: none"]
+    assert arrows(picture)[1:] == [("A", "B", ()), ("A", "C", ("exhausted",))]
+    once = drawn(workflow(Node("a", "A", next_nodes={"default": "b"}, max_visits=1), node("b")))
+    assert once.boxes[1].lines[0].text == "At most: 1 visit"
+    assert arrows(once)[1:] == [("A", "B", ()), ("A", "End", ("exhausted",))]
+
+
 @given(workflows())
 def test_every_way_is_on_one_arrow_and_no_arrow_is_twice(shown):
     picture = drawn(shown)
     pairs = [(arrow.source, arrow.target) for arrow in picture.arrows]
     assert len(pairs) == len(set(pairs))
-    named = sum(
-        len({*(p for a in one.actions for p in (a.success_path, a.failure_path) if p), *one.next_nodes.values()})
-        for one in shown.nodes.values()
-    )
+    named = sum(len(targets(shown, one)) for one in shown.nodes.values())
     assert len(pairs) == named + 1
     assert sum(box.kind is BoxKind.NODE for box in picture.boxes) == len(shown.nodes)
     assert draw(shown, counts={}, edge_counts={}, path=()) == picture
@@ -339,18 +400,18 @@ def test_every_way_is_on_one_arrow_and_no_arrow_is_twice(shown):
 # Numbers and the path of a run
 
 
-def fork():
+def two_ways():
     return workflow(node("a", yes="b", no="end"), node("b", default="end"))
 
 
 def test_counts_are_written_on_nodes():
-    picture = drawn(fork(), {"a": counted(1200, 150, 1050), "unknown": counted(1, 1, 0)})
+    picture = drawn(two_ways(), {"a": counted(1200, 150, 1050), "unknown": counted(1, 1, 0)})
     assert [box.numbers for box in picture.boxes[:3]] == ["", "1,200 entered · 150 inside · 1,050 left", ""]
 
 
 def test_arrows_have_their_share_and_the_drop_off():
     counts = {"a": counted(1200, 200, 1000), "b": counted(600, 0, 600)}
-    picture = drawn(fork(), counts, {("a", "b"): 600, ("a", "end"): 350, ("b", "end"): 600, ("x", "y"): 1})
+    picture = drawn(two_ways(), counts, {("a", "b"): 600, ("a", "end"): 350, ("b", "end"): 600, ("x", "y"): 1})
     # 50 of the 1,000 that are done with `a` went neither way.
     assert [arrow.numbers for arrow in picture.arrows] == ["", "600 · 60% · −5%", "350 · 35% · −5%", "600 · 100%"]
 
@@ -372,17 +433,17 @@ def test_percents_are_rounded_and_never_to_nothing_or_all(along, left, numbers):
 
 
 def test_without_counts_of_the_node_an_arrow_has_its_number_alone():
-    assert drawn(fork(), None, {("a", "b"): 1234}).arrows[1].numbers == "1,234"
+    assert drawn(two_ways(), None, {("a", "b"): 1234}).arrows[1].numbers == "1,234"
 
 
 def test_the_path_of_a_run_is_highlighted():
-    picture = drawn(fork(), path=["a", "b", "end"])
+    picture = drawn(two_ways(), path=["a", "b", "end"])
     assert [box.on_path for box in picture.boxes] == [True, True, True, False, True]
     assert [arrow.on_path for arrow in picture.arrows] == [True, True, False, True]
 
 
 def test_a_path_that_begins_elsewhere_did_not_come_from_the_trigger():
-    picture = drawn(fork(), path=["b", "a"])
+    picture = drawn(two_ways(), path=["b", "a"])
     assert [box.on_path for box in picture.boxes[:3]] == [False, True, True]
     assert not any(arrow.on_path for arrow in picture.arrows)
 

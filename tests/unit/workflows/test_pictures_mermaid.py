@@ -12,6 +12,7 @@ from flowkit.workflows.model import Node, Workflow
 from flowkit.workflows.pictures import NodeCounts
 from flowkit.workflows.pictures.text import cut_columns
 from tests.support.strategies import workflows
+from tests.support.ways import targets
 from tests.unit.workflows.test_pictures_svg import HOSTILE, named
 
 # ASCII letters and digits, signs that mean nothing to Mermaid, entities, and all that lies beyond ASCII.
@@ -46,10 +47,7 @@ def titles(text):
 def test_any_workflow_is_of_the_grammar(shown, walked):
     text = shown.to_mermaid(path=[*shown.nodes] if walked else [])
     lines = lines_of(text)
-    ways = sum(
-        len({*(p for a in node.actions for p in (a.success_path, a.failure_path) if p), *node.next_nodes.values()})
-        for node in shown.nodes.values()
-    )
+    ways = sum(len(targets(shown, node)) for node in shown.nodes.values())
     assert sum(" -->" in line for line in lines) == ways + 1
     assert shown.to_mermaid() == shown.to_mermaid()
 

@@ -18,6 +18,7 @@ from flowkit.events import Needs
 from flowkit.problems import pointer, short
 from flowkit.triggers.model import On, Reentry, Trigger, TriggerType
 from flowkit.triggers.windows import Window
+from flowkit.workflows.control import WaitForEvent
 from flowkit.workflows.lint.atoms import Atom, Formula, attribute, formula, member
 from flowkit.workflows.lint.contradiction import conflict
 from flowkit.workflows.lint.entry import is_once
@@ -219,6 +220,8 @@ def _longest(operation: Operation) -> timedelta | None:
     match operation:
         case Wait(duration):
             return duration
+        case WaitForEvent(timeout=timeout):
+            return timeout
         case WaitUntil(CalendarDays(days)):
             return _DAY * (days + 1)
         case WaitUntil(LocalTime() | Window() | PreferredTime()):

@@ -11,6 +11,7 @@ from attrs import field, frozen
 
 from flowkit.problems import pointer, short
 from flowkit.workflows import waits
+from flowkit.workflows.control import EXHAUSTED, TIMEOUT, Exit, WaitForEvent
 from flowkit.workflows.model import Action, Node, Wait, WaitUntil, Workflow
 
 __all__ = ["Graph", "Way", "graph_of", "inner_ways", "knots", "reach", "shortest", "shown", "takes_time", "ways"]
@@ -32,12 +33,14 @@ class Way:
         target: Where it leads, whether or not there is such a node.
         path: Where it stands, as a JSON Pointer.
         quick: Whether nothing before it takes time.
+        shut: Whether nobody ever takes it, since it stands behind an exit.
     """
 
     source: str
     target: str
     path: str = field(kw_only=True)
     quick: bool = field(kw_only=True)
+    shut: bool = field(default=False, kw_only=True)
 
 
 def ways(workflow: Workflow) -> Iterator[Way]:
@@ -47,8 +50,8 @@ def ways(workflow: Workflow) -> Iterator[Way]:
 
 
 def inner_ways(workflow: Workflow) -> list[Way]:
-    """Give the ways that lead to a node."""
-    return [way for way in ways(workflow) if way.target in workflow.nodes]
+    """Give the ways that lead to a node and can be taken."""
+    return [way for way in ways(workflow) if way.target in workflow.nodes and not way.shut]
 
 
 def _ways_out(key: str, node: Node) -> Iterator[Way]:
@@ -58,16 +61,26 @@ def _ways_out(key: str, node: Node) -> Iterator[Way]:
         if isinstance(action.do, WaitUntil):
             # These leave instead of the wait, and only what stands before it interrupts: the delay of the action too.
             pauses = not quick or action.delay > _NO_TIME
-            for name, instead in waits.ways(action.do.rule):
+            for name, target in waits.ways(action.do.rule):
                 place = f"{here}/actions/{index}/parameters/profile_date/{name}/path"
-                yield Way(key, instead, path=place, quick=not pauses)
+                yield Way(key, target, path=place, quick=not pauses)
         # An action's own wait or delay comes before the paths that leave at it; what stands behind it does not.
         quick = quick and not takes_time(action)
-        for name, target in (("success_path", action.success_path), ("failure_path", action.failure_path)):
-            if target is not None:
-                yield Way(key, target, path=f"{here}/actions/{index}/{name}", quick=quick)
+        for name, path in (("success_path", action.success_path), ("failure_path", action.failure_path)):
+            if path is not None:
+                yield Way(key, path, path=f"{here}/actions/{index}/{name}", quick=quick)
+    ended = any(isinstance(action.do, Exit) for action in node.actions)
     for label, target in node.next_nodes.items():
-        yield Way(key, target, path=pointer(f"{here}/next_nodes", label), quick=quick)
+        # Who takes this way does so instead of the node's actions.
+        instead = label == EXHAUSTED and node.max_visits is not None
+        waited = label == TIMEOUT and any(_times_out(action) for action in node.actions)
+        path = pointer(f"{here}/next_nodes", label)
+        yield Way(key, target, path=path, quick=(quick and not waited) or instead, shut=ended and not instead)
+
+
+def _times_out(action: Action) -> bool:
+    # What is waited for may be there already: only who leaves by the timeout has waited.
+    return isinstance(action.do, WaitForEvent) and action.do.timeout is not None and action.do.timeout > _NO_TIME
 
 
 def takes_time(action: Action) -> bool:

@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from flowkit.problems import pointer, short
+from flowkit.workflows.control import Branch, Exit, WaitForEvent
 from flowkit.workflows.lint.contradiction import always_holds
 from flowkit.workflows.lint.model import Breach
 from flowkit.workflows.lint.outcomes import DEFAULT, outcomes
-from flowkit.workflows.model import Action, CheckEngagement, Node, Wait, WaitUntil, Workflow
+from flowkit.workflows.model import END, Action, CheckEngagement, Node, Wait, WaitUntil, Workflow
 
 __all__ = [
     "decisions_about_nothing",
     "decisions_not_last",
     "edges_never_taken",
     "empty_nodes",
+    "labels_without_way",
     "paths_never_taken",
     "same_paths",
+    "unreachable_actions",
     "unreached_actions",
     "unused_decisions",
 ]
 
 _ENGAGED: Final = frozenset({"engaged", "not_engaged"})
+_ENDS: Final[Mapping[type, str]] = {Branch: "a branch", Exit: "an exit", WaitForEvent: "a wait for an event"}
 _OUTCOMES: Final = frozenset({"engaged", "not_engaged", "success", "failure"})
 
 
@@ -33,11 +37,39 @@ def _actions(workflow: Workflow) -> Iterator[tuple[str, Node, int, Action]]:
             yield f"{pointer('/nodes', key)}/actions/{index}", node, index, action
 
 
+def unreachable_actions(workflow: Workflow) -> Iterator[Breach]:
+    """Find actions behind one that always leaves its node; the first speaks for all."""
+    for key, node in workflow.nodes.items():
+        ends = next((index for index, action in enumerate(node.actions[:-1]) if type(action.do) in _ENDS), None)
+        if ends is not None:
+            what = _ENDS[type(node.actions[ends].do)]
+            message = f"nothing is done in a node behind {what}; put it in front, or into another node"
+            yield Breach(f"{pointer('/nodes', key)}/actions/{ends + 1}", message)
+
+
+def labels_without_way(workflow: Workflow) -> Iterator[Breach]:
+    """Find labels of branches and of waits by which a run is complete since no way out has them."""
+    for key, node in workflow.nodes.items():
+        last = node.actions[-1].do if node.actions else None
+        if not isinstance(last, Branch | WaitForEvent) or DEFAULT in node.next_nodes:
+            continue
+        path = f"{pointer('/nodes', key)}/actions/{len(node.actions) - 1}/parameters"
+        listed, rest = ("cases", "otherwise") if isinstance(last, Branch) else ("branches", "timeout")
+        count = len(last.cases if isinstance(last, Branch) else last.branches)
+        for index, label in enumerate(last.labels):
+            if label not in node.next_nodes:
+                place = f"{path}/{listed}/{index}/label" if index < count else f"{path}/{rest}"
+                message = (
+                    f'a run is complete here, since next_nodes has no {short(label)}; write "{END}" where that is meant'
+                )
+                yield Breach(place, message)
+
+
 def unreached_actions(workflow: Workflow) -> Iterator[Breach]:
     """Find actions behind one whose every outcome leaves the node; the first speaks for all."""
     for key, node in workflow.nodes.items():
         reached = outcomes(node).reached
-        if reached < len(node.actions):
+        if reached < len(node.actions) and type(node.actions[reached - 1].do) not in _ENDS:
             before = short(node.actions[reached - 1].action_id)
             message = (
                 f"{short(node.actions[reached].action_id)} is never done: {before} before it leaves the node by its "
@@ -95,6 +127,10 @@ def _instead(node: Node) -> str:
         return f'a node without actions leaves by "{DEFAULT}"'
     last = node.actions[-1]
     match last.do:
+        case Exit():
+            return "the run ends here"
+        case Branch(labels=labels) | WaitForEvent(labels=labels):
+            return f'its last action, {short(last.action_id)}, leaves by {_listed(labels)}, else by "{DEFAULT}"'
         case Wait() | WaitUntil():
             return f'a node whose last action is a wait leaves by "{DEFAULT}"'
         case CheckEngagement():
@@ -104,6 +140,11 @@ def _instead(node: Node) -> str:
     paths = [name for name in ("success_path", "failure_path") if getattr(last, name) is not None]
     but = f", but for what its {' and its '.join(paths)} takes away" if paths else ""
     return f'its last action, {short(last.action_id)}, leaves by {known}, else by "{DEFAULT}"{but}'
+
+
+def _listed(labels: Sequence[str]) -> str:
+    *most, last = map(short, labels)
+    return f"{', '.join(most)} or {last}" if most else last
 
 
 # ------------------------------------------------------------------------------------------------------------

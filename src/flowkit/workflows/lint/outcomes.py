@@ -1,7 +1,9 @@
 """What can come of a node: which of its actions are reached, and which of its ways out can be taken.
 
 This says of a definition what `runs.step` does with it: a wait has no outcome, a decision leaves by ``engaged`` or
-``not_engaged``, everything else by ``success`` or ``failure``, and only a node's last action chooses among its edges.
+``not_engaged``, a branch and a wait for what happens by their labels, everything else by ``success`` or ``failure``,
+and only a node's last action chooses among its edges. An exit has none; a node that may not be entered again has
+``exhausted``.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from typing import Final
 
 from attrs import field, frozen
 
+from flowkit.workflows.control import EXHAUSTED, Branch, Exit, WaitForEvent
 from flowkit.workflows.model import Action, CheckEngagement, Node, Wait, WaitUntil
 from flowkit.workflows.waits import Instead, ProfileDate, ways
 
@@ -51,6 +54,8 @@ def outcomes(node: Node) -> Outcomes:
         if not given:
             break
     edges = {_edge(node, label) for label in given}
+    if node.max_visits is not None:
+        edges.add(EXHAUSTED if EXHAUSTED in node.next_nodes else None)
     return Outcomes(
         reached=reached,
         paths=paths,
@@ -64,6 +69,10 @@ def labels(action: Action) -> tuple[str, ...]:
     match action.do:
         case Wait() | WaitUntil():
             return ("",)
+        case Branch() | WaitForEvent():
+            return action.do.labels
+        case Exit():
+            return ()
         case CheckEngagement():
             both = ("engaged", "not_engaged")
         case _:
@@ -73,6 +82,8 @@ def labels(action: Action) -> tuple[str, ...]:
 
 
 def _may_end(action: Action) -> bool:
+    if isinstance(action.do, Exit):
+        return True
     rule = action.do.rule if isinstance(action.do, WaitUntil) else None
     return isinstance(rule, ProfileDate) and Instead.EXIT in {rule.on_missing, rule.on_past}
 

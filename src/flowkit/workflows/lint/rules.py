@@ -51,10 +51,21 @@ RULES: Final = (
             "It is sent again in every round for as long as the condition that leads out does not hold. "
             "`max_executions` does not help: it counts entries, and not rounds."
         ),
-        remedy='Ask for `"engagement_threshold": {"deliveries": 3}` in a node of the loop, and lead out of it.',
+        remedy=(
+            'Give a node of the loop `max_visits`, or ask for `"engagement_threshold": {"deliveries": 3}` in one, and '
+            "lead out of it."
+        ),
         find=ways.sends_in_loops,
     ),
     # Within a node.
+    Rule(
+        "unreachable_action",
+        Severity.ERROR,
+        summary="an action behind a branch, an exit or a wait for an event",
+        why="These leave the node, so it is never done.",
+        remedy="Put it in front, or into another node.",
+        find=nodes.unreachable_actions,
+    ),
     Rule(
         "unreached_action",
         Severity.WARNING,
@@ -64,12 +75,21 @@ RULES: Final = (
         find=nodes.unreached_actions,
     ),
     Rule(
+        "label_without_way",
+        Severity.WARNING,
+        summary="a label of a branch, or of a wait for an event, that no way out has",
+        why="A run that leaves by it is complete; often a way was forgotten, or a label is misspelled.",
+        remedy='Lead it to a node, give the node a `default`, or write `"end"` where that is meant.',
+        find=nodes.labels_without_way,
+    ),
+    Rule(
         "edge_never_taken",
         Severity.WARNING,
         summary="an edge in `next_nodes` whose label nothing in the node gives",
         why=(
-            "A node's last action alone gives one: a `condition` action `engaged` or `not_engaged`, all but waits else "
-            "`success` or `failure`. Where an action has a path of its own, it does not give that label."
+            "A node's last action alone gives one: a `condition` action `engaged` or `not_engaged`, a branch or a wait "
+            "for an event its own labels, an exit none, all but waits else `success` or `failure`; besides, a node "
+            "with `max_visits` has `exhausted`. Where an action has a path of its own, it does not give that label."
         ),
         remedy="Name a label that the last action gives, or `default`.",
         find=nodes.edges_never_taken,

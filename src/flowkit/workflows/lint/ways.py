@@ -86,16 +86,16 @@ def loops_without_exit(workflow: Workflow) -> Iterator[Breach]:
 
 
 def sends_in_loops(workflow: Workflow) -> Iterator[Breach]:
-    """Find messages in loops with a way out that no count of deliveries opens."""
+    """Find messages in loops with a way out that neither a count of deliveries nor one of visits opens."""
     for nodes, leaves in _loops(workflow):
-        if not leaves or any(_counts_deliveries(node) for node in nodes.values()):
+        if not leaves or any(_counts_deliveries(node) or node.max_visits is not None for node in nodes.values()):
             continue
         for key, node in nodes.items():
             for index, action in enumerate(node.actions[: outcomes(node).reached]):
                 if isinstance(action.do, SendEmail):
                     message = (
                         "is sent again in every round of the loop, and nothing bounds the rounds; "
-                        'leave the loop by a condition on a count, such as {"deliveries": 3}'
+                        'give a node max_visits, or leave by a condition on a count, such as {"deliveries": 3}'
                     )
                     yield Breach(f"{pointer('/nodes', key)}/actions/{index}", message)
 

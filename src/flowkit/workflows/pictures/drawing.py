@@ -8,6 +8,7 @@ from typing import Final
 
 from attrs import field, frozen
 
+from flowkit.workflows.control import EXHAUSTED, Branch, Exit, WaitForEvent
 from flowkit.workflows.model import END, Node, WaitUntil, Workflow
 from flowkit.workflows.pictures.model import Arrow, Box, BoxKind, Line, Mark, NodeCounts, Picture
 from flowkit.workflows.pictures.phrases import plural
@@ -50,9 +51,9 @@ def draw(
 
 @frozen(kw_only=True)
 class _Way:
-    """One way out of a node that the document names."""
+    """One way out of a node: one that the document names, or None, by which a run is complete whatever is called so."""
 
-    target: str
+    target: str | None
     label: str
     failure: bool = False
 
@@ -85,12 +86,13 @@ class _Drawing:
 
     def add_ways(self, node_id: str, node: Node) -> None:
         """Draw the ways out of a node: one arrow for each target, however many lead there."""
-        ways: dict[str, list[_Way]] = {}
+        nowhere = None if END in self.workflow.nodes else END
+        ways: dict[str | None, list[_Way]] = {}
         for way in _ways(node):
-            ways.setdefault(way.target, []).append(way)
-        gone = sum(self.edge_counts.get((node_id, target), 0) for target in ways)
+            ways.setdefault(nowhere if way.target is None else way.target, []).append(way)
+        gone = sum(self.edge_counts.get((node_id, target), 0) for target in ways if target is not None)
         for target, ways_there in ways.items():
-            on_path = (node_id, target) in self.steps
+            on_path = target is not None and (node_id, target) in self.steps
             arrow = Arrow(
                 self.places[node_id],
                 self._place(target, on_path=on_path),
@@ -106,7 +108,7 @@ class _Drawing:
         return Box(
             BoxKind.NODE,
             node.name if node.name.strip() else node_id,
-            lines=tuple(action_line(node, action) for action in node.actions),
+            lines=_lines(node),
             numbers=""
             if count is None
             else f"{count.entered:,} entered · {count.inside:,} inside · {count.left:,} left",
@@ -114,16 +116,18 @@ class _Drawing:
             reached=reached,
         )
 
-    def _place(self, target: str, *, on_path: bool) -> int:
+    def _place(self, target: str | None, *, on_path: bool) -> int:
         """Find the box of a target; the end, and what does not exist, have one for each node that leads there."""
-        if target in self.workflow.nodes:
+        if target is not None and target in self.workflow.nodes:
             return self.places[target]
-        box = Box(BoxKind.END, "End") if target == END else Box(BoxKind.MISSING, f"No such node: {target}")
+        box = Box(BoxKind.END, "End") if target in {None, END} else Box(BoxKind.MISSING, f"No such node: {target}")
         self.boxes.append(Box(box.kind, box.title, on_path=on_path))
         return len(self.boxes) - 1
 
-    def _numbers(self, node_id: str, target: str, gone: int) -> str:
+    def _numbers(self, node_id: str, target: str | None, gone: int) -> str:
         """Write how many went along a way, their share of those that are done with the node, and the drop-off."""
+        if target is None:
+            return ""
         along, count = self.edge_counts.get((node_id, target)), self.counts.get(node_id)
         if along is None:
             return ""
@@ -132,6 +136,13 @@ class _Drawing:
         lost = count.left - gone
         drop_off = f" · −{_percent(lost, count.left)}" if lost > 0 else ""
         return f"{along:,} · {_percent(along, count.left)}{drop_off}"
+
+
+def _lines(node: Node) -> tuple[Line, ...]:
+    lines = tuple(action_line(node, action) for action in node.actions)
+    if node.max_visits is None:
+        return lines
+    return (Line(Mark.OTHER, "At most", detail=plural(node.max_visits, "visit")), *lines)
 
 
 def _ways(node: Node) -> Iterator[_Way]:
@@ -145,8 +156,15 @@ def _ways(node: Node) -> Iterator[_Way]:
             yield _Way(target=action.success_path, label=f"{of}{_SUCCESS}")
         if action.failure_path is not None:
             yield _Way(target=action.failure_path, label=f"{of}{_FAILURE}", failure=True)
+    last = node.actions[-1].do if node.actions else None
     for label, target in node.next_nodes.items():
-        yield _Way(target=target, label=label)
+        if not isinstance(last, Exit) or (label == EXHAUSTED and node.max_visits is not None):
+            yield _Way(target=target, label=label)
+    if node.max_visits is not None and EXHAUSTED not in node.next_nodes:
+        yield _Way(target=None, label=EXHAUSTED)
+    if isinstance(last, (Branch, WaitForEvent)):
+        rest = node.next_nodes.get(_DEFAULT)
+        yield from (_Way(target=rest, label=label) for label in last.labels if label not in node.next_nodes)
 
 
 def _labels(ways: Sequence[_Way]) -> tuple[str, ...]:
@@ -170,5 +188,5 @@ def _reached(workflow: Workflow) -> frozenset[str]:
         node_id = waiting.pop()
         if node_id in workflow.nodes and node_id not in reached:
             reached.add(node_id)
-            waiting += (way.target for way in _ways(workflow.nodes[node_id]))
+            waiting += (way.target for way in _ways(workflow.nodes[node_id]) if way.target is not None)
     return frozenset(reached)

@@ -8,6 +8,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from flowkit.conditions import ALWAYS
+from flowkit.workflows.control import Awaited, Branch, Case, Exit, WaitForEvent
 from flowkit.workflows.model import (
     Action,
     CallWebhook,
@@ -46,8 +47,15 @@ def _operation(node: Node, action: Action) -> tuple[Mark, str, str]:
             return Mark.WAIT, "Wait", duration_words(duration)
         case WaitUntil(rule):
             return Mark.WAIT, "Wait", wait_words(rule)
+        case WaitForEvent(branches, timeout=timeout):
+            most = "for ever" if timeout is None else f"at most {duration_words(timeout)}"
+            return Mark.WAIT, "Wait for", together(few((_branch_words(branch) for branch in branches), " or "), most)
         case CheckEngagement():
             return Mark.CHECK, "Check", _asked(node)
+        case Branch(cases):
+            return Mark.CHECK, "Branch", few(_case_words(case) for case in cases)
+        case Exit(reason):
+            return Mark.OTHER, "Exit", reason
         case UpdateSegments(add=add, remove=remove):
             return Mark.SEGMENTS, "Segments", together(_each("+", add), _each("−", remove)) or "none"
         case UpdateProfile(set=values, unset=unset, increment=increment):
@@ -63,6 +71,14 @@ def _operation(node: Node, action: Action) -> tuple[Mark, str, str]:
 def _asked(node: Node) -> str:
     counts = few(f"{name} ≥ {number_words(least)}" for name, least in node.engagement_threshold.items())
     return together(counts, "" if node.condition == ALWAYS else condition_words(node.condition)) or "always engaged"
+
+
+def _branch_words(branch: Awaited | Case) -> str:
+    return condition_words(branch.event if isinstance(branch, Awaited) else branch.when) or "nothing"
+
+
+def _case_words(case: Case) -> str:
+    return f"{case.label} if {condition_words(case.when) or 'always'}"
 
 
 def _each(verb: str, names: Iterable[str] | Mapping[str, object]) -> str:

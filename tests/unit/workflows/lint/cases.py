@@ -38,6 +38,20 @@ def check(action_id: str = "check", **fields: Any) -> Document:
     return action("condition", action_id, **fields)
 
 
+def branch(*labels: str) -> Document:
+    cases = [{"label": label, "when": {"segments": label}} for label in labels]
+    return action("branch", "branch", parameters={"cases": cases, "otherwise": "others"})
+
+
+def await_(*labels: str) -> Document:
+    branches = [{"label": label, "event": {"event_type": label}} for label in labels]
+    return action("wait_for_event", "await", parameters={"branches": branches, "timeout": {"duration_hours": 1}})
+
+
+def leave() -> Document:
+    return action("exit", "leave")
+
+
 def segments(action_id: str = "mark", /, **parameters: Any) -> Document:
     return action("segment_update", action_id, parameters=parameters)
 
@@ -99,6 +113,31 @@ GRAPH = (
             workflow(node("start", action(failure_path="nowhere"))),
         ),
         kept=(workflow(node("start", action(failure_path="end"), next_nodes={"default": "end"})),),
+    ),
+    Case(
+        "unreachable_action",
+        broken=(
+            workflow(node("start", branch("a"), action(), next_nodes={"default": "end"})),
+            workflow(node("start", leave(), wait())),
+            workflow(node("start", await_("a"), action(), next_nodes={"default": "end"})),
+        ),
+        kept=(
+            workflow(node("start", action(), branch("a"), next_nodes={"default": "end"})),
+            workflow(node("start", wait(), leave())),
+        ),
+    ),
+    Case(
+        "label_without_way",
+        broken=(
+            workflow(node("start", branch("a"), next_nodes={"a": "end"})),
+            workflow(node("start", branch("a"), next_nodes={"others": "end"})),
+            workflow(node("start", await_("a"), next_nodes={"a": "end"})),
+        ),
+        kept=(
+            workflow(node("start", branch("a"), next_nodes={"a": "end", "others": "end"})),
+            workflow(node("start", branch("a"), next_nodes={"default": "end"})),
+            workflow(node("start", await_("a"), next_nodes={"a": "end", "timeout": "end"})),
+        ),
     ),
     Case(
         "endless_loop",

@@ -146,8 +146,8 @@ def test_errors_come_first_and_what_is_worth_a_thought_last():
     assert list(errors(load(broken))) == []
 
 
-def test_only_two_rules_refuse_a_workflow():
-    assert {"unknown_target", "endless_loop"} == REFUSING
+def test_only_few_rules_refuse_a_workflow():
+    assert {"unknown_target", "unreachable_action", "endless_loop"} == REFUSING
 
 
 @pytest.mark.parametrize("field", ["timezone", "fallback_timezone"])
