@@ -37,7 +37,7 @@ from flowkit.workflows.model import Action, Node, SendEmail, Wait, Workflow
 __all__ = ["Continuation", "Diff", "Fate", "Place", "diff"]
 
 _V = TypeVar("_V")
-_OF_WORKFLOW: Final = ("workflow_id", "name", "entry_node", "timezone", "active", "created_at")
+_OF_WORKFLOW: Final = tuple(one.name for one in fields(Workflow) if one.name not in {"trigger", "nodes"})
 _OF_TRIGGER: Final = tuple(one.name for one in fields(Trigger) if one.name != "entry")
 _OF_ENTRY: Final = tuple(one.name for one in fields(EntryPolicy))
 _CONTENT: Final = frozenset({"template_id", "subject"})

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, time, timedelta
 
 import pytest
-from attrs import evolve
+from attrs import evolve, fields
 
 from flowkit.conditions import ALWAYS, Equals, EventIs, SubscriberHas
 from flowkit.triggers.calendar import Unit
@@ -184,6 +184,19 @@ def test_a_change_is_found_and_told(new, change, line):
 def test_every_kind_of_change_is_tested():
     kinds = {type(change) for _, change, _ in CASES}
     assert len(kinds) == 15
+
+
+def test_nothing_of_a_node_or_an_action_is_passed_over():
+    """Who gives one of them another attribute says here that its changes are found."""
+    assert {one.name for one in fields(Node)} == {
+        "node_id",
+        "name",
+        "actions",
+        "engagement_threshold",
+        "condition",
+        "max_visits", "next_nodes",
+    }
+    assert {one.name for one in fields(Action)} == {"action_id", "do", "delay", "success_path", "failure_path"}
 
 
 def test_nothing_is_different_from_itself():

@@ -545,6 +545,25 @@ ENTRY = (
                 profile("a", set={"points": 0}),
                 profile("b", increment={"points": 1}),
             ),
+            # In a later node.
+            triggered(
+                VIP,
+                node("start", segments("leave", remove=["vip"]), wait(), next_nodes={"default": "later"}),
+                node("later", action(), next_nodes={"default": "last"}),
+                node("last", segments("join", add=["vip"])),
+                trigger_type="condition_based",
+                on="enter",
+                max_executions=5,
+            ),
+            # Round and round, longer than any cooldown.
+            triggered(
+                PRO,
+                node("start", wait(), profile(increment={"rounds": 1}), next_nodes={"default": "look"}),
+                LOOK | {"next_nodes": {"engaged": "end", "not_engaged": "start"}},
+                trigger_type="condition_based",
+                on="change",
+                cooldown_hours=10_000,
+            ),
             # The cooldown is over before.
             on("change", PRO, wait(), profile(set={"tips": True}), max_executions=None, cooldown_hours=24),
         ),
@@ -554,6 +573,16 @@ ENTRY = (
             on("enter", {"all": [PRO, {"not": subscriber(told=True)}]}, profile(set={"told": True})),
             on("change", {"all": [PRO, {"not": subscriber(told=True)}]}, profile(set={"told": True})),
             on("enter", PRO, profile(set={"tips": True})),
+            # It is ended on one way and comes back on the other.
+            triggered(
+                VIP,
+                LOOK | {"node_id": "start", "next_nodes": {"engaged": "leave", "not_engaged": "join"}},
+                node("leave", segments("leave", remove=["vip"])),
+                node("join", segments("join", add=["vip"])),
+                trigger_type="condition_based",
+                on="enter",
+                max_executions=5,
+            ),
             # It comes back before it is ended.
             on("enter", VIP, segments("join", add=["vip"]), segments("leave", remove=["vip"])),
             on("change", PRO, profile(set={"tips": True}), max_executions=1),

@@ -2,7 +2,22 @@
 
 import pytest
 
-from flowkit.conditions import ALWAYS, AllOf, AnyOf, Condition, Equals, Not, SubscriberHas, parse
+from flowkit.conditions import (
+    ALWAYS,
+    AllOf,
+    AnyOf,
+    Compares,
+    Condition,
+    Equals,
+    Fails,
+    HasAll,
+    HasAny,
+    Not,
+    OneOf,
+    Order,
+    SubscriberHas,
+    parse,
+)
 from flowkit.workflows.lint.atoms import formula
 from flowkit.workflows.lint.contradiction import always_holds, conflict, superfluous
 
@@ -29,7 +44,21 @@ NEVER = [
     every(about(**{"in": [1, 2]}), about(**{"in": [3, "1"]})),
     every(about(**{"in": [1, 2]}), about(nin=[2, 1.0])),
     every(about(eq="a"), about(ne="a")),
+    every(about(eq=1.5), about(eq=2)),
+    every(about(eq=[1]), about(eq=None)),
+    every(about(eq=[1]), about(exists=False)),
+    every(about(eq={"a": 1}), about(**{"in": [{"a": 2}, [1]]})),
+    SubscriberHas({"x": Equals(float("nan"))}),
+    AllOf((SubscriberHas({"x": Equals(10**400)}), SubscriberHas({"x": Compares(Order.LT, 0)}))),
+    SubscriberHas({"x": OneOf(())}),
+    SubscriberHas({"x": HasAny(())}),
+    SubscriberHas({"x": Fails(HasAll(()))}),
     # Equal to what another test does not let through.
+    every(about(eq=1.5), about(gt=2)),
+    every(about(eq=2.0), about(gt=2)),
+    every(about(eq="A", ci=True), about(gt=2)),
+    every(about(eq="A", ci=True), about(any=["a"])),
+    every(about(**{"in": ["A", "B"], "ci": True}), about(exists=False)),
     every(about(eq=3), about(gt=5)),
     every(about(eq="abc"), about(starts="x")),
     every(about(eq="abc"), about(regex="^x")),
@@ -92,6 +121,16 @@ NEVER = [
 
 MAYBE = [
     ALWAYS,
+    every(about(eq=1.5), about(gt=1)),
+    every(about(eq=2.0), about(gte=2)),
+    AllOf((SubscriberHas({"x": Equals(10**400)}), SubscriberHas({"x": Compares(Order.GT, 0)}))),
+    SubscriberHas({"x": Compares(Order.LT, float("inf"))}),
+    SubscriberHas({"x": Fails(Compares(Order.GT, float("nan")))}),
+    every(about(eq=[1]), about(contains=1)),
+    every(about(**{"in": [1, "a", [2]]}), about(contains=2)),
+    every(about(eq="A", ci=True), about(starts="a")),
+    every(about(**{"in": ["A", 1], "ci": True}), about(gt=0)),
+    every(about(between=["a", "b"]), about(ne="a")),
     every(about(eq=1), about(eq=True)),
     every(about(eq=1), about(**{"in": [True]})),
     # 1 equals a flag, and is a date; so are larger numbers.

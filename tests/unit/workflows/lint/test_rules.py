@@ -12,7 +12,7 @@ from flowkit.workflows.codec import dump, load
 from flowkit.workflows.lint.rules import JOINT_RULES, RULES
 from flowkit.workflows.model import Action, CallWebhook
 from tests.support.workflow_documents import action, golden, node, timed, workflow
-from tests.unit.workflows.lint.cases import CASES, JOINT_CASES, Document, on, segments, wait
+from tests.unit.workflows.lint.cases import CASES, JOINT_CASES, Document, on, segments, triggered, wait
 
 REFUSING = {rule.id for rule in RULES if rule.severity is Severity.ERROR}
 
@@ -136,14 +136,25 @@ def test_a_circle_is_shown_from_one_to_the_next():
     assert 'without end: "a" -> "b" -> "a";' in found[0].message
 
 
-def test_errors_come_first_and_what_is_worth_a_thought_last():
+def test_warnings_come_before_what_is_worth_a_thought():
     broken = workflow(
-        node("start", action("segment_update", parameters={}), next_nodes={"default": "end"}),
-        node("island", action("wait", parameters={"duration_hours": 0})),
+        node("start", next_nodes={"default": "pause"}),
+        node("pause", action("wait", parameters={"duration_hours": 0})),
     )
     found = check(load(broken))
-    assert [finding.severity for finding in found] == [Severity.WARNING, Severity.WARNING, Severity.INFO]
+    assert [(finding.rule, finding.severity) for finding in found] == [
+        ("wait_of_nothing", Severity.WARNING),
+        ("empty_node", Severity.INFO),
+    ]
     assert list(errors(load(broken))) == []
+
+
+def test_a_message_shows_no_control_characters():
+    odd = {"subscriber_properties": {"a\nb": 1}}
+    (finding,) = check(load(triggered({"all": [odd, odd]})))
+    assert finding.message == "one part changes nothing and could be left out: a�b follows from the other parts"
+    (finding,) = check(load(triggered({"all": [odd, {"not": odd}]})))
+    assert "no value of subscriber.a�b passes" in finding.message
 
 
 def test_only_few_rules_refuse_a_workflow():
