@@ -18,7 +18,7 @@ from flowkit.conditions import Operand
 from flowkit.events import Event, Properties, from_micros, to_micros
 from flowkit.runs.effects import Effect, Result
 
-__all__ = ["NO_WATCH", "Entry", "Kind", "Line", "Run", "State", "Status", "Waiting", "Watch", "operand_data"]
+__all__ = ["NO_WATCH", "Entry", "Kind", "Line", "Member", "Run", "State", "Status", "Waiting", "Watch", "operand_data"]
 
 
 class Status(StrEnum):
@@ -174,6 +174,27 @@ class Run(NamedTuple):
             self.sequence if sequence is None else sequence,
             self.handle if handle is None else handle,
         )
+
+
+class Member(NamedTuple):
+    """One of the runs that stand in a state, with what is its own.
+
+    Attributes:
+        run_id: Its id.
+        due: When it is due, in microseconds; None where it is not.
+        entered: When it was entered, in microseconds.
+        origin: The event that led to it, as the run keeps it; empty where that is not known yet.
+    """
+
+    run_id: str
+    due: int | None
+    entered: int
+    origin: str = ""
+
+    @classmethod
+    def of(cls, run: Run, due: int | None) -> Member:
+        """Take what is a run's own."""
+        return cls(run.id, due, run.entered, run.origin)
 
 
 class Kind(StrEnum):

@@ -194,7 +194,8 @@ def test_nothing_of_a_node_or_an_action_is_passed_over():
         "actions",
         "engagement_threshold",
         "condition",
-        "max_visits", "next_nodes",
+        "max_visits",
+        "next_nodes",
     }
     assert {one.name for one in fields(Action)} == {"action_id", "do", "delay", "success_path", "failure_path"}
 
