@@ -29,22 +29,19 @@ class Job:
         effect: What is to be carried out.
         runs: For whom.
         outcomes: How it ended for each run, in their order; None until it has, and where the claim was lost before.
+        once: Whether it must not be carried out again where nobody knows how it ended.
     """
 
     program: Program
     effect: Effect
     runs: Sequence[Run]
     outcomes: list[Outcome | None] = Factory(lambda self: [None] * len(self.runs), takes_self=True)
+    once: bool = Factory(lambda self: delivery_of(self.action.do) is Delivery.AT_MOST_ONCE, takes_self=True)
 
     @property
     def action(self) -> Action:
         """The action that the effect stands for."""
         return self.program.node(self.effect.node).actions[self.effect.action]
-
-    @property
-    def once(self) -> bool:
-        """Whether it must not be carried out again where nobody knows how it ended."""
-        return delivery_of(self.action.do) is Delivery.AT_MOST_ONCE
 
     def open(self) -> list[int]:
         """Give the indices of the runs that have no outcome yet."""

@@ -73,7 +73,7 @@ class Mailer:
             else:
                 ready += await self._made(job, letter)
         # What must not be done twice is noted call by call, also where the receiver honours keys.
-        noted = [one for one in ready if not self._keyed or one[1].once]
+        noted = [one for one in ready if one[1].once] if self._keyed else ready
         if noted:
             await self._one_by_one(noted)
         if self._keyed:
@@ -230,8 +230,7 @@ class Mailer:
         for message, job, index in ready:
             if not hold.lasts(timeout) and not await hold.secure(timeout):
                 return
-            once = job.once
-            begun = attempts.begin(message.key, durable=once)
+            begun = attempts.begin(message.key, durable=True) if job.once else attempts.begin(message.key)
             if begun is not None:
                 await wait_for("attempts.begin", begun)
             try:
@@ -241,7 +240,7 @@ class Mailer:
                 else:
                     outcome = _only(await resolve("sender.send", answer))
             except Exception as error:  # noqa: BLE001 - whatever a host's sender raises, only this message is in doubt
-                outcome = await doubtful_outcome(self._sender, self._sender.in_doubt, message.key, error, once=once)
+                outcome = await doubtful_outcome(self._sender, self._sender.in_doubt, message.key, error, once=job.once)
             job.outcomes[index] = outcome
             noted = attempts.settle(message.key, outcome)
             if noted is not None:
