@@ -133,6 +133,16 @@ def test_the_event_that_leads_in_is_not_the_one_that_is_waited_for(any_store):
     assert [run.state.node for run in engine.runs(limit=8)] == ["bought"] * 8
 
 
+def test_nor_is_it_where_the_entry_had_to_wait(any_store):
+    patient = EntryPolicy(filter=parse(VIP), grace=DAY)
+    again = journey(await_(look_back=Duration(86_400)), event="purchase", entry=patient)
+    engine, profiles = engine_on(any_store, again)
+    engine.ingest([purchase(event_id="1")])
+    profiles.place("s", "vip")
+    engine.changed(["s"], now=START + HOUR)
+    assert places(engine) == {"s": "start"}
+
+
 def test_a_run_with_a_key_waits_for_what_names_it_or_nothing(any_store):
     order = journey(await_(), event="order", entry=EntryPolicy(key="order"))
     engine, _ = engine_on(any_store, order)
