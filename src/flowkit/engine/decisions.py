@@ -51,11 +51,14 @@ class Decisions:
         known = self._alternatives(program, state, signal)
         return known.find(facts, now) or self._new(known, program, state, signal, facts, now, member)
 
-    def begun(self, program: Program, run_id: str, facts: Facts | None, now: int) -> Transition:
-        """Find how a run begins. Where the host knows nothing of the subscriber, what is asked has no answer."""
+    def begun(self, program: Program, run_id: str, facts: Facts | None, now: int, *, origin: str = "") -> Transition:
+        """Find how a run begins. Where the host knows nothing of the subscriber, what is asked has no answer.
+
+        The origin is given where the event that leads to the run is among the past ones.
+        """
         if program in self._begun:
             return self._begun[program]
-        member = Member(run_id, None, now)
+        member = Member(run_id, None, now, origin)
         decided = self.of(program, _BEGIN, _STARTED, facts, now, member)
         if isinstance(decided, Asks):
             return self.informed(program, _BEGIN, _STARTED, NO_FACTS, now, member)

@@ -119,7 +119,9 @@ def _begin(desk: Desk, gate: Gate, knock: Knock) -> None:
     program = desk.catalogue.program(gate.version)
     run = run_id(gate.workflow_id, desk.subscriber_id, knock.cause)
     facts = personal(desk.facts, desk.subscriber_id, desk.history) if program.personal else desk.full
-    transition = desk.decisions.begun(program, run, facts, desk.now)
+    # An entry that waited is let in by its event, which has been taken since; any other event is taken afterwards.
+    origin = knock.origin if knock.passed else ""
+    transition = desk.decisions.begun(program, run, facts, desk.now, origin=origin)
     begun = Run(
         run,
         desk.subscriber_id,

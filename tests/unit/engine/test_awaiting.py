@@ -133,6 +133,16 @@ def test_the_event_that_leads_in_is_not_the_one_that_is_waited_for(any_store):
     assert [run.state.node for run in engine.runs(limit=8)] == ["bought"] * 8
 
 
+def test_nor_is_it_where_the_entry_had_to_wait(any_store):
+    patient = EntryPolicy(filter=parse(VIP), grace=DAY)
+    again = journey(await_(look_back=Duration(86_400)), event="purchase", entry=patient)
+    engine, profiles = engine_on(any_store, again)
+    engine.ingest([purchase(event_id="1")])
+    profiles.place("s", "vip")
+    engine.changed(["s"], now=START + HOUR)
+    assert places(engine) == {"s": "start"}
+
+
 def test_a_run_with_a_key_waits_for_what_names_it_or_nothing(any_store):
     order = journey(await_(), event="order", entry=EntryPolicy(key="order"))
     engine, _ = engine_on(any_store, order)
@@ -198,6 +208,19 @@ def test_a_timeout_that_is_committed_while_the_event_is_taken_stands(any_store):
     producer.ingest([purchase(occurred_at=START + HOUR)], now=START + DAY)
     assert places(engine) == {"s": "timeout"}
     assert kinds(engine).count(Kind.LATE) == 1
+
+
+@pytest.mark.parametrize("actions", [(), (wait(),)], ids=["at_once", "later"])
+def test_an_event_that_comes_in_while_the_message_is_being_sent_is_seen(any_store, actions):
+    """Who opens at once is faster than the commit, and answers the last message all the same."""
+    waiting = journey(send(), *actions, await_())
+    engine, _ = engine_on(any_store, waiting)
+    engine.ingest([signup()])
+    soon = START + timedelta(seconds=1)
+    worker, _ = engine_on(Between(any_store, lambda: engine.ingest([purchase()], now=soon)), waiting)
+    worker.advance(now=START)
+    worker.advance(now=START + 2 * HOUR)
+    assert places(engine) == {"s": "bought"}
 
 
 @pytest.mark.parametrize(
