@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from heapq import merge
 from operator import attrgetter
 from typing import Any, Final, TypeAlias, TypeVar
@@ -20,7 +20,7 @@ from flowkit.conditions import Moment, look_up
 from flowkit.events import NO_FACTS, Event, Facts
 from flowkit.triggers.demand import Demand
 from flowkit.triggers.evaluate import Gate, Gates
-from flowkit.triggers.guards import AtLeast, Has, alternatives
+from flowkit.triggers.guards import AtLeast, Denied, Either, Every, Formula, Has, alternatives
 from flowkit.triggers.model import TriggerType
 from flowkit.triggers.tree import Node, Posting, hang, take
 from flowkit.triggers.verify import Numbers
@@ -158,7 +158,7 @@ class TriggerIndex:
 
     def _note(self, posting: Posting, by: int) -> None:
         """Count what a posting asks for, or count it off."""
-        for test in posting.has:
+        for test in _properties([*posting.has, *posting.rest]):
             if "." in test.path:
                 _count(self._event_paths if test.event else self._subscriber_paths, test.path, by)
         for floor in posting.floors:
@@ -244,6 +244,21 @@ class TriggerIndex:
 def _with_dotted(values: Mapping[str, Any], dotted: Mapping[str, int]) -> Mapping[str, Any]:
     """Put beside values what dotted paths lead to."""
     return {**values, **{path: look_up(values, path) for path in dotted}}
+
+
+def _properties(formulas: Sequence[Formula]) -> Iterator[Has]:
+    """Give the properties that formulas ask for, in any of their parts."""
+    left = list(formulas)
+    while left:
+        match left.pop():
+            case Has() as test:
+                yield test
+            case Denied(Has() as test):
+                yield test
+            case Every(parts) | Either(parts):
+                left += parts
+            case _:
+                continue
 
 
 def _count(counter: Counter[_K], key: _K, by: int) -> None:

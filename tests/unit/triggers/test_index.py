@@ -492,3 +492,18 @@ def test_many_choices_are_not_multiplied_out():
     left = Event("a", "s", properties={f"{name}l": 1 for name in range(20)})
     assert names(index.matching(left, KNOWN, NOW)) == ["w"]
     assert names(index.matching(Event("a", "s", properties={f"{name}l": 1 for name in range(19)}), KNOWN, NOW)) == []
+
+
+@pytest.mark.parametrize("nested", [True, False])
+def test_a_dotted_path_is_read_also_where_it_is_only_denied(nested):
+    """No other trigger asks for it, so that nothing else has it looked up."""
+    one = Equals(1)
+    gates = [gate_of("denied", Not(SubscriberHas({"a.b": one}))), gate_of("denied event", Not(EventHas({"a.b": one})))]
+    values = {"a": {"b": 1}} if nested else {"a": {"b": 2}}
+    given, known = Event("e", "s", properties=values), Facts(values, subscriber_id="s")
+    for each in gates:
+        index = padded(each)
+        assert list(index.matching(given, known, NOW)) == by_hand([each], given, known, NOW)
+        index.remove(each.workflow_id)
+        assert not index._event_paths
+        assert not index._subscriber_paths
