@@ -174,7 +174,11 @@ class Watch:
             return
         try:
             await resolve("fault_reports.report", self._reports.report(tuple(telling)))
-        except Exception:  # noqa: BLE001 - logged, and told again
+        except BaseException as error:
+            # Also where the call was given up: the faults are told of once, so they must not be lost.
+            if not isinstance(error, Exception):
+                self._waiting.extendleft(reversed(telling))
+                raise
             # What the engine was asked for is done, and does not fail over this.
             self._waiting.extendleft(reversed(telling))
             _log.warning("fault reports could not be told; they are told again at the next call", exc_info=True)

@@ -349,3 +349,23 @@ def test_facts_of_a_host_are_never_changed_by_a_look():
     engine.ingest([purchase(1)], now=START + timedelta(seconds=1))
     assert known == {"s": Facts({"age": "x"})}
     assert [one.error for one in told.faults] == ["wrong_kind"]
+
+
+def test_what_was_being_told_when_the_call_was_given_up_is_told_at_the_next_one():
+    class Hangs(RecordingFaultReports):
+        async def report(self, faults):
+            if not self.faults and self.refusing is None:
+                self.refusing = RuntimeError()
+                await asyncio.sleep(60)
+            self.faults += faults
+
+    async def work():
+        told = Hangs()
+        engine = AsyncEngine(MemoryStore(), clock=VirtualClock(START), fault_reports=told)
+        await engine.publish(bought())
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(engine.ingest([purchase(1, amount="60 EUR")]), 0.2)
+        await engine.ingest([purchase(2, amount="60 EUR")])
+        return said(told)
+
+    assert asyncio.run(work()) == [WRONG]
