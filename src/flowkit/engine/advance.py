@@ -224,7 +224,10 @@ class _Shift:
         reason = f"{self._claim.deaths} workers died over this run"
         entry = Entry(Kind.FAILED, run.state.node, None, {"reason": reason})
         program = self._parts.catalogue.program(run.version)
-        return _Cohort(program, (run,), evolve(run.state, status=Status.FAILED, reason=reason), None, (entry,))
+        # What was pending may have been done: a receiver that honours keys is called without a note.
+        result = None if run.state.pending is None else Result.UNKNOWN
+        state = evolve(run.state, status=Status.FAILED, reason=reason, result=result)
+        return _Cohort(program, (run,), state, None, (entry,))
 
     async def _until_parked(self, cohorts: Iterable[_Cohort]) -> list[_Cohort]:
         """Move cohorts until nothing of them is due, or for as many rounds as one claim may take."""

@@ -72,11 +72,19 @@ def _anew(parts: Parts, run: Run, *, accept_duplicate: bool) -> bool | str:
         return "not_failed"
     if state.pending is None:
         return False
-    if state.result is not Result.UNKNOWN or accept_duplicate:
+    if accept_duplicate:
         return True
     operation = parts.catalogue.program(run.version).node(state.node).actions[state.action].do
     honours = not isinstance(operation, SendEmail) or (parts.sender is not None and parts.sender.key_window is not None)
-    return False if honours and delivery_of(operation) is Delivery.AT_LEAST_ONCE else "may_be_done"
+    keeps = honours and delivery_of(operation) is Delivery.AT_LEAST_ONCE
+    match state.result:
+        case Result.UNKNOWN:
+            return False if keeps else "may_be_done"
+        case Result.RETRY:
+            # One of the attempts may have been done without an answer: under its key it is not done again.
+            return not keeps
+        case _:
+            return True
 
 
 def _moved(parts: Parts, run: Run, now: int, *, anew: bool) -> Move:

@@ -133,6 +133,59 @@ def test_changes_and_webhooks_have_keys_that_are_honoured(any_store):
     assert [request.key[32:] for request in webhooks.requests] == [":start:1:call"] * 2
 
 
+def test_what_broke_off_at_its_last_attempt_keeps_its_key(any_store):
+    """The receiver may have taken any of them, and honours the key: it is delivered once."""
+
+    class Late(RecordingSender):
+        def send(self, messages):
+            outcomes = super().send(messages)
+            if len(self.calls) <= 10:
+                raise TimeoutError
+            return outcomes
+
+    sender = Late(needs=NO_NEEDS, key_window=30 * DAY)
+    engine = engine_of(any_store, node("start", send()), sender=sender)
+    engine.ingest([signup()])
+    now = START
+    for _ in range(10):
+        engine.advance(now=now)
+        now = engine.next_due() or now
+    assert engine.requeue(failed(engine), now=now) == Requeue(1)
+    engine.advance(now=now)
+    assert (len(sender.messages), len(sender.delivered)) == (11, 1)
+    assert failed(engine) == []
+
+
+def test_a_run_over_which_workers_died_keeps_the_key_of_what_was_pending():
+    """Where keys are honoured no call is noted, so each of the dead may have made it."""
+
+    class Kills(RecordingSender):
+        def send(self, messages):
+            outcomes = super().send(messages)
+            if len(self.calls) <= 3:
+                raise KeyboardInterrupt
+            return outcomes
+
+    class Unreleased(MemoryStore):
+        def release(self, claim):
+            pass
+
+    ticks = Ticks()
+    sender = Kills(needs=NO_NEEDS, key_window=DAY)
+    engine = engine_of(Unreleased(ticks=ticks), node("start", send()), sender=sender)
+    engine.ingest([signup()])
+    for _ in range(3):
+        with pytest.raises(KeyboardInterrupt):
+            engine.advance()
+        ticks.advance(HOUR)
+    engine.advance()
+    [run] = failed(engine)
+    assert (run.state.reason, run.state.result) == ("3 workers died over this run", Result.UNKNOWN)
+    assert engine.requeue([run]) == Requeue(1)
+    engine.advance()
+    assert (len(sender.messages), len(sender.delivered)) == (4, 1)
+
+
 def test_only_runs_that_failed_go_on(any_store):
     engine = engine_of(any_store, node("start", send(), wait(DAY)), sender=RecordingSender(needs=NO_NEEDS))
     engine.ingest(signups(2))
