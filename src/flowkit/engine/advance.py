@@ -174,7 +174,7 @@ class _Shift:
     async def _worked(self) -> Advanced:
         runs = self._claim.runs if self._claim.fresh else self._still_due()
         if self._claim.deaths >= _DEATHS:
-            cohorts = [self._buried(run) for run in runs]
+            cohorts = [await self._given_up(run) for run in runs]
         else:
             cohorts = await self._until_parked(self._gathered(runs))
         self.leaves_due = any(cohort.due is not None and cohort.due <= self._now for cohort in cohorts)
@@ -219,15 +219,24 @@ class _Shift:
             _Cohort(program(version), members, state, members[0].due) for (version, state), members in together.items()
         ]
 
-    def _buried(self, run: Run) -> _Cohort:
-        """Take a run out of the queue that killed every worker which held it alone."""
+    async def _given_up(self, run: Run) -> _Cohort:
+        """Take a run out of the queue that killed every worker which held it alone, once what they noted is applied."""
+        cohort = _Cohort(self._parts.catalogue.program(run.version), (run,), run.state, run.due)
+        noted = dict(self._claim.settled)
+        while cohort.state.pending is not None:
+            outcome = noted.pop(effect_key(run.id, cohort.state.pending), None)
+            if outcome is None:
+                break
+            self._results[outcome.result] += 1
+            [cohort] = await self._settled(cohort, Settled(cohort.state.pending, outcome), cohort.runs)
+        if cohort.due is None or cohort.due > self._now:
+            return cohort
         reason = f"{self._claim.deaths} workers died over this run"
-        entry = Entry(Kind.FAILED, run.state.node, None, {"reason": reason})
-        program = self._parts.catalogue.program(run.version)
-        # What was pending may have been done: a receiver that honours keys is called without a note.
-        result = None if run.state.pending is None else Result.UNKNOWN
-        state = evolve(run.state, status=Status.FAILED, reason=reason, result=result)
-        return _Cohort(program, (run,), state, None, (entry,))
+        entry = Entry(Kind.FAILED, cohort.state.node, None, {"reason": reason})
+        # What is pending may have been done: a receiver that honours keys is called without a note.
+        result = None if cohort.state.pending is None else Result.UNKNOWN
+        state = evolve(cohort.state, status=Status.FAILED, reason=reason, result=result)
+        return _Cohort(cohort.program, (run,), state, None, (*cohort.entries, entry), cohort.trail)
 
     async def _until_parked(self, cohorts: Iterable[_Cohort]) -> list[_Cohort]:
         """Move cohorts until nothing of them is due, or for as many rounds as one claim may take."""

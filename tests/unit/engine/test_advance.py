@@ -691,7 +691,7 @@ def test_a_run_that_kills_its_workers_is_given_up_and_no_other():
     assert killer.state.reason == "3 workers died over this run"
     assert sorted(message.subscriber_id for message in sender.messages) == ["s0", "s2", "s3"]
     mended = Engine(store.store, clock=VirtualClock(START), sender=sender)
-    assert mended.requeue([killer]).runs == 1
+    assert mended.requeue([killer], accept_duplicate=True).runs == 1
     assert mended.advance().done == 1
     assert mended.runs(subscriber_id="s1")[0].status is Status.COMPLETED
 

@@ -1,6 +1,7 @@
 """Runs that failed, let go on: under a new key where nothing was done, under the same where that may be."""
 
 import asyncio
+import contextlib
 
 import pytest
 
@@ -19,7 +20,7 @@ from flowkit.runs.model import Kind, Status
 from flowkit.stores.memory import MemoryStore
 from flowkit.stores.sqlite import SqliteStore
 from flowkit.testing.recording import RecordingSender, RecordingWebhooks, TookEffect
-from flowkit.workflows.model import Action, CallWebhook, Delivery, SendEmail
+from flowkit.workflows.model import Action, CallWebhook, Delivery, SendEmail, UpdateSegments
 from tests.support.between import Between
 from tests.support.journeys import DAY, HOUR, START, Ticks, check, node, opened, send, signup, signups, wait, workflow
 
@@ -252,6 +253,56 @@ def test_a_run_that_goes_on_observes_events_again(any_store):
     [run] = engine.runs()
     assert run.status is Status.COMPLETED
     assert [line.entry.data["count"] for line in engine.journal(run=run) if line.entry.kind is Kind.OBSERVED] == [1]
+
+
+class Dies(MemoryProfiles):
+    """Takes the worker along when it is to change anything, until it is mended."""
+
+    mended = False
+
+    def change(self, changes):
+        if not self.mended:
+            raise KeyboardInterrupt
+        return super().change(changes)
+
+
+class Kept:
+    """A store whose claims are not given back by a worker that dies."""
+
+    def __init__(self, store):
+        self._store = store
+
+    def release(self, claim):
+        """As where the process is gone."""
+
+    def __getattr__(self, name):
+        return getattr(self._store, name)
+
+
+@pytest.mark.parametrize("kind", ["memory", "sqlite"])
+def test_what_is_known_to_be_done_is_not_done_again_after_the_death_of_all_workers(kind, tmp_path):
+    """They died in the change behind the message: the note says that it was sent, and the run fails behind it."""
+    ticks = Ticks()
+    store = MemoryStore(ticks=ticks) if kind == "memory" else SqliteStore(tmp_path / "a.db", lease_clock=ticks)
+    profiles, sender = Dies({"s": {"x": 1}}), RecordingSender(needs=NO_NEEDS)
+    nodes = node("start", send(), Action("tag", UpdateSegments(add=("x",))))
+    engine = engine_of(Kept(store), nodes, sender=sender, profiles=profiles)
+    engine.ingest([signup()])
+    for _ in range(4):
+        with contextlib.suppress(KeyboardInterrupt):
+            engine.advance()
+        ticks.advance(HOUR)
+    [run] = failed(engine)
+    assert (run.state.action, run.state.result) == (1, Result.UNKNOWN)
+    kinds = [line.entry.kind for line in engine.journal(run=run)]
+    assert kinds == [Kind.ENTERED, Kind.DONE, Kind.FAILED]
+    profiles.mended = True
+    assert engine.requeue([run], accept_duplicate=True) == Requeue(1)
+    engine.advance()
+    assert failed(engine) == []
+    assert len(sender.messages) == 1
+    if isinstance(store, SqliteStore):
+        store.close()
 
 
 def test_explain_tells_it():
