@@ -101,8 +101,11 @@ class State:
     @property
     def keeps_inputs(self) -> bool:
         """Whether the inputs of the effect are kept: it is to be tried again, or may be, under the same key."""
-        pending = self.pending
-        return pending is not None and (pending.attempt > 0 or self.result is Result.UNKNOWN)
+        if self.pending is None:
+            return False
+        if self.status is Status.FAILED:
+            return self.result is Result.UNKNOWN or self.result is Result.RETRY
+        return self.pending.attempt > 0
 
     @property
     def alive(self) -> bool:

@@ -80,6 +80,15 @@ def test_a_note_that_finds_no_room_is_not_kept_in_part(notes, room):
     assert read_notes(notes.path, "7") == ({"a": DONE}, ["b"])
 
 
+def test_a_file_whose_last_note_finds_no_room_is_closed_all_the_same(notes):
+    notes.begin("a")
+    notes.settle("a", BUSY)
+    with files_of_at_most(len("= 7\n? a\n")), pytest.raises(StoreError, match="a note could not be kept"):
+        notes.close()
+    with pytest.raises(StoreError, match="are closed"):
+        notes.begin("b")
+
+
 def test_a_file_that_cannot_be_made_is_an_error_of_the_store(tmp_path):
     with pytest.raises(StoreError, match="a note could not be kept"):
         NoteFile(str(tmp_path / "nowhere" / "notes")).open()

@@ -89,6 +89,51 @@ def test_it_finds_what_asking_all_finds_in_crowds(seed):
     assert compare(500 + seed, triggers=200, events=200) > 200
 
 
+def of_its_own(random: Random, number: int):
+    """A condition about dotted paths that no other one reads, in some place of a tree."""
+
+    def has(side: str):
+        kind = EventHas if random.random() < 0.5 else SubscriberHas
+        return kind({f"{side}{number}.x": Equals(random.choice([1, "y"]))})
+
+    one, two = has("a"), has("b")
+    return random.choice(
+        [
+            one,
+            Not(one),
+            AllOf((one, Not(two))),
+            AnyOf((one, two)),
+            AnyOf((Not(one), two)),
+            Not(AllOf((one, two))),
+            AllOf((EventIs(("buy",)), Not(one))),
+            AllOf((AnyOf((one, Not(two))), EventIs(("buy", "look")))),
+            AnyOf((AllOf((EventIs(("buy",)), Not(one))), AllOf((two, Not(one))))),
+        ]
+    )
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_it_finds_what_asking_all_finds_where_each_asks_for_what_no_other_does(seed):
+    random = Random(seed)
+    gates = [gate_of(f"w{number:02d}", of_its_own(random, number)) for number in range(FEW + 8)]
+    index = TriggerIndex(gates)
+
+    def bag():
+        values = {
+            f"{side}{number}": random.choice([1, {"x": 1}, {"x": "y"}, {}]) for side in "ab" for number in range(20)
+        }
+        return {name: value for name, value in values.items() if random.random() < 0.6}
+
+    for _ in range(10):
+        drawn = Event(random.choice(["buy", "look", "leave"]), "s", properties=bag())
+        known = Facts(bag(), subscriber_id="s")
+        assert index.matching(drawn, known, NOW) == by_hand(gates, drawn, known, NOW)
+    for each in gates[::2]:
+        index.remove(each.workflow_id)
+    drawn, known = Event("buy", "s", properties=bag()), Facts(bag(), subscriber_id="s")
+    assert index.matching(drawn, known, NOW) == by_hand(gates[1::2], drawn, known, NOW)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(20))
 def test_it_finds_what_asking_all_finds_among_a_thousand(seed):

@@ -132,11 +132,13 @@ class NoteFile:
             os.ftruncate(self._file, 0)
 
     def close(self) -> None:
-        """Close the file and leave it."""
+        """Close the file and leave it; what cannot be written any more is not, and nobody waits for the lock."""
         if self._file is not None:
-            self.flush()
-            os.close(self._file)
-            self._file = None
+            try:
+                self.flush()
+            finally:
+                os.close(self._file)
+                self._file = None
 
     def remove(self) -> None:
         """Close the file and take it away."""

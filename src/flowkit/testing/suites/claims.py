@@ -247,7 +247,7 @@ class Claims:
         s, t = map(key_of, claim.runs)
         bench.freeze(claim, {s: "first", t: "first"})
         unknown = evolve(SENDING, status=Status.FAILED, reason="nobody knows", result=Result.UNKNOWN)
-        failed = evolve(SENDING, status=Status.FAILED, reason="gone", result=Result.FAILED)
+        failed = evolve(_RETRYING, status=Status.FAILED, reason="gone", result=Result.FAILED)
         moves = [Move(claim.runs[:1], unknown, None, ()), Move(claim.runs[1:], failed, None, ())]
         assert not bench.commit(moves=moves, claim=claim, ends=True)
         bench.reopen()
