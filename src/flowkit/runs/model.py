@@ -53,7 +53,7 @@ class Watch:
         until: The deadline of the wait at hand; None where there is none.
         sent: When its last message was sent, where that counts; None before the first.
         seen: When the first event that counts for a branch occurred: node, index of the action, place of the branch
-            and instant; and the newest, where that came in while a message was being sent.
+            and instant.
         lapsed: The waits that ended without what was waited for: node, index of the action, and from when on until
             when events counted.
     """

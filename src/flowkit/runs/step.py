@@ -223,12 +223,8 @@ def _observed(walk: Walk, event: Event) -> None:
         walk.state = evolve(walk.state, counts=tuple(sorted(counts.items())))
     facts = walk.facts or NO_FACTS
     if mine and program.posts:
-        pending = walk.state.pending
-        sending = pending is not None and isinstance(program.node(pending.node).actions[pending.action].do, SendEmail)
         entered = walk.member.entered
-        walk.keep(
-            watching.seen(walk.state.watch, program.posts, event, facts, entered=entered, now=walk.now, sending=sending)
-        )
+        walk.keep(watching.seen(walk.state.watch, program.posts, event, facts, entered=entered, now=walk.now))
     if not _looked(walk, event, mine=mine) and mine:
         for post, met in watching.late(walk.state.watch, program.posts, event, facts, walk.now):
             action = program.node(post.node).actions[post.action]

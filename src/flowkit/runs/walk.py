@@ -282,7 +282,7 @@ def _arrive(walk: Walk, node: Node, action: Action, wait: WaitForEvent) -> str |
         now=walk.now,
         since=since,
         until=until,
-        seen={place: at for *post, place, at in reversed(watch.seen) if tuple(post) == here},  # the first is the last
+        seen={place: at for *post, place, at in watch.seen if tuple(post) == here},
         origin=None if isinstance(wait.look_back, LookBack) else origin_instant(walk.member.origin),
     )
     met, again = awaiting.arrive(

@@ -15,12 +15,8 @@ from flowkit.workflows.control import TIMEOUT, LookBack
 __all__ = ["late", "left", "seen", "sent"]
 
 
-def seen(
-    watch: Watch, posts: Iterable[Post], event: Event, facts: Facts, *, entered: int, now: int, sending: bool
-) -> Watch:
+def seen(watch: Watch, posts: Iterable[Post], event: Event, facts: Facts, *, entered: int, now: int) -> Watch:
     """Keep in mind when the first event occurred that counts for a wait to which the run may come.
-
-    While a message is being sent the newest is kept beside it: it may have come after the message.
 
     Args:
         watch: What the run keeps in mind.
@@ -29,26 +25,18 @@ def seen(
         facts: What is known about the subscriber.
         entered: When the run was entered, in microseconds.
         now: The engine's instant in microseconds.
-        sending: Whether a message is being sent, of which nobody knows yet when it was.
     """
     at = awaiting.instant_of(event, now)
-    known: dict[tuple[str, int, int], tuple[int, ...]] = {}
-    for node, action, place, instant in watch.seen:
-        known[node, action, place] = (*known.get((node, action, place), ()), instant)
+    first = {(node, action, place): instant for node, action, place, instant in watch.seen}
     for post in posts:
         if post.wait.look_back not in {LookBack.LAST_SEND, LookBack.ENTRY} or _is_late(watch, post, at):
             continue
         since = awaiting.since(post.wait, entered=entered, sent=watch.sent, now=now)
-        by_send = post.wait.look_back is LookBack.LAST_SEND
         for place, branch in enumerate(post.wait.branches):
             key = (post.node, post.action, place)
-            instants = known.get(key, ())
-            both = by_send and (sending or len(instants) > 1)
-            counts = not instants or at < instants[0] or (both and at > instants[-1])
-            if since <= at and counts and awaiting.matches(branch, event, facts, now):
-                first, *_, newest = sorted((at, at, *instants))
-                known[key] = (first, newest) if both and newest > first else (first,)
-    kept = tuple((*key, instant) for key, instants in sorted(known.items()) for instant in instants)
+            if since <= at < first.get(key, at + 1) and awaiting.matches(branch, event, facts, now):
+                first[key] = at
+    kept = tuple((*key, instant) for key, instant in sorted(first.items()))
     return watch if kept == watch.seen else evolve(watch, seen=kept)
 
 
@@ -61,12 +49,9 @@ def _is_late(watch: Watch, post: Post, at: int) -> bool:
 
 
 def sent(watch: Watch, posts: Iterable[Post], now: int) -> Watch:
-    """Keep in mind that a message was sent: what was seen before it counts no more where the last one counts.
-
-    What came since it was sent may have come in before anybody wrote that it was.
-    """
+    """Keep in mind that a message was sent: what was seen before it counts no more where the last one counts."""
     by_send = {(post.node, post.action) for post in posts if post.wait.look_back is LookBack.LAST_SEND}
-    return evolve(watch, sent=now, seen=tuple(one for one in watch.seen if one[:2] not in by_send or one[3] >= now))
+    return evolve(watch, sent=now, seen=tuple(one for one in watch.seen if one[:2] not in by_send))
 
 
 def left(watch: Watch, node: str, action: int, label: str) -> Watch:

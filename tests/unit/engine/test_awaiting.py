@@ -210,19 +210,6 @@ def test_a_timeout_that_is_committed_while_the_event_is_taken_stands(any_store):
     assert kinds(engine).count(Kind.LATE) == 1
 
 
-@pytest.mark.parametrize("actions", [(), (wait(),)], ids=["at_once", "later"])
-def test_an_event_that_comes_in_while_the_message_is_being_sent_is_seen(any_store, actions):
-    """Who opens at once is faster than the commit, and answers the last message all the same."""
-    waiting = journey(send(), *actions, await_())
-    engine, _ = engine_on(any_store, waiting)
-    engine.ingest([signup()])
-    soon = START + timedelta(seconds=1)
-    worker, _ = engine_on(Between(any_store, lambda: engine.ingest([purchase()], now=soon)), waiting)
-    worker.advance(now=START)
-    worker.advance(now=START + 2 * HOUR)
-    assert places(engine) == {"s": "bought"}
-
-
 @pytest.mark.parametrize(
     "branch", [BOUGHT, case({"performed": {"event": "purchase"}}, "bought")], ids=["event", "condition"]
 )

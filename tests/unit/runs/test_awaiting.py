@@ -260,20 +260,6 @@ def test_each_message_begins_anew():
     assert ride.state.watch.since == NOW + HOURS
 
 
-def test_what_comes_in_before_the_sending_is_written_down_comes_after_the_message():
-    ride = journey(send(), wait(HOUR), send(action_id="again"), wait(HOUR, "more"), await_(bought())).start().settle()
-    ride.take(Observed(purchase()))
-    ride.wake()
-    sent = ride.now
-    for minutes in (2, 1):
-        later(ride, HOUR + timedelta(minutes=minutes)).take(Observed(purchase()))
-    ride.now = sent  # of the worker, which began before
-    ride.settle()
-    assert ride.state.watch.seen == (("start", 4, 0, NOW + HOURS + 2 * 60_000_000),)
-    ride.wake()
-    passed(ride, "bought")
-
-
 def test_what_is_no_message_does_not_begin_anew():
     ride = journey(tag("x"), wait(HOUR), tag("y", action_id="again"), await_(bought())).start().settle()
     ride.take(Observed(purchase()))
