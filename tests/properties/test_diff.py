@@ -8,7 +8,9 @@ from attrs import evolve
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from flowkit.workflows.changes import (
+from flowkit.workflows.codec import dump
+from flowkit.workflows.diff import Fate, diff
+from flowkit.workflows.diff.changes import (
     ActionAdded,
     ActionRemoved,
     ActionReplaced,
@@ -28,8 +30,6 @@ from flowkit.workflows.changes import (
     VisitsChanged,
     WorkflowChanged,
 )
-from flowkit.workflows.codec import dump
-from flowkit.workflows.diff import Fate, diff
 from flowkit.workflows.model import Action, Node, UpdateSegments, Workflow
 from tests.support import strategies
 

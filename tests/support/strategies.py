@@ -25,6 +25,7 @@ from flowkit.triggers.model import Backfill, EntryPolicy, On, Reentry, Schedule,
 from flowkit.triggers.rules import At, Cron, DateProperty, Every, LeapDay, Repeat, Rule
 from flowkit.triggers.windows import Window
 from flowkit.workflows.control import EXHAUSTED, TIMEOUT, Awaited, Branch, Case, Exit, LookBack, WaitForEvent
+from flowkit.workflows.documents.waits import WAIT_KEYS
 from flowkit.workflows.model import (
     Action,
     CallWebhook,
@@ -39,7 +40,6 @@ from flowkit.workflows.model import (
     WaitUntil,
     Workflow,
 )
-from flowkit.workflows.wait_documents import WAIT_KEYS
 from flowkit.workflows.waits import (
     CalendarDays,
     Instead,

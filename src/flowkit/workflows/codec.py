@@ -17,13 +17,13 @@ from flowkit.documents import DEFAULT_LIMITS, Limits
 from flowkit.errors import DocumentError, Problem
 from flowkit.fields import Fields, instant_text
 from flowkit.problems import Problems, pointer, short, suggestion
-from flowkit.workflows import parameters
 from flowkit.workflows.check import errors
-from flowkit.workflows.condition_documents import dump_condition, read_condition
 from flowkit.workflows.control import Branch, Exit, WaitForEvent
+from flowkit.workflows.documents import parameters
+from flowkit.workflows.documents.conditions import dump_condition, read_condition
+from flowkit.workflows.documents.parameters import ActionType, in_units
+from flowkit.workflows.documents.triggers import dump_trigger, read_trigger, read_zone
 from flowkit.workflows.model import Action, Node, Workflow
-from flowkit.workflows.parameters import ActionType, in_units
-from flowkit.workflows.trigger_documents import dump_trigger, read_trigger, read_zone
 
 __all__ = ["SCHEMA", "dump", "dumps", "load", "validate"]
 

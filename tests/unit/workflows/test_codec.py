@@ -16,6 +16,7 @@ from flowkit.documents import Limits
 from flowkit.errors import DocumentError
 from flowkit.triggers.model import Trigger, TriggerType
 from flowkit.workflows.codec import SCHEMA, dump, dumps, load, validate
+from flowkit.workflows.documents.parameters import ActionType
 from flowkit.workflows.model import (
     Action,
     CheckEngagement,
@@ -27,7 +28,6 @@ from flowkit.workflows.model import (
     WaitUntil,
     Workflow,
 )
-from flowkit.workflows.parameters import ActionType
 from tests.support.refusals import refusals
 from tests.support.strategies import workflows
 from tests.support.workflow_documents import PARAMETERS, action, golden, node, put, without, workflow

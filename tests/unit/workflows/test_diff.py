@@ -9,7 +9,9 @@ from flowkit.conditions import ALWAYS, Equals, EventIs, SubscriberHas
 from flowkit.triggers.calendar import Unit
 from flowkit.triggers.model import EntryPolicy, Reentry, Schedule, Trigger, TriggerType
 from flowkit.triggers.rules import Every
-from flowkit.workflows.changes import (
+from flowkit.workflows.control import Awaited, Branch, Case, Exit, LookBack, WaitForEvent
+from flowkit.workflows.diff import Continuation, Diff, Fate, Place, diff
+from flowkit.workflows.diff.changes import (
     ActionAdded,
     ActionRemoved,
     ActionReplaced,
@@ -27,8 +29,6 @@ from flowkit.workflows.changes import (
     TriggerChanged,
     WorkflowChanged,
 )
-from flowkit.workflows.control import Awaited, Branch, Case, Exit, LookBack, WaitForEvent
-from flowkit.workflows.diff import Continuation, Diff, Fate, Place, diff
 from flowkit.workflows.model import (
     Action,
     CallWebhook,

@@ -16,10 +16,10 @@ from flowkit.triggers.windows import Window
 from flowkit.workflows.check import check, errors
 from flowkit.workflows.codec import dump, dumps, load, validate
 from flowkit.workflows.diff import diff
+from flowkit.workflows.documents.waits import dump_wait
 from flowkit.workflows.model import END, Action, Node, UpdateSegments, Wait, WaitUntil, Workflow
 from flowkit.workflows.pictures.drawing import draw
 from flowkit.workflows.pictures.words import action_line
-from flowkit.workflows.wait_documents import dump_wait
 from flowkit.workflows.waits import CalendarDays, GoTo, Instead, LocalTime, PreferredTime, ProfileDate, takes_time
 from tests.support.refusals import refusals
 from tests.support.strategies import waits_by_the_clock

@@ -32,8 +32,8 @@ from flowkit.triggers.model import (
 )
 from flowkit.triggers.schedule_documents import RULE_KEYS, dump_rule, read_rule
 from flowkit.triggers.zones import find_zone
-from flowkit.workflows.condition_documents import dump_condition, read_condition
-from flowkit.workflows.parameters import in_units
+from flowkit.workflows.documents.conditions import dump_condition, read_condition
+from flowkit.workflows.documents.parameters import in_units
 
 __all__ = ["dump_trigger", "read_trigger", "read_zone"]
 

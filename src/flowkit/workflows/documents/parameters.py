@@ -12,9 +12,10 @@ from urllib.parse import urlsplit
 from flowkit.errors import DocumentError, Problem
 from flowkit.fields import Fields
 from flowkit.problems import pointer, short
-from flowkit.workflows.await_documents import dump_await, read_await
-from flowkit.workflows.branch_documents import dump_branch, read_branch
 from flowkit.workflows.control import Branch, Exit, WaitForEvent
+from flowkit.workflows.documents.awaits import dump_await, read_await
+from flowkit.workflows.documents.branches import dump_branch, read_branch
+from flowkit.workflows.documents.waits import WAIT_KEYS, dump_wait, read_wait
 from flowkit.workflows.durations import DURATIONS, dump_span, in_units, read_span
 from flowkit.workflows.model import (
     CallWebhook,
@@ -27,7 +28,6 @@ from flowkit.workflows.model import (
     Wait,
     WaitUntil,
 )
-from flowkit.workflows.wait_documents import WAIT_KEYS, dump_wait, read_wait
 
 __all__ = ["ActionType", "dump", "in_units", "load"]
 

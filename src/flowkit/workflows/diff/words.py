@@ -13,7 +13,8 @@ from flowkit.documents import is_list, is_object
 from flowkit.triggers.model import Schedule
 from flowkit.triggers.schedule_documents import dump_rule
 from flowkit.triggers.windows import Window
-from flowkit.workflows.changes import (
+from flowkit.workflows.control import Awaited, Branch, Case, Exit, LookBack, WaitForEvent
+from flowkit.workflows.diff.changes import (
     ActionAdded,
     ActionRemoved,
     ActionReplaced,
@@ -33,7 +34,6 @@ from flowkit.workflows.changes import (
     VisitsChanged,
     WorkflowChanged,
 )
-from flowkit.workflows.control import Awaited, Branch, Case, Exit, LookBack, WaitForEvent
 from flowkit.workflows.model import (
     CallWebhook,
     CheckEngagement,

@@ -11,8 +11,7 @@ from attrs import field, fields, frozen, has
 
 from flowkit.documents import is_list, is_object
 from flowkit.triggers.model import EntryPolicy, Trigger
-from flowkit.workflows.change_words import change_words, place_words
-from flowkit.workflows.changes import (
+from flowkit.workflows.diff.changes import (
     ActionAdded,
     ActionRemoved,
     ActionReplaced,
@@ -32,6 +31,7 @@ from flowkit.workflows.changes import (
     VisitsChanged,
     WorkflowChanged,
 )
+from flowkit.workflows.diff.words import change_words, place_words
 from flowkit.workflows.model import Action, Node, SendEmail, Wait, Workflow
 
 __all__ = ["Continuation", "Diff", "Fate", "Place", "diff"]

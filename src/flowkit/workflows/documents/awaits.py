@@ -22,8 +22,8 @@ from flowkit.documents import is_object
 from flowkit.errors import DocumentError
 from flowkit.fields import Fields
 from flowkit.problems import short, suggestion
-from flowkit.workflows.condition_documents import dump_condition, read_condition
 from flowkit.workflows.control import EXHAUSTED, TIMEOUT, Awaited, Case, LookBack, WaitForEvent
+from flowkit.workflows.documents.conditions import dump_condition, read_condition
 from flowkit.workflows.durations import DurationUnit, dump_span, read_span
 
 __all__ = ["dump_await", "read_await"]

@@ -11,8 +11,8 @@ from typing import Final
 
 from flowkit.fields import Fields
 from flowkit.problems import short
-from flowkit.workflows.condition_documents import dump_condition, read_condition
 from flowkit.workflows.control import EXHAUSTED, Branch, Case
+from flowkit.workflows.documents.conditions import dump_condition, read_condition
 
 __all__ = ["dump_branch", "read_branch"]
 
