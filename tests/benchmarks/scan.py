@@ -31,8 +31,8 @@ from flowkit_engine import SERIES
 from limit_sql import FIND_DUE, FIRST_PARK, PARK_NEW, TABLES
 from welcome import SIGNUP, connect, event, subscriber
 
-from flowkit.engine.catalogue import edition_of
 from flowkit.engine.drive import run_sync
+from flowkit.engine.sources import edition_of
 from flowkit.hashing import run_id
 from flowkit.ports import Change, Changes, Started
 from flowkit.runs.model import Entry, Kind, Run, State, Waiting

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from threading import RLock
-from typing import Final, TypeVar
+from typing import Final
 
-from attrs import evolve, frozen
+from attrs import frozen
 
 from flowkit.conditions import NO_PREDICATES, Custom, Moment, Predicate
 from flowkit.conditions.walk import leaves
 from flowkit.engine.drive import resolve
+from flowkit.engine.sources import Sources
 from flowkit.errors import UnknownWorkflow
 from flowkit.events import NO_NEEDS, Event, Facts, HistoryNeed, Needs, together
-from flowkit.hashing import content_hash
-from flowkit.ports import Edition, Store, Templates
-from flowkit.rendering.engine import CompiledSubject, CompiledTemplate, compile_subject, compile_template
-from flowkit.rendering.model import Template, TemplateError
+from flowkit.ports import Edition, Store
+from flowkit.rendering.engine import CompiledSubject, CompiledTemplate
+from flowkit.rendering.model import TemplateError
 from flowkit.runs.awaiting import awaited_types
 from flowkit.runs.effects import Asks, Started
 from flowkit.runs.model import State
@@ -26,17 +25,13 @@ from flowkit.runs.step import Member, decide
 from flowkit.triggers.evaluate import Gate
 from flowkit.triggers.index import FEW, TriggerIndex
 from flowkit.triggers.model import On, TriggerType
-from flowkit.workflows.codec import dumps, load
-from flowkit.workflows.model import SendEmail, Workflow
+from flowkit.workflows.codec import load
 
-__all__ = ["Catalogue", "edition_of"]
+__all__ = ["Catalogue"]
 
-_TEMPLATES_KEPT: Final = 1000
 _ENTRANCES_KEPT: Final = 10_000
-T = TypeVar("T")
 _NOBODY: Final[frozenset[str]] = frozenset()
 _NO_TYPE: Final = "~"
-_encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode
 
 
 @frozen
@@ -110,8 +105,7 @@ class Catalogue:
         self._stamp: int | None = None
         self._programs: dict[int, Program] = {}
         self._editions: dict[int, Edition] = {}
-        self._templates: dict[str, CompiledTemplate | TemplateError] = {}
-        self._subjects: dict[str, CompiledSubject | TemplateError] = {}
+        self._sources = Sources(store)
         self._index = TriggerIndex()
         self._levels = TriggerIndex()
         self._changes = TriggerIndex()
@@ -361,75 +355,12 @@ class Catalogue:
     async def template(self, version: int, template_id: str) -> CompiledTemplate | TemplateError | None:
         """Look up a template as the version pinned it; None where it was not found when the version was published."""
         digest = self._editions[version].templates.get(template_id)
-        if digest is None:
-            return None
-        if digest not in self._templates:
-            source = await resolve("store.source", self._store.source(digest))
-            _keep(self._templates, digest, _compiled(source))
-        return self._templates[digest]
+        return None if digest is None else await self._sources.template(digest)
 
     def subject(self, source: str) -> CompiledSubject | TemplateError:
         """Compile a send action's own subject, once."""
-        if source not in self._subjects:
-            try:
-                _keep(self._subjects, source, compile_subject(source))
-            except TemplateError as error:
-                _keep(self._subjects, source, error)
-        return self._subjects[source]
+        return self._sources.subject(source)
 
 
 def _asks_host(gate: Gate) -> bool:
     return any(isinstance(leaf, Custom) for leaf in leaves(gate.trigger.condition))
-
-
-def _keep(kept: dict[str, T], key: str, value: T) -> None:
-    """Keep a value, and let the oldest go where there are too many."""
-    while len(kept) >= _TEMPLATES_KEPT:
-        del kept[next(iter(kept))]
-    kept[key] = value
-
-
-def _compiled(source: str) -> CompiledTemplate | TemplateError:
-    try:
-        return compile_template(read_source(source))
-    except TemplateError as error:
-        return error
-
-
-def write_source(template: Template) -> str:
-    """Write a template as the text that is stored and hashed."""
-    return _encode([template.template_id, template.subject, template.html, template.text])
-
-
-def read_source(source: str) -> Template:
-    """Read a stored template."""
-    template_id, subject, html, text = json.loads(source)
-    return Template(template_id, subject=subject, html=html, text=text)
-
-
-async def edition_of(workflow: Workflow, templates: Templates | None) -> tuple[Edition, Mapping[str, str]]:
-    """Make the edition of a workflow that is to be published, and the sources that it pins, by hash.
-
-    The hash covers the definition and the templates, and not ``created_at``: the same content is the same version.
-    """
-    sources: dict[str, str] = {}
-    pinned: dict[str, str] = {}
-    if templates is not None:
-        for template_id in sorted(_template_ids(workflow)):
-            template = await resolve("templates.template", templates.template(template_id))
-            if template is not None:
-                source = write_source(template)
-                pinned[template_id] = content_hash(source)
-                sources[pinned[template_id]] = source
-    timeless = dumps(evolve(workflow, created_at=None))
-    digest = content_hash(_encode([timeless, pinned]))
-    return Edition(workflow.workflow_id, 0, digest, dumps(workflow), pinned), sources
-
-
-def _template_ids(workflow: Workflow) -> set[str]:
-    return {
-        action.do.template_id
-        for node in workflow.nodes.values()
-        for action in node.actions
-        if isinstance(action.do, SendEmail)
-    }

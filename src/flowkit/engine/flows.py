@@ -10,13 +10,13 @@ from flowkit.analytics.explain import Explanation
 from flowkit.conditions import Condition, Custom
 from flowkit.conditions.walk import leaves
 from flowkit.engine.advance import Advanced, advance
-from flowkit.engine.catalogue import edition_of
 from flowkit.engine.dead_letters import Requeue, requeue
 from flowkit.engine.drive import resolve
 from flowkit.engine.ingest import Ingested, ingest
 from flowkit.engine.looks import look_at_changed
 from flowkit.engine.parts import Parts
 from flowkit.engine.questions import explain
+from flowkit.engine.sources import edition_of
 from flowkit.engine.sweeps import Progress, ask_for_backfill, plan_sweeps, progress
 from flowkit.errors import ConfigurationError
 from flowkit.events import Event, from_micros, to_micros

@@ -6,8 +6,9 @@ from attrs import evolve
 from flowkit.adapters.clock import VirtualClock
 from flowkit.adapters.profiles import MemoryProfiles
 from flowkit.conditions import ALWAYS, AllOf, EngagementAtLeast, Equals, EventHas, EventIs, Moment, SubscriberHas
-from flowkit.engine.catalogue import Catalogue, edition_of
+from flowkit.engine.catalogue import Catalogue
 from flowkit.engine.drive import run_sync
+from flowkit.engine.sources import edition_of
 from flowkit.engine.sync import Engine
 from flowkit.events import Event
 from flowkit.stores.memory import MemoryStore

@@ -1,0 +1,105 @@
+"""The texts that versions pin: templates by the hash of their source, and the editions that name them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Final, TypeVar
+
+from attrs import evolve
+
+from flowkit.engine.drive import resolve
+from flowkit.hashing import content_hash
+from flowkit.ports import Edition, Store, Templates
+from flowkit.rendering.engine import CompiledSubject, CompiledTemplate, compile_subject, compile_template
+from flowkit.rendering.model import Template, TemplateError
+from flowkit.workflows.codec import dumps
+from flowkit.workflows.model import SendEmail, Workflow
+
+__all__ = ["Sources", "edition_of", "read_source", "write_source"]
+
+_KEPT: Final = 1000
+_encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode
+T = TypeVar("T")
+
+
+class Sources:
+    """Templates and subjects, compiled once each; the oldest go where there are too many.
+
+    Args:
+        store: Where the sources of templates are read.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._templates: dict[str, CompiledTemplate | TemplateError] = {}
+        self._subjects: dict[str, CompiledSubject | TemplateError] = {}
+
+    async def template(self, digest: str) -> CompiledTemplate | TemplateError:
+        """Give the template whose source has a hash, or what is wrong with it."""
+        if digest not in self._templates:
+            source = await resolve("store.source", self._store.source(digest))
+            _keep(self._templates, digest, _compiled(source))
+        return self._templates[digest]
+
+    def subject(self, source: str) -> CompiledSubject | TemplateError:
+        """Give a subject, or what is wrong with it."""
+        if source not in self._subjects:
+            try:
+                _keep(self._subjects, source, compile_subject(source))
+            except TemplateError as error:
+                _keep(self._subjects, source, error)
+        return self._subjects[source]
+
+
+def _keep(kept: dict[str, T], key: str, value: T) -> None:
+    """Keep a value, and let the oldest go where there are too many."""
+    while len(kept) >= _KEPT:
+        del kept[next(iter(kept))]
+    kept[key] = value
+
+
+def _compiled(source: str) -> CompiledTemplate | TemplateError:
+    try:
+        return compile_template(read_source(source))
+    except TemplateError as error:
+        return error
+
+
+def write_source(template: Template) -> str:
+    """Write a template as the text that is stored and hashed."""
+    return _encode([template.template_id, template.subject, template.html, template.text])
+
+
+def read_source(source: str) -> Template:
+    """Read a stored template."""
+    template_id, subject, html, text = json.loads(source)
+    return Template(template_id, subject=subject, html=html, text=text)
+
+
+async def edition_of(workflow: Workflow, templates: Templates | None) -> tuple[Edition, Mapping[str, str]]:
+    """Make the edition of a workflow that is to be published, and the sources that it pins, by hash.
+
+    The hash covers the definition and the templates, and not ``created_at``: the same content is the same version.
+    """
+    sources: dict[str, str] = {}
+    pinned: dict[str, str] = {}
+    if templates is not None:
+        for template_id in sorted(_template_ids(workflow)):
+            template = await resolve("templates.template", templates.template(template_id))
+            if template is not None:
+                source = write_source(template)
+                pinned[template_id] = content_hash(source)
+                sources[pinned[template_id]] = source
+    timeless = dumps(evolve(workflow, created_at=None))
+    digest = content_hash(_encode([timeless, pinned]))
+    return Edition(workflow.workflow_id, 0, digest, dumps(workflow), pinned), sources
+
+
+def _template_ids(workflow: Workflow) -> set[str]:
+    return {
+        action.do.template_id
+        for node in workflow.nodes.values()
+        for action in node.actions
+        if isinstance(action.do, SendEmail)
+    }
