@@ -2,6 +2,9 @@
 
 import asyncio
 import contextlib
+import os
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -429,3 +432,39 @@ def test_webhooks_may_be_called_at_most_once(any_store):
     engine.advance(now=START + DAY)
     assert len(webhooks.requests) == 3
     assert [run.subscriber_id for run in failed(engine)] == ["s0"]
+
+
+@pytest.mark.parametrize("delivery", list(Delivery))
+@pytest.mark.parametrize("key_window", [None, DAY])
+def test_a_note_is_on_the_disk_before_what_is_done_at_most_once(tmp_path, monkeypatch, delivery, key_window):
+    """Of each call, so that a loss of power leaves it in doubt; what may be repeated does not wait for the disk."""
+    happened = []
+
+    def synced(file):
+        name = Path(f"/proc/self/fd/{file}").readlink().name
+        if "-notes-" in name:
+            happened.append("synced")
+
+    class Sends(RecordingSender):
+        def send(self, messages):
+            happened.append("sent")
+            return super().send(messages)
+
+    class Calls(RecordingWebhooks):
+        def call(self, requests):
+            happened.append("called")
+            return super().call(requests)
+
+    message = Action("send", SendEmail("hello", delivery=delivery))
+    call = Action("call", CallWebhook("https://example.com", delivery=delivery))
+    with closing(SqliteStore(tmp_path / "a.db", synchronous="NORMAL")) as store:
+        sender = Sends(needs=NO_NEEDS, key_window=key_window)
+        engine = engine_of(store, node("start", message, call), sender=sender, webhooks=Calls())
+        engine.ingest(signups(2))
+        monkeypatch.setattr(os, "fsync", synced)
+        engine.advance()
+    if delivery is Delivery.AT_MOST_ONCE:
+        assert happened == ["synced", "sent"] * 2 + ["synced", "called"] * 2
+    else:
+        assert "synced" not in happened
+        assert {"sent", "called"} == set(happened)
