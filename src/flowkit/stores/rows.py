@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, Final
 
@@ -67,7 +68,8 @@ def write_state(state: State) -> str:
     """Write a state without its empty tail.
 
     Returns:
-        ``[status, node, action, pending, waiting, visits, counts, reason, result, watch]``.
+        ``[status, node, action, pending, waiting, visits, counts, reason, result, watch, more]``; what few states have
+        stands in ``more``, by its name.
     """
     row: list[Any] = [
         STATUS_CODES[state.status],
@@ -80,6 +82,7 @@ def write_state(state: State) -> str:
         state.reason or None,
         None if state.result is None else state.result.value,
         None if state.watch == NO_WATCH else _watch_row(state.watch),
+        _more(state),
     ]
     while len(row) > 1 and not row[-1]:
         row.pop()
@@ -89,8 +92,8 @@ def write_state(state: State) -> str:
 def read_state(text: str) -> State:
     """Read what ``write_state`` wrote."""
     row: list[Any] = json.loads(text)
-    row += [None] * (10 - len(row))
-    status, node, action, pending, waiting, visits, counts, reason, result, watch = row
+    row += [None] * (11 - len(row))
+    status, node, action, pending, waiting, visits, counts, reason, result, watch, more = row
     return State(
         _STATUSES[status],
         node,
@@ -102,7 +105,19 @@ def read_state(text: str) -> State:
         reason=reason or "",
         result=None if result is None else Result(result),
         watch=NO_WATCH if watch is None else _read_watch(watch),
+        **_read_more(more or {}),
     )
+
+
+def _more(state: State) -> dict[str, Any]:
+    """Write what few states have, by the names of the attributes; nothing that is as in any other."""
+    more: dict[str, Any] = {}
+    return more
+
+
+def _read_more(more: Mapping[str, Any]) -> dict[str, Any]:
+    """Read what ``_more`` wrote as arguments of a state."""
+    return dict(more)
 
 
 def _effect(effect: Effect) -> list[Any]:
