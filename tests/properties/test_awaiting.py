@@ -111,8 +111,7 @@ def is_known(plan, came):
     """Whether an event that came in at an hour is one that the run may look back to."""
     if came > plan.arrival or isinstance(plan.look_back, int):
         return True
-    # A message that is sent at an hour is sent after what came in at that hour, and all that came before is forgotten.
-    return plan.look_back is LookBack.ENTRY or (plan.look_back is LookBack.LAST_SEND and came > plan.sent)
+    return plan.look_back in {LookBack.ENTRY, LookBack.LAST_SEND}
 
 
 def lived(plan, *, one_by_one):

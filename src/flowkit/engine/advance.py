@@ -228,7 +228,8 @@ class _Shift:
             if outcome is None:
                 break
             self._results[outcome.result] += 1
-            [cohort] = await self._settled(cohort, Settled(cohort.state.pending, outcome), cohort.runs)
+            at = self._claim.begun.get(effect_key(run.id, cohort.state.pending))
+            [cohort] = await self._settled(cohort, Settled(cohort.state.pending, outcome, at), cohort.runs)
         if cohort.due is None or cohort.due > self._now:
             return cohort
         reason = f"{self._claim.deaths} workers died over this run"
@@ -277,9 +278,9 @@ class _Shift:
         await self._hands.carry_out(jobs)
         moved: list[_Cohort] = []
         for cohort, job in zip(cohorts, jobs, strict=True):
-            for outcome, runs in _endings(job).items():
+            for (outcome, at), runs in _endings(job).items():
                 self._results[outcome.result] += len(runs)
-                moved += await self._settled(cohort, Settled(job.effect, outcome), runs)
+                moved += await self._settled(cohort, Settled(job.effect, outcome, at), runs)
         return moved
 
     async def _settled(self, cohort: _Cohort, settled: Settled, runs: Sequence[Run]) -> list[_Cohort]:
@@ -353,7 +354,7 @@ class _Shift:
             [cohort] = await self._gone_on(cohorts[0])
             pending = cohort.state.pending
             fits = pending is not None and pending.suffix == settled.effect.suffix
-            signal = Settled(pending, settled.outcome) if pending is not None and fits else settled
+            signal = evolve(settled, effect=pending) if pending is not None and fits else settled
             cohorts = await self._settled(cohort, signal, cohort.runs)
         return cohorts
 
@@ -368,15 +369,15 @@ class _Shift:
         return cohorts
 
 
-def _endings(job: Job) -> dict[Outcome, Sequence[Run]]:
-    """Part the runs of a job by outcome; those without one had not been called when the claim was lost."""
+def _endings(job: Job) -> dict[tuple[Outcome, int | None], Sequence[Run]]:
+    """Part the runs of a job by outcome and by when it came; who has none was not called before the claim was lost."""
     first = job.outcomes[0]
-    if first is not None and job.outcomes.count(first) == len(job.outcomes):
-        return {first: job.runs}
-    endings: dict[Outcome, list[Run]] = {}
-    for run, outcome in zip(job.runs, job.outcomes, strict=True):
+    if first is not None and not job.begun and job.outcomes.count(first) == len(job.outcomes):
+        return {(first, None): job.runs}
+    endings: dict[tuple[Outcome, int | None], list[Run]] = {}
+    for index, (run, outcome) in enumerate(zip(job.runs, job.outcomes, strict=True)):
         if outcome is not None:
-            endings.setdefault(outcome, []).append(run)
+            endings.setdefault((outcome, job.begun.get(index)), []).append(run)
     return dict(endings)
 
 

@@ -29,6 +29,7 @@ class Job:
         effect: What is to be carried out.
         runs: For whom.
         outcomes: How it ended for each run, in their order; None until it has, and where the claim was lost before.
+        begun: When an attempt of a dead worker was made that has its outcome now, by index, in microseconds.
         once: Whether it must not be carried out again where nobody knows how it ended.
     """
 
@@ -36,6 +37,7 @@ class Job:
     effect: Effect
     runs: Sequence[Run]
     outcomes: list[Outcome | None] = Factory(lambda self: [None] * len(self.runs), takes_self=True)
+    begun: dict[int, int | None] = Factory(dict[int, "int | None"])
     once: bool = Factory(lambda self: delivery_of(self.action.do) is Delivery.AT_MOST_ONCE, takes_self=True)
 
     @property
@@ -64,6 +66,7 @@ async def inherited(job: Job, claim: Claim, receiver: object, policy: InDoubt) -
         key = run.id + job.effect.suffix
         if key in claim.settled:
             job.outcomes[index] = claim.settled[key]
+            job.begun[index] = claim.begun.get(key)
         elif claim.doubtful.get(key, 0) >= _DEATHS:
             reason = f"{claim.doubtful[key]} workers died in this call"
             job.outcomes[index] = Outcome(Result.UNKNOWN, reason)
@@ -81,6 +84,7 @@ async def inherited(job: Job, claim: Claim, receiver: object, policy: InDoubt) -
         # A receiver that never saw the key says so with RETRY: it is then called now.
         if outcome is not None and outcome.result is not Result.RETRY:
             job.outcomes[index] = outcome
+            job.begun[index] = claim.begun.get(key)
 
 
 async def doubtful_outcome(

@@ -199,6 +199,8 @@ class Claim:
         stamp: As in ``Recall``.
         settled: Outcomes that a dead worker noted and did not commit, by effect key.
         doubtful: Effect keys that a dead worker had begun and noted no outcome of.
+        begun: When a dead worker took the runs in whose calls those keys are, by effect key, in microseconds of the
+            engine's clock: its calls were made then, as far as the rules are concerned.
         deaths: How many workers died over this claim without an effect begun.
         fresh: Whether the runs come from the queue, and are no lapsed claim of another worker.
     """
@@ -208,6 +210,7 @@ class Claim:
     stamp: int
     settled: Mapping[str, Outcome] = field(factory=dict[str, Outcome])
     doubtful: Mapping[str, int] = field(factory=dict[str, int])
+    begun: Mapping[str, int] = field(factory=dict[str, int])
     deaths: int = 0
     fresh: bool = True
 

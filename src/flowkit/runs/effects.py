@@ -146,10 +146,12 @@ class Settled:
     Attributes:
         effect: Which one.
         outcome: How it ended.
+        at: When the attempt was made, in microseconds, where that was before now; None for now.
     """
 
     effect: Effect
     outcome: Outcome
+    at: int | None = None
 
 
 @frozen

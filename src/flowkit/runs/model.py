@@ -53,7 +53,8 @@ class Watch:
         until: The deadline of the wait at hand; None where there is none.
         sent: When its last message was sent, where that counts; None before the first.
         seen: When the first event that counts for a branch occurred: node, index of the action, place of the branch
-            and instant.
+            and instant, by all of these. Of what came in while the run was due there are more: a message may have gone
+            out meanwhile, and counts from then on.
         lapsed: The waits that ended without what was waited for: node, index of the action, and from when on until
             when events counted.
     """

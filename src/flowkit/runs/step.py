@@ -168,8 +168,8 @@ def decide(
             _observed(walk, event)
         case Looked(event):
             _looked(walk, event, mine=False)
-        case Settled(effect, outcome):
-            _settled(walk, member.run_id, effect, outcome)
+        case Settled(effect, outcome, at):
+            _settled(walk, effect, outcome, now if at is None else min(at, now))
         case Requeued(anew):
             _requeued(walk, anew=anew)
         case _:
@@ -223,8 +223,8 @@ def _observed(walk: Walk, event: Event) -> None:
         walk.state = evolve(walk.state, counts=tuple(sorted(counts.items())))
     facts = walk.facts or NO_FACTS
     if mine and program.posts:
-        entered = walk.member.entered
-        walk.keep(watching.seen(walk.state.watch, program.posts, event, facts, entered=entered, now=walk.now))
+        entered, due = walk.member.entered, walk.due is not None and walk.due <= walk.now
+        walk.keep(watching.seen(walk.state.watch, program.posts, event, facts, entered=entered, now=walk.now, due=due))
     if not _looked(walk, event, mine=mine) and mine:
         for post, met in watching.late(walk.state.watch, program.posts, event, facts, walk.now):
             action = program.node(post.node).actions[post.action]
@@ -268,7 +268,7 @@ def _looked(walk: Walk, event: Event | None, *, mine: bool, woken: bool = False)
     return True
 
 
-def _settled(walk: Walk, run_id: str, effect: Effect, outcome: Outcome) -> None:
+def _settled(walk: Walk, effect: Effect, outcome: Outcome, at: int) -> None:
     if walk.state.pending != effect or not walk.state.alive:
         data = {"result": outcome.result.value, **_because(outcome)}
         walk.entries.append(Entry(Kind.LATE, effect.node, effect.action_id, data))
@@ -280,7 +280,7 @@ def _settled(walk: Walk, run_id: str, effect: Effect, outcome: Outcome) -> None:
         case Result.DONE:
             walk.note(Kind.DONE, action, **told)
             if walk.program.notes_sends and isinstance(action.do, SendEmail):
-                walk.keep(watching.sent(walk.state.watch, walk.program.posts, walk.now))
+                walk.keep(watching.sent(walk.state.watch, walk.program.posts, at))
             _onward(walk, action.success_path, "success_path", "success")
         case Result.SKIPPED:
             walk.note(Kind.SKIPPED, action, **told)
@@ -288,7 +288,7 @@ def _settled(walk: Walk, run_id: str, effect: Effect, outcome: Outcome) -> None:
         case Result.RETRY if effect.attempt + 1 < MAX_ATTEMPTS:
             walk.own = True
             again = evolve(effect, attempt=effect.attempt + 1)
-            pause = _pause(run_id, again, outcome)
+            pause = _pause(walk.member.run_id, again, outcome)
             walk.note(Kind.RETRYING, action, seconds=seconds_of(pause), **told)
             walk.park(walk.now + pause, pending=again)
         case Result.RETRY | Result.FAILED | Result.UNKNOWN:

@@ -277,12 +277,11 @@ def _arrive(walk: Walk, node: Node, action: Action, wait: WaitForEvent) -> str |
     watch, entered = walk.state.watch, walk.member.entered
     since = awaiting.since(wait, entered=entered, sent=watch.sent, now=walk.now)
     until = None if wait.timeout is None else walk.now + wait.timeout // _MICROSECOND
-    here = (node.node_id, walk.state.action)
     arrival = Arrival(
         now=walk.now,
         since=since,
         until=until,
-        seen={place: at for *post, place, at in watch.seen if tuple(post) == here},
+        seen=watching.first_seen(watch, node.node_id, walk.state.action),
         origin=None if isinstance(wait.look_back, LookBack) else origin_instant(walk.member.origin),
     )
     met, again = awaiting.arrive(

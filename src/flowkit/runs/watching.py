@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Final, TypeAlias
 
 from attrs import evolve
 
@@ -12,11 +13,19 @@ from flowkit.runs.awaiting import Met, Post
 from flowkit.runs.model import Watch
 from flowkit.workflows.control import TIMEOUT, LookBack
 
-__all__ = ["late", "left", "seen", "sent"]
+__all__ = ["first_seen", "late", "left", "seen", "sent"]
+
+_MOST: Final = 64
+_Place: TypeAlias = tuple[str, int, int]
 
 
-def seen(watch: Watch, posts: Iterable[Post], event: Event, facts: Facts, *, entered: int, now: int) -> Watch:
+def seen(
+    watch: Watch, posts: Iterable[Post], event: Event, facts: Facts, *, entered: int, now: int, due: bool
+) -> Watch:
     """Keep in mind when the first event occurred that counts for a wait to which the run may come.
+
+    While the run is due somebody may be sending for it, as of an instant that has passed. What has occurred since then
+    is an answer to that message, so all of it is kept; of very many, the newest.
 
     Args:
         watch: What the run keeps in mind.
@@ -25,19 +34,31 @@ def seen(watch: Watch, posts: Iterable[Post], event: Event, facts: Facts, *, ent
         facts: What is known about the subscriber.
         entered: When the run was entered, in microseconds.
         now: The engine's instant in microseconds.
+        due: Whether the run is due.
     """
     at = awaiting.instant_of(event, now)
-    first = {(node, action, place): instant for node, action, place, instant in watch.seen}
+    known: dict[_Place, list[int]] = {}
+    for node, action, place, instant in watch.seen:
+        known.setdefault((node, action, place), []).append(instant)
     for post in posts:
         if post.wait.look_back not in {LookBack.LAST_SEND, LookBack.ENTRY} or _is_late(watch, post, at):
             continue
         since = awaiting.since(post.wait, entered=entered, sent=watch.sent, now=now)
         for place, branch in enumerate(post.wait.branches):
-            key = (post.node, post.action, place)
-            if since <= at < first.get(key, at + 1) and awaiting.matches(branch, event, facts, now):
-                first[key] = at
-    kept = tuple((*key, instant) for key, instant in sorted(first.items()))
+            if since <= at and awaiting.matches(branch, event, facts, now):
+                known.setdefault((post.node, post.action, place), []).append(at)
+    kept = tuple((*key, instant) for key, some in sorted(known.items()) for instant in _kept(some, due=due))
     return watch if kept == watch.seen else evolve(watch, seen=kept)
+
+
+def _kept(instants: Iterable[int], *, due: bool) -> Iterable[int]:
+    first, *others = sorted(set(instants))
+    return (first, *others[-_MOST:]) if due else (first,)
+
+
+def first_seen(watch: Watch, node: str, action: int) -> dict[int, int]:
+    """Give when the first event that counts for each branch of a wait occurred, by the place of the branch."""
+    return {place: at for *post, place, at in sorted(watch.seen, reverse=True) if post == [node, action]}
 
 
 def _is_late(watch: Watch, post: Post, at: int) -> bool:
@@ -48,10 +69,10 @@ def _is_late(watch: Watch, post: Post, at: int) -> bool:
     )
 
 
-def sent(watch: Watch, posts: Iterable[Post], now: int) -> Watch:
-    """Keep in mind that a message was sent: what was seen before it counts no more where the last one counts."""
+def sent(watch: Watch, posts: Iterable[Post], at: int) -> Watch:
+    """Keep in mind that a message was sent: what occurred before it counts no more where the last one counts."""
     by_send = {(post.node, post.action) for post in posts if post.wait.look_back is LookBack.LAST_SEND}
-    return evolve(watch, sent=now, seen=tuple(one for one in watch.seen if one[:2] not in by_send))
+    return evolve(watch, sent=at, seen=tuple(one for one in watch.seen if one[3] >= at or one[:2] not in by_send))
 
 
 def left(watch: Watch, node: str, action: int, label: str) -> Watch:

@@ -10,6 +10,7 @@ from flowkit.conditions import Duration, parse
 from flowkit.engine.sync import Engine
 from flowkit.errors import ConfigurationError
 from flowkit.events import NO_NEEDS, Event, from_micros
+from flowkit.runs.effects import DONE
 from flowkit.runs.model import Kind, Status
 from flowkit.stores.memory import MemoryStore
 from flowkit.testing.recording import RecordingSender
@@ -208,6 +209,46 @@ def test_a_timeout_that_is_committed_while_the_event_is_taken_stands(any_store):
     producer.ingest([purchase(occurred_at=START + HOUR)], now=START + DAY)
     assert places(engine) == {"s": "timeout"}
     assert kinds(engine).count(Kind.LATE) == 1
+
+
+@pytest.mark.parametrize("actions", [(), (wait(),)], ids=["at_once", "later"])
+def test_an_event_that_comes_in_before_the_sending_is_written_down_is_seen(any_store, actions):
+    """Who answers at once is faster than the commit, and answers the last message all the same."""
+    waiting = journey(send(), *actions, await_())
+    engine, _ = engine_on(any_store, waiting)
+    engine.ingest([signup()])
+    soon = START + timedelta(seconds=1)
+    worker, _ = engine_on(Between(any_store, lambda: engine.ingest([purchase()], now=soon)), waiting)
+    worker.advance(now=START)
+    worker.advance(now=START + 2 * HOUR)
+    assert places(engine) == {"s": "bought"}
+
+
+class Deadly(RecordingSender):
+    """Kills its worker once, when the message is out; and knows of it when it is asked."""
+
+    def send(self, messages):
+        outcomes = super().send(messages)
+        if len(self.calls) == 1:
+            raise KeyboardInterrupt
+        return outcomes
+
+    def lookup(self, keys):
+        return {key: DONE for key in keys if key in {message.key for message in self.delivered}}
+
+
+@pytest.mark.parametrize(("occurred", "there"), [(MINUTE, "bought"), (-MINUTE, "start")])
+def test_what_answers_the_message_of_a_dead_worker_is_seen(any_store, occurred, there):
+    """The heir settles it an hour later, as of the instant at which it was sent."""
+    sender = Deadly(needs=NO_NEEDS)
+    engine = Engine(any_store, clock=VirtualClock(START), profiles=MemoryProfiles({"s": {}}), sender=sender)
+    engine.publish(journey(wait(HOUR), send(), await_()))
+    engine.ingest([signup()])
+    with pytest.raises(KeyboardInterrupt):
+        engine.advance(now=START + HOUR)
+    engine.ingest([purchase(occurred_at=START + HOUR + occurred)], now=START + HOUR + 2 * MINUTE)
+    engine.advance(now=START + 2 * HOUR)
+    assert (places(engine), len(sender.delivered)) == ({"s": there}, 1)
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 
 from flowkit.conditions import Duration, parse
-from flowkit.events import NO_FACTS, Event, Facts, HistoryNeed, Needs, Occurrence
-from flowkit.runs.effects import WOKEN, Asks, Looked, Observed, Outcome, Result, Started
+from flowkit.events import NO_FACTS, Event, Facts, HistoryNeed, Needs, Occurrence, from_micros, to_micros
+from flowkit.runs.effects import DONE, WOKEN, Asks, Looked, Observed, Outcome, Result, Settled, Started
 from flowkit.runs.model import NO_WATCH, Entry, Kind, State, Status, Waiting, Watch
 from flowkit.runs.program import compile_workflow
 from flowkit.runs.step import Member, decide
@@ -258,6 +258,46 @@ def test_each_message_begins_anew():
     waits(ride, 25 * HOURS)
     assert ride.state.watch.seen == ()
     assert ride.state.watch.since == NOW + HOURS
+
+
+@pytest.mark.parametrize(
+    ("outcome", "seen"),
+    [
+        (DONE, NOW + HOURS + 60_000_000),
+        (Outcome(Result.SKIPPED), NOW),
+    ],
+)
+def test_what_comes_in_while_a_run_is_due_is_weighed_when_it_is_known_what_went_out(outcome, seen):
+    ride = journey(send(), wait(HOUR), send(action_id="again"), wait(HOUR, "more"), await_(bought())).start().settle()
+    ride.take(Observed(purchase(START)))
+    ride.wake()
+    sent = ride.now
+    for minutes in (2, -1, 1, 2):
+        later(ride, 2 * HOUR).take(Observed(purchase(START + HOUR + timedelta(minutes=minutes))))
+    assert len(ride.state.watch.seen) == 4
+    ride.now = sent  # of the worker, which began before
+    ride.settle(outcome)
+    passed(ride.wake(), "bought")
+    decided = next(entry for entry in ride.entries if entry.kind is Kind.DECIDED)
+    assert decided.data["occurred_at"] == from_micros(seen).isoformat()
+
+
+def test_a_message_went_out_when_it_was_attempted():
+    ride = journey(wait(HOUR), send(), await_(bought())).start().wake()
+    attempted = to_micros(ride.now)
+    later(ride, 2 * HOUR).take(Observed(purchase(START + HOUR)))
+    ride.take(Settled(ride.state.pending, DONE, attempted))
+    passed(ride, "bought")
+    assert ride.state.watch.sent == attempted
+
+
+def test_of_what_comes_in_while_a_run_is_due_the_first_is_kept_and_the_newest():
+    ride = journey(wait(HOUR), send(), await_(bought())).start().wake()
+    later(ride, 2 * HOUR)
+    for seconds in range(300):
+        ride.take(Observed(purchase(START + HOUR + timedelta(seconds=seconds))))
+    kept = [mark[3] - NOW - HOURS for mark in ride.state.watch.seen]
+    assert kept == [seconds * 1_000_000 for seconds in (0, *range(300 - 64, 300))]
 
 
 def test_what_is_no_message_does_not_begin_anew():

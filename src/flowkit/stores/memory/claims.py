@@ -15,15 +15,18 @@ class Held:
 
     handles: tuple[int, ...]
     until: float
+    at: int = 0
     settled: dict[str, Outcome] = field(factory=dict[str, Outcome])
     doubtful: dict[str, int] = field(factory=dict[str, int])
     begun: dict[str, None] = field(factory=dict[str, None])
+    instants: dict[str, int] = field(factory=dict[str, int])
     deaths: int = 0
     released: bool = False
 
     def begin(self, key: str, *, durable: bool = False) -> None:
         """Note that the call for this key begins; nothing here survives a loss of power."""
         self.begun[key] = None
+        self.instants[key] = self.at
 
     def settle(self, key: str, outcome: Outcome) -> None:
         """Note how it ended."""

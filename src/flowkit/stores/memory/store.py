@@ -160,11 +160,12 @@ class MemoryStore:
             held = lapsed or self._due(now, limit)
             if held is None:
                 return None
-            held.until = until
+            held.until, held.at = until, now
             token = secrets.token_hex(8)
             self._claims[token] = held
             runs = [self._runs[handle - 1] for handle in held.handles]
-            return Claim(token, runs, self._stamp, dict(held.settled), dict(held.doubtful), held.deaths, lapsed is None)
+            known = dict(held.settled), dict(held.doubtful), dict(held.instants)
+            return Claim(token, runs, self._stamp, *known, held.deaths, lapsed is None)
 
     def _lapsed(self) -> Held | None:
         """Take a lapsed claim over: its notes come along, and a death without one begun counts against its only run."""
@@ -182,7 +183,7 @@ class MemoryStore:
         if len(held.handles) == 1 or not held.deaths:
             held.deaths += 1
             return held
-        alone = Held(held.handles[:1], held.until, held.settled, held.doubtful)
+        alone = Held(held.handles[:1], held.until, held.at, held.settled, held.doubtful, instants=held.instants)
         held.handles = held.handles[1:]
         self._claims[secrets.token_hex(8)] = held  # Who held all of it holds nothing any more.
         return alone

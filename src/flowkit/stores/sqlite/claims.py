@@ -28,6 +28,7 @@ class Taken(NamedTuple):
     rows: list[Any]
     settled: Mapping[str, Outcome]
     doubtful: Mapping[str, int]
+    begun: Mapping[str, int]
     deaths: int
     fresh: bool
     spent: str = ""
@@ -39,19 +40,19 @@ def take_due(cursor: sqlite3.Cursor, now: int, limit: int, until: float, notes: 
     if not rows:
         return None
     token = randbits(62)
-    cursor.execute(sql.CLAIM, (token, until, _encode([row[0] for row in rows]), notes.path, "{}", 0))
-    return Taken(token, rows, {}, {}, 0, fresh=True)
+    cursor.execute(sql.CLAIM, (token, until, now, _encode([row[0] for row in rows]), notes.path, "{}", 0))
+    return Taken(token, rows, {}, {}, {}, 0, fresh=True)
 
 
 def find_lapsed(cursor: sqlite3.Cursor, clock: float) -> tuple[Any, ...] | None:
     """Find a claim that can be taken over: a row of ``schema.CLAIMS``."""
     for row in cursor.execute(sql.CLAIMS, (clock,)).fetchall():
-        if row[-1] or is_abandoned(row[2]):
+        if row[-1] or is_abandoned(row[3]):
             return tuple(row)
     return None
 
 
-def take_lapsed(cursor: sqlite3.Cursor, clock: float, until: float, notes: NoteFile) -> Taken | None:
+def take_lapsed(cursor: sqlite3.Cursor, now: int, clock: float, until: float, notes: NoteFile) -> Taken | None:
     """Take over a claim whose lease is over or whose worker is dead, together with the notes of that worker.
 
     A call that was begun and not ended counts as a death against its key. Where none was begun, the first death takes
@@ -60,14 +61,15 @@ def take_lapsed(cursor: sqlite3.Cursor, clock: float, until: float, notes: NoteF
     row = find_lapsed(cursor, clock)
     if row is None:
         return None
-    old, handles, path, inherited, deaths, released, _ = row
+    old, at, handles, path, inherited, deaths, released, _ = row
     runs: list[int] = json.loads(handles)
     settled, begun = read_notes(path, str(old))
-    known: dict[str, Any] = json.loads(inherited)
-    known.update({key: write_outcome(outcome) for key, outcome in settled.items()})
+    # Of each call how it ended, or in how many workers died; and when.
+    known: dict[str, tuple[Any, int]] = json.loads(inherited)
+    known.update({key: (write_outcome(outcome), at) for key, outcome in settled.items()})
     for key in begun:
-        earlier = known.get(key)
-        known[key] = 1 + (earlier if isinstance(earlier, int) else 0)
+        earlier, _ = known.get(key, (0, at))
+        known[key] = (1 + (earlier if isinstance(earlier, int) else 0), at)
     token = randbits(62)
     rest: list[int] = []
     if not released and not begun:
@@ -84,13 +86,14 @@ def take_lapsed(cursor: sqlite3.Cursor, clock: float, until: float, notes: NoteF
         )
     else:
         cursor.execute("DELETE FROM flowkit_claim WHERE token = ?", (old,))
-    cursor.execute(sql.CLAIM, (token, until, _encode(runs), notes.path, kept, deaths))
+    cursor.execute(sql.CLAIM, (token, until, now, _encode(runs), notes.path, kept, deaths))
     rows = cursor.execute(sql.THESE, (_encode(runs),)).fetchall()
     return Taken(
         token,
         rows,
-        {key: read_outcome(told) for key, told in known.items() if not isinstance(told, int)},
-        {key: told for key, told in known.items() if isinstance(told, int)},
+        {key: read_outcome(told) for key, (told, _) in known.items() if not isinstance(told, int)},
+        {key: told for key, (told, _) in known.items() if isinstance(told, int)},
+        {key: began for key, (_, began) in known.items()},
         deaths,
         fresh=False,
         spent="" if path == notes.path else path,

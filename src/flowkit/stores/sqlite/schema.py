@@ -61,10 +61,11 @@ CREATE INDEX flowkit_run_living ON flowkit_run(subscriber) WHERE status < 2;
 CREATE INDEX flowkit_run_failed ON flowkit_run(id) WHERE status = 4;
 
 -- A claim is one row, whatever it holds: to claim, to extend and to give back cost the same for one run or many.
--- until: seconds of the lease clock. notes: the file of the worker's notes. inherited: what dead workers had noted.
+-- until: seconds of the lease clock. at: microseconds of the engine's. notes: the file of the worker's notes.
+-- inherited: what dead workers had noted.
 CREATE TABLE flowkit_claim(
-    token INTEGER PRIMARY KEY, until REAL NOT NULL, runs TEXT NOT NULL, notes TEXT NOT NULL, inherited TEXT NOT NULL,
-    deaths INTEGER NOT NULL, released INTEGER NOT NULL
+    token INTEGER PRIMARY KEY, until REAL NOT NULL, at INTEGER NOT NULL, runs TEXT NOT NULL, notes TEXT NOT NULL,
+    inherited TEXT NOT NULL, deaths INTEGER NOT NULL, released INTEGER NOT NULL
 );
 CREATE TABLE flowkit_frozen(
     run INTEGER NOT NULL, key TEXT NOT NULL, inputs TEXT NOT NULL, PRIMARY KEY(run, key)
@@ -91,7 +92,7 @@ RUN: Final = (
 )
 ANY_DUE: Final = "SELECT 1 FROM flowkit_run WHERE due <= ? LIMIT 1"
 CLAIMS: Final = (
-    "SELECT token, runs, notes, inherited, deaths, released, until <= ? FROM flowkit_claim ORDER BY until, token"
+    "SELECT token, at, runs, notes, inherited, deaths, released, until <= ? FROM flowkit_claim ORDER BY until, token"
 )
 DUE: Final = (
     f"{RUN} WHERE r.due <= ?"  # noqa: S608 - constants of this file
@@ -99,7 +100,8 @@ DUE: Final = (
     " ORDER BY r.due, r.id LIMIT ?"
 )
 CLAIM: Final = (
-    "INSERT INTO flowkit_claim(token, until, runs, notes, inherited, deaths, released) VALUES(?, ?, ?, ?, ?, ?, 0)"
+    "INSERT INTO flowkit_claim(token, until, at, runs, notes, inherited, deaths, released) VALUES"
+    "(?, ?, ?, ?, ?, ?, ?, 0)"
 )
 THESE: Final = f"{RUN} WHERE r.id IN (SELECT value FROM json_each(?)) ORDER BY r.due, r.id"  # noqa: S608 - constants of this file
 

@@ -208,7 +208,7 @@ class SqliteStore:
             notes.open()
             until = clock + lease.total_seconds()
             with self._session.transaction():
-                taken = take_lapsed(cursor, clock, until, notes) or take_due(cursor, now, limit, until, notes)
+                taken = take_lapsed(cursor, now, clock, until, notes) or take_due(cursor, now, limit, until, notes)
                 stamp = read_stamp(cursor)
             if taken is None:
                 return None
@@ -219,7 +219,7 @@ class SqliteStore:
             notes.begin_claim(token)
             shared.notes[token] = notes
             runs = self._decoder.runs(taken.rows)
-        return Claim(token, runs, stamp, taken.settled, taken.doubtful, taken.deaths, taken.fresh)
+        return Claim(token, runs, stamp, taken.settled, taken.doubtful, taken.begun, taken.deaths, taken.fresh)
 
     def _new_notes(self) -> NoteFile:
         return NoteFile(f"{self._shared.path}{SUFFIX}{token_hex(8)}")

@@ -99,6 +99,26 @@ class Takeovers:
         third = bench.held()
         assert (dict(third.settled), dict(third.doubtful)) == ({key_of(heir.runs[0]): DONE}, {})
 
+    def test_calls_were_made_when_their_worker_took_the_runs(self, bench: Bench) -> None:
+        """Also where the heir of the heir finds it; one that calls again does so then."""
+        _enter(bench, "done", "begun", "again", "open")
+        claim = bench.held(NOW)
+        notes = bench.notes(claim)
+        done, begun, again, _ = claim.runs
+        for run in (done, again):
+            notes.begin(run)
+            notes.settle(run, Outcome(Result.RETRY))
+        notes.begin(begun)
+        bench.lapse()
+        bench.reopen()
+        heir = bench.held(NOW + 5)
+        assert dict(heir.begun) == {key_of(done): NOW, key_of(again): NOW, key_of(begun): NOW}
+        bench.notes(heir).begin(heir.runs[2])
+        bench.lapse()
+        bench.reopen()
+        third = bench.held(NOW + 9)
+        assert dict(third.begun) == {key_of(done): NOW, key_of(begun): NOW, key_of(again): NOW + 5}
+
     def test_notes_go_with_the_claim_that_they_belong_to(self, bench: Bench) -> None:
         """A claim that ended leaves none to the next one over the same runs."""
         _enter(bench, "s")
