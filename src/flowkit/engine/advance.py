@@ -176,7 +176,9 @@ class _Shift:
         if self._claim.deaths >= _DEATHS:
             cohorts = [await self._given_up(run) for run in runs]
         else:
-            cohorts = await self._until_parked(self._gathered(runs))
+            cohorts = [
+                cohort for wave in self._waves(runs) for cohort in await self._until_parked(self._gathered(wave))
+            ]
         self.leaves_due = any(cohort.due is not None and cohort.due <= self._now for cohort in cohorts)
         await self._commit(cohorts)
         results = self._results
@@ -204,6 +206,20 @@ class _Shift:
                 due.append(run)
                 self._now = max(self._now, run.due)
         return due
+
+    def _waves(self, runs: Sequence[Run]) -> Sequence[Sequence[Run]]:
+        """Part runs so that those of one subscriber go one after the other, where one may change what another reads."""
+        program = self._parts.catalogue.program
+        if not any(program(version).changes for version in dict.fromkeys(run.version for run in runs)):
+            return [runs]
+        waves: list[list[Run]] = []
+        gone: dict[str, int] = {}
+        for run in runs:
+            before = gone[run.subscriber_id] = gone.get(run.subscriber_id, -1) + 1
+            if before == len(waves):
+                waves.append([])
+            waves[before].append(run)
+        return waves
 
     def _gathered(self, runs: Iterable[Run]) -> list[_Cohort]:
         together: dict[tuple[int, State], list[Run]] = {}

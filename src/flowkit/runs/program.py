@@ -12,7 +12,7 @@ from flowkit.events import Needs, together
 from flowkit.runs.awaiting import Post, awaited_types, needs_of
 from flowkit.runs.waits import needs_of_wait
 from flowkit.workflows.control import Awaited, Branch, Case, LookBack, WaitForEvent
-from flowkit.workflows.model import END, CheckEngagement, Node, WaitUntil, Workflow
+from flowkit.workflows.model import END, CheckEngagement, Node, UpdateProfile, UpdateSegments, WaitUntil, Workflow
 from flowkit.workflows.waits import ways
 
 __all__ = ["COUNTED_EVENTS", "Program", "compile_workflow", "edges"]
@@ -45,6 +45,7 @@ class Program:
         posts: Where its runs wait for what happens.
         watches: Whether any of those waits is for a condition, so that its runs are looked at whatever happens.
         notes_sends: Whether the last message of a run is the instant from which on events count.
+        changes: Whether it changes profiles.
     """
 
     workflow: Workflow
@@ -58,6 +59,7 @@ class Program:
     posts: tuple[Post, ...] = ()
     watches: bool = False
     notes_sends: bool = False
+    changes: bool = False
 
     @property
     def workflow_id(self) -> str:
@@ -105,6 +107,11 @@ def compile_workflow(workflow: Workflow, version: int, predicates: Mapping[str, 
         posts,
         watches=any(isinstance(branch, Case) for post in posts for branch in post.wait.branches),
         notes_sends=any(_looks_to_sends(post.wait) for post in posts),
+        changes=any(
+            isinstance(action.do, UpdateProfile | UpdateSegments)
+            for node in workflow.nodes.values()
+            for action in node.actions
+        ),
     )
 
 
