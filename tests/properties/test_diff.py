@@ -18,6 +18,7 @@ from flowkit.workflows.diff.changes import (
     Change,
     ConditionChanged,
     ContentChanged,
+    DetachedChanged,
     EdgeChanged,
     NodeAdded,
     NodeRemoved,
@@ -92,6 +93,8 @@ def in_action(action: Action, change: Any) -> Action:
     match change:
         case EdgeChanged(label=label, new=new):
             return evolve(action, **{label: new})
+        case DetachedChanged(new=new):
+            return evolve(action, detached=new)
         case TimeChanged(part=TimePart.DELAY, new=new):
             return evolve(action, delay=new)
         case TimeChanged(part=part, new=new):

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from attrs import evolve
 from hypothesis import event, given
 from hypothesis import strategies as st
 
@@ -9,7 +10,7 @@ from flowkit.engine.decisions import Decisions
 from flowkit.events import NO_FACTS, Event, Facts, to_micros
 from flowkit.hashing import run_id
 from flowkit.runs.effects import WOKEN, Asks, Effect, Looked, Observed, Outcome, Requeued, Result, Settled, Started
-from flowkit.runs.model import Entry, Kind, Run, State, Status, Waiting
+from flowkit.runs.model import NO_WATCH, Entry, Kind, Run, State, Status, Waiting
 from flowkit.runs.program import compile_workflow
 from flowkit.runs.step import MAX_ATTEMPTS, Member, Step, Transition, decide, step
 from flowkit.stores.rows import read_entries, read_state, write_entries, write_state
@@ -52,6 +53,7 @@ events = st.builds(
 )
 WAKE_AT_DUE = object()
 SETTLE_PENDING = object()
+SETTLE_LAST = object()
 signals = st.one_of(
     st.just(Started()),
     st.just(WOKEN),
@@ -60,9 +62,10 @@ signals = st.one_of(
     st.builds(Observed, events),
     st.builds(Looked, st.none() | events),
     st.builds(Settled, effects, outcomes),
-    st.builds(Requeued, st.booleans()),
+    st.builds(Requeued, st.booleans(), st.lists(st.booleans(), max_size=2).map(tuple)),
     st.tuples(st.just(SETTLE_PENDING), outcomes),
     st.tuples(st.just(SETTLE_PENDING), outcomes),
+    st.tuples(st.just(SETTLE_LAST), outcomes),
 )
 hours = st.integers(0, 100).map(lambda number: timedelta(hours=number))
 rides = st.lists(st.tuples(signals, facts, hours), min_size=1, max_size=20)
@@ -72,11 +75,18 @@ def signal_for(run, drawn):
     """Many of the drawn signals are what the run waits for, so that it gets somewhere."""
     match drawn:
         case (kind, outcome) if kind is SETTLE_PENDING:
-            return Settled(run.state.pending, outcome) if run.state.pending else WOKEN
+            return Settled(run.state.at_hand, outcome) if run.state.at_hand else WOKEN
+        case (kind, outcome) if kind is SETTLE_LAST:
+            return Settled(run.state.effects[-1], outcome) if run.state.effects else WOKEN
         case (kind, _) if kind is WAKE_AT_DUE:
             return WOKEN
         case _:
             return drawn
+
+
+def place_of(run):
+    """When a run wants to go on from its place."""
+    return run.due if run.state.beside is None else run.state.beside.due
 
 
 def ridden(workflow, ride, *, begun=True):
@@ -106,23 +116,40 @@ def test_step_is_total_and_deterministic(workflow, ride, begun):
 
 @given(workflows(), rides)
 def test_a_parked_run_has_exactly_one_due_instant_and_one_thing_to_wait_for(workflow, ride):
-    """I4; and a run that ended waits for nothing, and is never due again."""
+    """I4; and a run that ended waits for nothing, and is never due again. What is detached has its own instants."""
     for _, run, _, _, now, done in ridden(workflow, ride):
         state, due = done.run.state, done.run.due
-        event(f"{state.status}, {state.waiting or (state.pending and 'pending')}")
-        if state.status is Status.ACTIVE:
+        event(f"{state.status}, {state.waiting or (state.pending and 'pending')}, beside: {state.beside is not None}")
+        if state.beside is not None:
+            instants = [at for _, at in state.beside.open]
+            assert instants == sorted(instants)
+            assert len(set(state.effects)) == len(state.effects)
+            assert state.beside.open or state.beside.failed
+            place = state.beside.due
+            alive = state.status is Status.ACTIVE
+            assert due == (min([*instants, *([] if place is None else [place])], default=None) if alive else None)
+            due = place
+        if state.status is Status.ACTIVE and state.node is None:
+            assert state.beside is not None
+            assert state.beside.open
+            assert state == State(beside=state.beside)
+            assert due is None
+        elif state.status is Status.ACTIVE:
             forever = state.waiting is Waiting.EVENT and state.watch.until is None
             assert due is not None or forever
             assert (state.pending is None) != (state.waiting is None)
             assert state.node in workflow.nodes
             assert 0 <= state.action < max(1, len(workflow.nodes[state.node].actions)) or state.waiting == "turn"
-            assert due is None or due >= to_micros(now) or due == run.due, "what is new is not due in the past"
+            assert due is None or due >= to_micros(now) or due == place_of(run), "what is new is not due in the past"
             assert state.watch.until is None or due is None or due <= state.watch.until
             assert (state.watch.since is not None) is (state.waiting is Waiting.EVENT)
         else:
             assert due is None
             assert state.waiting is None
-            if state.status is Status.FAILED:
+            if state.status is Status.FAILED and state.node is None:
+                assert state.beside is not None
+                assert state == State(Status.FAILED, reason=state.beside.failed[0][2], beside=state.beside)
+            elif state.status is Status.FAILED:
                 assert state.pending is not None
                 assert state.node == state.pending.node
                 assert state.result in {Result.RETRY, Result.FAILED, Result.UNKNOWN}
@@ -133,7 +160,14 @@ def test_a_parked_run_has_exactly_one_due_instant_and_one_thing_to_wait_for(work
 @given(workflows(), rides)
 def test_an_end_is_for_ever_unless_a_failed_run_is_let_go_on(workflow, ride):
     for _, run, signal, _, _, done in ridden(workflow, ride):
+        open_beside = (
+            run.state.beside is not None and isinstance(signal, Settled) and signal.effect in run.state.effects
+        )
         if not run.state.alive and not (isinstance(signal, Requeued) and run.status is Status.FAILED):
+            if open_beside and signal.effect != run.state.pending:
+                assert done.run.status is Status.FAILED, "what was done is known, and the run stays where it is"
+                assert done.run.state.pending == run.state.pending
+                continue
             assert done.run == run
             assert {entry.kind for entry in done.entries} <= {Kind.LATE}
 
@@ -153,12 +187,14 @@ def test_only_what_is_due_is_woken_and_only_what_is_pending_is_settled(workflow,
     """I7, and the law's empty cells."""
     for _, run, signal, _, now, done in ridden(workflow, ride):
         match signal:
-            case _ if signal is WOKEN and (run.due is None or run.due > to_micros(now) or run.state.pending):
+            case _ if signal is WOKEN and (
+                place_of(run) is None or place_of(run) > to_micros(now) or run.state.pending or run.due is None
+            ):
                 assert (done.run, done.entries) == (run, ())
-            case Settled(effect) if effect != run.state.pending:
+            case Settled(effect) if effect not in run.state.effects:
                 assert done.run == run
                 assert [entry.kind for entry in done.entries] == [Kind.LATE]
-            case Started() if run.state.node is not None or not run.state.alive:
+            case Started() if run.state.node is not None or not run.state.on_its_way:
                 assert (done.run, done.entries) == (run, ())
             case Observed() | Looked() if run.state.waiting is not Waiting.EVENT:
                 assert done.run.due == run.due
@@ -198,9 +234,26 @@ def test_a_workflow_without_loops_ends(workflow, ride):
     for _ in range(200):
         if run.state.alive:
             now = now if run.due_at is None else max(now, run.due_at)
-            signal = Settled(run.state.pending, Outcome(Result.DONE)) if run.state.pending else WOKEN
+            signal = Settled(run.state.at_hand, Outcome(Result.DONE)) if run.state.at_hand else WOKEN
             if run.due is None:
                 return  # It waits for ever.
             run, _ = step(program, run, signal, NO_FACTS, now)
     assert not run.state.alive
     assert run.due is None
+
+
+@given(workflows(), rides)
+def test_what_is_detached_moves_nothing_but_itself(workflow, ride):
+    """Whatever comes of it, the run's place, and when it goes on from there, stay what they were."""
+    for _, run, signal, _, _, done in ridden(workflow, ride):
+        beside = run.state.beside
+        if beside is None or not isinstance(signal, Settled) or signal.effect not in beside.effects:
+            continue
+        after = done.run.state
+        assert {entry.node for entry in done.entries} <= {signal.effect.node, None}
+        if run.state.node is not None:
+            assert evolve(after, beside=None, watch=NO_WATCH) == evolve(run.state, beside=None, watch=NO_WATCH)
+            assert place_of(done.run) == place_of(run)
+        again = set(after.effects) - set(run.state.effects)
+        assert set(run.state.effects) - set(after.effects) == {signal.effect}
+        assert {evolve(effect, attempt=0) for effect in again} <= {evolve(signal.effect, attempt=0)}

@@ -39,6 +39,7 @@ from flowkit.workflows.model import (
     Wait,
     WaitUntil,
     Workflow,
+    is_carried_out,
 )
 from flowkit.workflows.waits import (
     CalendarDays,
@@ -313,16 +314,21 @@ def workflows(draw: st.DrawFn) -> Workflow:
         action_ids = draw(st.lists(ids, max_size=3, unique=True))
         onward = st.sampled_from([*names[index + 1 :], "end"]) if "end" not in names else st.just(names[-1])
         forward = onward if "end" not in names or index < len(names) - 1 else None
-        actions = [
-            Action(
-                action_id,
-                draw(operations),
-                delay=timedelta(minutes=draw(st.integers(0, 100) | st.just(_longest_minutes))),
-                success_path=None if forward is None else draw(st.none() | forward),
-                failure_path=None if forward is None else draw(st.none() | forward),
+        actions = []
+        for action_id in action_ids:
+            do = draw(operations)
+            detached = is_carried_out(do) and draw(st.sampled_from([False, False, True]))
+            paths = st.none() if detached or forward is None else st.none() | forward
+            actions.append(
+                Action(
+                    action_id,
+                    do,
+                    delay=timedelta(minutes=draw(st.integers(0, 100) | st.just(_longest_minutes))),
+                    success_path=draw(paths),
+                    failure_path=draw(paths),
+                    detached=detached,
+                )
             )
-            for action_id in action_ids
-        ]
         anywhere = forward
         if draw(st.booleans()):
             free = draw(ids.filter(lambda one, taken=tuple(action_ids): one not in taken))

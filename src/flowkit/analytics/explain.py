@@ -143,6 +143,8 @@ def _sentence(line: Line) -> str:  # noqa: C901, PLR0912 - a sentence for each k
         case Kind.WAITING if "labels" in data:
             most = f" for at most {span_words(data['seconds'])}" if "seconds" in data else ""
             return f"waits at {entry.node} for {_any_of(data['labels'])}{most}"
+        case Kind.WAITING if "detached" in data:
+            return f"goes on at {entry.node}, and does {entry.action} in {span_words(data.get('seconds', 0))}"
         case Kind.WAITING:
             return f"waits {span_words(data.get('seconds', 0))} at {entry.node}{_until(data)}"
         case Kind.PASSED:
@@ -181,7 +183,8 @@ def _sentence(line: Line) -> str:  # noqa: C901, PLR0912 - a sentence for each k
             return f"{what} at {entry.node} failed: {_because(data)}"
         case Kind.REQUEUED:
             key = "under a new key" if data.get("key") == "new" else "under the same key"
-            return f"was let go on at {entry.node}, {key}, after it had failed: {data.get('after')}"
+            where = "" if entry.node is None else f" at {entry.node}"
+            return f"was let go on{where}, {key}, after it had failed: {data.get('after')}"
         case Kind.LATE if "occurred_at" in data:
             return f"it was too late at {entry.node} for {data.get('label')}, though {_event_words(data)}"
         case Kind.LATE:

@@ -200,8 +200,7 @@ class _Shift:
         called |= claim.doubtful.keys()
         due: list[Run] = []
         for run in claim.runs:
-            pending = run.state.pending
-            was_called = pending is not None and effect_key(run.id, pending) in called
+            was_called = any(effect_key(run.id, effect) in called for effect in run.state.effects)
             if run.due is not None and (run.due <= now or was_called):
                 due.append(run)
                 self._now = max(self._now, run.due)
@@ -239,13 +238,11 @@ class _Shift:
         """Take a run out of the queue that killed every worker which held it alone, once what they noted is applied."""
         cohort = _Cohort(self._parts.catalogue.program(run.version), (run,), run.state, run.due)
         noted = dict(self._claim.settled)
-        while cohort.state.pending is not None:
-            outcome = noted.pop(effect_key(run.id, cohort.state.pending), None)
-            if outcome is None:
-                break
+        while effect := next((one for one in cohort.state.effects if effect_key(run.id, one) in noted), None):
+            outcome = noted.pop(effect_key(run.id, effect))
             self._results[outcome.result] += 1
-            at = self._claim.begun.get(effect_key(run.id, cohort.state.pending))
-            [cohort] = await self._settled(cohort, Settled(cohort.state.pending, outcome, at), cohort.runs)
+            at = self._claim.begun.get(effect_key(run.id, effect))
+            [cohort] = await self._settled(cohort, Settled(effect, outcome, at), cohort.runs)
         if cohort.due is None or cohort.due > self._now:
             return cohort
         reason = f"{self._claim.deaths} workers died over this run"
@@ -263,7 +260,7 @@ class _Shift:
             if cohort.due is None or cohort.due > self._now:
                 parked.append(cohort)
             else:
-                moving += [cohort] if cohort.state.pending else await self._woken(cohort)
+                moving += [cohort] if cohort.state.at_hand else await self._woken(cohort)
         for _ in range(_ROUNDS):
             acting: list[_Cohort] = []
             for cohort in moving:
@@ -274,7 +271,7 @@ class _Shift:
         return parked + moving
 
     def _acts(self, cohort: _Cohort) -> bool:
-        return cohort.state.pending is not None and cohort.due is not None and cohort.due <= self._now
+        return cohort.state.at_hand is not None and cohort.due is not None and cohort.due <= self._now
 
     async def _woken(self, cohort: _Cohort) -> list[_Cohort]:
         first = cohort.runs[0]
@@ -290,7 +287,7 @@ class _Shift:
 
     async def _acted(self, cohorts: Sequence[_Cohort]) -> list[_Cohort]:
         """Carry out what the cohorts wait for, and settle it."""
-        jobs = [Job(cohort.program, _pending(cohort), cohort.runs) for cohort in cohorts]
+        jobs = [Job(cohort.program, _at_hand(cohort), cohort.runs) for cohort in cohorts]
         await self._hands.carry_out(jobs)
         moved: list[_Cohort] = []
         for cohort, job in zip(cohorts, jobs, strict=True):
@@ -368,9 +365,8 @@ class _Shift:
         cohorts = [_Cohort(program, (run,), run.state, run.due)]
         for settled in trail:
             [cohort] = await self._gone_on(cohorts[0])
-            pending = cohort.state.pending
-            fits = pending is not None and pending.suffix == settled.effect.suffix
-            signal = evolve(settled, effect=pending) if pending is not None and fits else settled
+            fits = (effect for effect in cohort.state.effects if effect.suffix == settled.effect.suffix)
+            signal = evolve(settled, effect=next(fits, settled.effect))
             cohorts = await self._settled(cohort, signal, cohort.runs)
         return cohorts
 
@@ -379,7 +375,7 @@ class _Shift:
         cohorts = [cohort]
         for _ in range(_ROUNDS):
             [one] = cohorts
-            if one.state.pending is not None or one.due is None or one.due > self._now:
+            if one.state.at_hand is not None or one.due is None or one.due > self._now:
                 break
             cohorts = await self._woken(one)
         return cohorts
@@ -397,8 +393,9 @@ def _endings(job: Job) -> dict[tuple[Outcome, int | None], Sequence[Run]]:
     return dict(endings)
 
 
-def _pending(cohort: _Cohort) -> Effect:
-    if cohort.state.pending is None:
-        message = "a cohort that acts has an effect pending"
+def _at_hand(cohort: _Cohort) -> Effect:
+    effect = cohort.state.at_hand
+    if effect is None:
+        message = "a cohort that acts has an effect to carry out"
         raise AssertionError(message)
-    return cohort.state.pending
+    return effect

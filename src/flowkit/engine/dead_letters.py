@@ -11,7 +11,7 @@ from flowkit.engine.drive import resolve
 from flowkit.engine.parts import Parts
 from flowkit.events import NO_FACTS
 from flowkit.ports import Changes, Move
-from flowkit.runs.effects import Requeued, Result
+from flowkit.runs.effects import Effect, Requeued, Result
 from flowkit.runs.model import Run, Status
 from flowkit.runs.step import Member
 from flowkit.workflows.model import Delivery, SendEmail, delivery_of
@@ -53,11 +53,11 @@ async def requeue(parts: Parts, runs: Iterable[Run], now: int, *, accept_duplica
             break
         moves: list[Move] = []
         for run in await resolve("store.read", parts.store.read(asked)):
-            anew = _anew(parts, run, accept_duplicate=accept_duplicate)
-            if isinstance(anew, str):
-                refused[run.id] = anew
+            signal = _signal(parts, run, accept_duplicate=accept_duplicate)
+            if isinstance(signal, str):
+                refused[run.id] = signal
             else:
-                moves.append(_moved(parts, run, now, anew=anew))
+                moves.append(_moved(parts, run, now, signal))
         turned_away = await resolve("store.commit", parts.store.commit(Changes(now, moves=moves)))
         done += len(moves) - len(turned_away.runs)
         asked = list(turned_away.runs)
@@ -65,19 +65,31 @@ async def requeue(parts: Parts, runs: Iterable[Run], now: int, *, accept_duplica
     return Requeue(done, refused)
 
 
-def _anew(parts: Parts, run: Run, *, accept_duplicate: bool) -> bool | str:
-    """Say whether the effect of a run gets a new key, or why it must not be carried out again."""
+def _signal(parts: Parts, run: Run, *, accept_duplicate: bool) -> Requeued | str:
+    """Say which effects of a run get a new key, or why they must not be carried out again."""
     state = run.state
-    if state.status is not Status.FAILED or state.node is None:
+    if state.status is not Status.FAILED or (state.node is None and state.beside is None):
         return "not_failed"
-    if state.pending is None:
-        return False
+    failed: list[tuple[Effect | None, Result | None]] = [(state.pending, state.result)]
+    if state.beside is not None:
+        failed += ((effect, result) for effect, result, _ in state.beside.failed)
+    keys: list[bool] = []
+    for effect, result in failed:
+        anew = effect is not None and _anew(parts, run, effect, result, accept_duplicate=accept_duplicate)
+        if isinstance(anew, str):
+            return anew
+        keys.append(anew)
+    return Requeued(keys[0], tuple(keys[1:]))
+
+
+def _anew(parts: Parts, run: Run, effect: Effect, result: Result | None, *, accept_duplicate: bool) -> bool | str:
+    """Say whether an effect gets a new key, or why it must not be carried out again."""
     if accept_duplicate:
         return True
-    operation = parts.catalogue.program(run.version).node(state.node).actions[state.action].do
+    operation = parts.catalogue.program(run.version).node(effect.node).actions[effect.action].do
     honours = not isinstance(operation, SendEmail) or (parts.sender is not None and parts.sender.key_window is not None)
     keeps = honours and delivery_of(operation) is Delivery.AT_LEAST_ONCE
-    match state.result:
+    match result:
         case Result.UNKNOWN:
             return False if keeps else "may_be_done"
         case Result.RETRY:
@@ -87,8 +99,8 @@ def _anew(parts: Parts, run: Run, *, accept_duplicate: bool) -> bool | str:
             return True
 
 
-def _moved(parts: Parts, run: Run, now: int, *, anew: bool) -> Move:
+def _moved(parts: Parts, run: Run, now: int, signal: Requeued) -> Move:
     program = parts.catalogue.program(run.version)
     member = Member(run.id, run.due, run.entered)
-    transition = parts.decisions.informed(program, run.state, Requeued(anew), NO_FACTS, now, member)
+    transition = parts.decisions.informed(program, run.state, signal, NO_FACTS, now, member)
     return Move((run,), transition.state, transition.due(now), transition.entries)

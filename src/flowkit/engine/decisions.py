@@ -62,7 +62,7 @@ class Decisions:
         decided = self.of(program, _BEGIN, _STARTED, facts, now, member)
         if isinstance(decided, Asks):
             return self.informed(program, _BEGIN, _STARTED, NO_FACTS, now, member)
-        if not decided.reads and not decided.own:
+        if not decided.reads and not decided.own and decided.only_at is None:
             self._begun[program] = decided
         return decided
 
@@ -157,10 +157,10 @@ class _Alternatives:
     def find(self, facts: Facts | None, now: int) -> Transition | None:
         """Find the transition that was decided on what these facts say, and that holds now."""
         found = _fitting(self._lasting, facts)
-        if found is None and facts is not None:
+        if found is None:
             instant, by_zone = self._dated
             if instant == now:
-                return _fitting(by_zone.get(_name(facts.zone), ()), facts)
+                return _fitting(by_zone.get(None if facts is None else _name(facts.zone), ()), facts)
         return found
 
     def keep(self, decided: Transition, facts: Facts | None) -> None:

@@ -156,7 +156,9 @@ def _standing(desk: Desk, gate: Gate, ledger: Ledger, knock: Knock) -> Standing:
         return Standing(ledger.entries, ledger.last_entry, places=places)
     desk.asked_runs = True
     entry = gate.trigger.entry
-    runs = [*desk.recalled.runs, *(begun.run for begun in desk.started if begun.run.state.alive)]
+    # Who has come to its end, and only has detached actions open, is in nobody's way.
+    known = (*desk.recalled.runs, *(begun.run for begun in desk.started))
+    runs = [run for run in known if run.state.on_its_way]
     own = [run for run in runs if run.workflow_id == gate.workflow_id]
     concurrent = len(own)
     if entry.key is not None:

@@ -160,9 +160,11 @@ class Requeued:
 
     Attributes:
         anew: Whether its effect gets a new key: what was done, or may have been done, under the old one is done again.
+        beside: The same for each of its detached actions that failed, in order.
     """
 
     anew: bool
+    beside: tuple[bool, ...] = ()
 
 
 Signal: TypeAlias = Started | Woken | Observed | Looked | Settled | Requeued

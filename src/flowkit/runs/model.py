@@ -16,6 +16,7 @@ from attrs import field, frozen
 
 from flowkit.conditions import Operand
 from flowkit.events import Event, Properties, from_micros, to_micros
+from flowkit.runs.beside import Beside
 from flowkit.runs.effects import Effect, Result
 
 __all__ = ["NO_WATCH", "Entry", "Kind", "Line", "Member", "Run", "State", "Status", "Waiting", "Watch", "operand_data"]
@@ -75,7 +76,8 @@ class State:
 
     Attributes:
         status: Alive, or how it ended.
-        node: The node at hand; None once the run is complete or has exited. One that failed stays where it did.
+        node: The node at hand; None once the run is complete or has exited, or has come to its end and waits there for
+            what is open beside it. One that failed stays where it did.
         action: The index of the action at hand within the node.
         pending: The effect that is to be carried out at the due instant, or over which the run failed; None where there
             is none.
@@ -86,6 +88,7 @@ class State:
         reason: Why the run exited or failed.
         result: How the effect ended over which the run failed; None where it did not fail over one.
         watch: What it keeps in mind for its waits for what happens.
+        beside: Its detached actions that are open or failed; None where there are none.
     """
 
     status: Status = Status.ACTIVE
@@ -98,10 +101,13 @@ class State:
     reason: str = field(default="", kw_only=True)
     result: Result | None = field(default=None, kw_only=True)
     watch: Watch = field(default=NO_WATCH, kw_only=True)
+    beside: Beside | None = field(default=None, kw_only=True)
 
     @property
     def keeps_inputs(self) -> bool:
-        """Whether the inputs of the effect are kept: it is to be tried again, or may be, under the same key."""
+        """Whether the inputs of an effect are kept: it is to be tried again, or may be, under the same key."""
+        if self.beside is not None and (self.beside.keeps_inputs or self.status is Status.FAILED):
+            return True
         if self.pending is None:
             return False
         if self.status is Status.FAILED:
@@ -112,6 +118,23 @@ class State:
     def alive(self) -> bool:
         """Whether anything can still happen to the run."""
         return self.status is Status.ACTIVE or self.status is Status.PAUSED
+
+    @property
+    def on_its_way(self) -> bool:
+        """Whether the run is alive and has not come to its end, though something may still be open beside it."""
+        return self.alive and (self.node is not None or self.beside is None)
+
+    @property
+    def at_hand(self) -> Effect | None:
+        """The effect that is to be carried out at the due instant; None where the run is woken then."""
+        first = None if self.beside is None else self.beside.first
+        return self.pending if first is None else first
+
+    @property
+    def effects(self) -> tuple[Effect, ...]:
+        """All effects that are open: at the place, and beside it."""
+        own = () if self.pending is None else (self.pending,)
+        return own if self.beside is None else (*own, *self.beside.effects)
 
 
 class Run(NamedTuple):

@@ -18,9 +18,15 @@ waiting for an event  -                   on, by a condition or   journaled as l
 ended                 -                   -                       journaled as late
 ====================  ==================  ======================  =====================================================
 
+Beside its place a run may have detached actions open, each due at an instant of its own. Settled(effect, outcome)
+closes one, retry postpones it, and the run stays in its place, whatever comes of it. A run that comes to its end with
+some open is at no node, observes nothing, and is over with the last of them: complete, or failed where one of them
+failed. The run's due instant is the earliest of all; Woken moves the place alone, and only where its own has come.
+
 Observed(event) counts the event in any living run. It moves what waits for it, and what waits for a condition that
 holds by then; so does Looked, which brings no event for the run. Nothing else is moved. Requeued() lets a run that
-failed go on where it did, at once: its effect is carried out as if for the first time, under the same key or a new one.
+failed go on where it did, at once: its effect is carried out as if for the first time, under the same key or a new one,
+and so is each detached action that failed.
 
 Between two places a run walks; ``walk.py`` says how, and what the actions on the way decide.
 
@@ -41,6 +47,7 @@ from flowkit.events import NO_FACTS, Event, Facts, to_micros
 from flowkit.hashing import digest64
 from flowkit.runs import awaiting, watching
 from flowkit.runs.awaiting import Arrival
+from flowkit.runs.beside import reopened
 from flowkit.runs.effects import (
     Asks,
     Effect,
@@ -154,10 +161,10 @@ def decide(
     Returns:
         The transition, or the facts that it asks for.
     """
-    walk = Walk(program, state, facts, now, member.due, member)
+    walk = Walk(program, state, facts, now, member.due if state.beside is None else state.beside.due, member)
     match signal:
         case Started():
-            if state.node is None and state.alive:
+            if state.node is None and state.on_its_way:
                 trigger = program.workflow.trigger.trigger_id
                 walk.entries.append(Entry(Kind.ENTERED, program.workflow.entry_node, None, {"trigger": trigger}))
                 walk.enter(program.workflow.entry_node)
@@ -170,15 +177,32 @@ def decide(
             _looked(walk, event, mine=False)
         case Settled(effect, outcome, at):
             _settled(walk, effect, outcome, now if at is None else min(at, now))
-        case Requeued(anew):
-            _requeued(walk, anew=anew)
+        case Requeued(anew, beside):
+            _requeued(walk, beside, anew=anew)
         case _:
             assert_never(signal)
     if walk.asks is not None:
         return walk.asks
+    if state.beside is not None or walk.state.beside is not None:
+        return _with_beside(walk)
     delay = None if walk.due is None else walk.due - now
     own = walk.own or not walk.timed
     return Transition(walk.state, delay, tuple(walk.entries), tuple(walk.reads), own, now if walk.dated else None)
+
+
+def _with_beside(walk: Walk) -> Transition:
+    """Give the transition of a run that has, or had, detached actions open: it holds at this instant only.
+
+    The due instant of its place stands in its state, so the run's own is not asked.
+    """
+    state, due, beside = walk.state, walk.due, walk.state.beside
+    if beside is not None:
+        if beside.due != due:
+            beside = evolve(beside, due=due)
+            state = evolve(state, beside=beside)
+        due = beside.earliest if state.status is Status.ACTIVE else due
+    delay = None if due is None else due - walk.now
+    return Transition(state, delay, tuple(walk.entries), tuple(walk.reads), walk.own, walk.now)
 
 
 def _woken(walk: Walk) -> None:
@@ -209,7 +233,7 @@ def _action(walk: Walk) -> Action:
 
 def _observed(walk: Walk, event: Event) -> None:
     program, run_id = walk.program, walk.member.run_id
-    if not walk.state.alive:
+    if not walk.state.on_its_way:
         return
     if walk.facts is None and any(awaiting.asks_facts(post.wait) for post in program.posts):
         walk.asks = Asks(program.needs)
@@ -223,7 +247,8 @@ def _observed(walk: Walk, event: Event) -> None:
         walk.state = evolve(walk.state, counts=tuple(sorted(counts.items())))
     facts = walk.facts or NO_FACTS
     if mine and program.posts:
-        entered, due = walk.member.entered, walk.due is not None and walk.due <= walk.now
+        member = walk.member
+        entered, due = member.entered, member.due is not None and member.due <= walk.now
         walk.keep(watching.seen(walk.state.watch, program.posts, event, facts, entered=entered, now=walk.now, due=due))
     if not _looked(walk, event, mine=mine) and mine:
         for post, met in watching.late(walk.state.watch, program.posts, event, facts, walk.now):
@@ -269,7 +294,8 @@ def _looked(walk: Walk, event: Event | None, *, mine: bool, woken: bool = False)
 
 
 def _settled(walk: Walk, effect: Effect, outcome: Outcome, at: int) -> None:
-    if walk.state.pending != effect or not walk.state.alive:
+    detached = walk.state.beside is not None and effect in walk.state.beside.effects
+    if not detached and (walk.state.pending != effect or not walk.state.alive):
         data = {"result": outcome.result.value, **_because(outcome)}
         walk.entries.append(Entry(Kind.LATE, effect.node, effect.action_id, data))
         return
@@ -278,24 +304,26 @@ def _settled(walk: Walk, effect: Effect, outcome: Outcome, at: int) -> None:
     told = {**_told(action.do), **({"attempt": effect.attempt + 1} if effect.attempt else {}), **_because(outcome)}
     match outcome.result:
         case Result.DONE:
-            walk.note(Kind.DONE, action, **told)
-            if walk.program.notes_sends and isinstance(action.do, SendEmail):
+            _tell(walk, Kind.DONE, effect, told)
+            if walk.program.notes_sends and isinstance(action.do, SendEmail) and walk.state.node is not None:
                 walk.keep(watching.sent(walk.state.watch, walk.program.posts, at))
-            _onward(walk, action.success_path, "success_path", "success")
+            _onward(walk, effect, action.success_path, "success_path", "success")
         case Result.SKIPPED:
-            walk.note(Kind.SKIPPED, action, **told)
-            _onward(walk, action.failure_path, "failure_path", "failure")
+            _tell(walk, Kind.SKIPPED, effect, told)
+            _onward(walk, effect, action.failure_path, "failure_path", "failure")
         case Result.RETRY if effect.attempt + 1 < MAX_ATTEMPTS:
             walk.own = True
             again = evolve(effect, attempt=effect.attempt + 1)
             pause = _pause(walk.member.run_id, again, outcome)
-            walk.note(Kind.RETRYING, action, seconds=seconds_of(pause), **told)
-            walk.park(walk.now + pause, pending=again)
+            _tell(walk, Kind.RETRYING, effect, {"seconds": seconds_of(pause), **told})
+            walk.again(effect, again, walk.now + pause)
         case Result.RETRY | Result.FAILED | Result.UNKNOWN:
-            walk.note(Kind.FAILED, action, result=outcome.result.value, **told)
+            _tell(walk, Kind.FAILED, effect, {"result": outcome.result.value, **told})
             last = effect.action + 1 == len(node.actions)
-            if action.failure_path is not None or (last and "failure" in node.next_nodes):
-                _onward(walk, action.failure_path, "failure_path", "failure")
+            if detached:
+                walk.let_go(effect, outcome)
+            elif action.failure_path is not None or (last and "failure" in node.next_nodes):
+                _onward(walk, effect, action.failure_path, "failure_path", "failure")
             else:
                 reason = outcome.reason or outcome.result.value
                 walk.state = evolve(walk.state, status=Status.FAILED, reason=reason, result=outcome.result)
@@ -305,21 +333,35 @@ def _settled(walk: Walk, effect: Effect, outcome: Outcome, at: int) -> None:
             assert_never(outcome.result)
 
 
-def _requeued(walk: Walk, *, anew: bool) -> None:
+def _tell(walk: Walk, kind: Kind, effect: Effect, data: dict[str, object]) -> None:
+    walk.entries.append(Entry(kind, effect.node, effect.action_id, data))
+
+
+def _requeued(walk: Walk, beside: tuple[bool, ...], *, anew: bool) -> None:
     state = walk.state
-    if state.status is not Status.FAILED or state.node is None:
+    if state.status is not Status.FAILED or (state.node is None and state.beside is None):
         return
     pending = state.pending
     if pending is not None:
         pending = evolve(pending, attempt=0, generation=pending.generation + anew)
     walk.state = evolve(state, status=Status.ACTIVE, reason="", result=None)
     action = None if pending is None else _action(walk)
-    walk.note(Kind.REQUEUED, action, after=state.reason, key="new" if anew and pending is not None else "same")
-    walk.park(walk.now, pending=pending, waiting=state.waiting or (None if pending else Waiting.TURN))
+    is_new = (anew and pending is not None) or any(beside)
+    walk.note(Kind.REQUEUED, action, after=state.reason, key="new" if is_new else "same")
+    if state.beside is not None:
+        walk.hold(reopened(state.beside, walk.now, beside))
+    if state.node is not None:
+        # Where workers died over what was beside it, the place itself may have to wait still.
+        waits = state.beside is not None and (walk.due is not None or state.waiting is Waiting.EVENT)
+        due = walk.due if waits else walk.now
+        walk.park(due, pending=pending, waiting=state.waiting or (None if pending else Waiting.TURN))
 
 
-def _onward(walk: Walk, path: str | None, by: str, label: str) -> None:
-    if path is None:
+def _onward(walk: Walk, effect: Effect, path: str | None, by: str, label: str) -> None:
+    """Go on behind an effect that is settled; one beside the place leads nowhere."""
+    if walk.state.pending != effect:
+        walk.let_go(effect)
+    elif path is None:
         walk.skip()
         walk.on(label)
     else:

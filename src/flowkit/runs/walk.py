@@ -19,8 +19,9 @@ from flowkit.conditions import ALWAYS, Operand, evaluate, is_personal, needs
 from flowkit.events import NO_FACTS, Facts, from_micros, to_micros
 from flowkit.runs import awaiting, watching
 from flowkit.runs.awaiting import Arrival, Met
+from flowkit.runs.beside import Beside
 from flowkit.runs.choices import asks_facts, choose, is_shared
-from flowkit.runs.effects import Asks, Effect
+from flowkit.runs.effects import Asks, Effect, Outcome
 from flowkit.runs.model import Entry, Kind, Member, State, Status, Waiting, Watch, operand_data, origin_instant
 from flowkit.runs.program import COUNTED_EVENTS, Program
 from flowkit.runs.waits import Due, due_of
@@ -95,10 +96,44 @@ class Walk:
             self.own = True
 
     def end(self, status: Status, reason: str = "") -> None:
-        """End the run, and forget where it was."""
+        """End the run, and forget where it was. What is open beside it is dropped, but where the run is complete."""
+        beside = self.state.beside if status is Status.COMPLETED else None
         self.state = State(status, reason=reason)
         self.due = None
         self.timed = True
+        if beside is not None:
+            self.state = State(Status.ACTIVE)
+            self.hold(beside)
+
+    def detach(self, effect: Effect, due: int) -> None:
+        """Open an effect beside the run's place, and go on."""
+        self.skip()
+        self.hold((self.state.beside or Beside()).opened(effect, due))
+
+    def again(self, effect: Effect, later: Effect, due: int) -> None:
+        """Carry an effect out again later, be it at the place or beside it."""
+        if self.state.pending == effect or self.state.beside is None:
+            self.park(due, pending=later)
+        else:
+            self.hold(self.state.beside.closed(effect).opened(later, due))
+
+    def let_go(self, effect: Effect, failure: Outcome | None = None) -> None:
+        """Have done with a detached action; it stays known where it failed for good."""
+        beside = self.state.beside
+        if beside is not None:
+            self.hold(beside.closed(effect) if failure is None else beside.given_up(effect, failure))
+
+    def hold(self, beside: Beside) -> None:
+        """Have this beside the place; a run at its end that has nothing open any more is over."""
+        self.state = evolve(self.state, beside=beside if beside.open or beside.failed else None)
+        if beside.open or self.state.node is not None or self.state.status is not Status.ACTIVE:
+            return
+        if not beside.failed:
+            self.state = State(Status.COMPLETED)
+            return
+        _, _, reason = beside.failed[0]
+        self.state = evolve(self.state, status=Status.FAILED, reason=reason)
+        self.entries.append(Entry(Kind.FAILED, None, None, {"reason": reason}))
 
     def skip(self) -> None:
         """Go on to the next action of the node."""
@@ -152,9 +187,13 @@ class Walk:
                 return _steer(self, node, action, action.do)
             case _:
                 if delay:
-                    self.note(Kind.WAITING, action, seconds=seconds_of(delay))
+                    beside = {"detached": True} if action.detached else {}
+                    self.note(Kind.WAITING, action, seconds=seconds_of(delay), **beside)
                 visit = dict(self.state.visits).get(node.node_id, 1)
                 effect = Effect(node.node_id, visit, self.state.action, action.action_id)
+                if action.detached:
+                    self.detach(effect, self.now + delay)
+                    return ""
                 self.park(self.now + delay, pending=effect)
                 return None
 

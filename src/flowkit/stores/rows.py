@@ -10,6 +10,7 @@ from typing import Any, Final
 from flowkit.documents import is_object
 from flowkit.events import Occurrence
 from flowkit.ports import Pending
+from flowkit.runs.beside import Beside
 from flowkit.runs.effects import Effect, Outcome, Result
 from flowkit.runs.model import NO_WATCH, Entry, Kind, State, Status, Waiting, Watch
 
@@ -112,12 +113,32 @@ def read_state(text: str) -> State:
 def _more(state: State) -> dict[str, Any]:
     """Write what few states have, by the names of the attributes; nothing that is as in any other."""
     more: dict[str, Any] = {}
+    if state.beside is not None:
+        more["beside"] = _beside_row(state.beside)
     return more
 
 
 def _read_more(more: Mapping[str, Any]) -> dict[str, Any]:
     """Read what ``_more`` wrote as arguments of a state."""
-    return dict(more)
+    read = dict(more)
+    if "beside" in read:
+        read["beside"] = _read_beside(read["beside"])
+    return read
+
+
+def _beside_row(beside: Beside) -> list[Any]:
+    """Write what is open beside a run's place as ``[due, [[due, effect], ...], [[result, reason, effect], ...]]``."""
+    failed = [[result.value, reason, _effect(effect)] for effect, result, reason in beside.failed]
+    return [beside.due, [[due, _effect(effect)] for effect, due in beside.open], failed]
+
+
+def _read_beside(row: list[Any]) -> Beside:
+    due, effects, failed = row
+    return Beside(
+        tuple((Effect(*effect), at) for at, effect in effects),
+        due,
+        failed=tuple((Effect(*effect), Result(result), reason) for result, reason, effect in failed),
+    )
 
 
 def _effect(effect: Effect) -> list[Any]:

@@ -50,6 +50,7 @@ from flowkit.workflows.model import (
     Wait,
     WaitUntil,
     Workflow,
+    is_carried_out,
 )
 from flowkit.workflows.waits import (
     CalendarDays,
@@ -185,16 +186,21 @@ def _triggers(draw: st.DrawFn) -> Trigger:
 
 @st.composite
 def _actions(draw: st.DrawFn, onward: st.SearchStrategy[str]) -> list[Action]:
-    return [
-        Action(
-            f"a{index}",
-            draw(_operations | _waits(onward)),
-            delay=draw(st.sampled_from([timedelta(), timedelta(), timedelta(minutes=90)])),
-            success_path=draw(st.none() | onward),
-            failure_path=draw(st.none() | onward),
+    actions: list[Action] = []
+    for index in range(draw(st.sampled_from([1, 2, 3, 0]))):
+        do = draw(_operations | _waits(onward))
+        detached = is_carried_out(do) and draw(st.sampled_from([False, False, True]))
+        actions.append(
+            Action(
+                f"a{index}",
+                do,
+                delay=draw(st.sampled_from([timedelta(), timedelta(), timedelta(minutes=90)])),
+                success_path=None if detached else draw(st.none() | onward),
+                failure_path=None if detached else draw(st.none() | onward),
+                detached=detached,
+            )
         )
-        for index in range(draw(st.sampled_from([1, 2, 3, 0])))
-    ]
+    return actions
 
 
 @st.composite

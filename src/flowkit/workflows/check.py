@@ -46,7 +46,8 @@ def errors(workflow: Workflow) -> Iterator[Finding]:
 
     Yields:
         ``unknown_target`` for an entry or a way out that leads to no node; ``endless_loop`` for a cycle, reachable or
-        not, that no positive wait or delay interrupts on that very path.
+        not, that no positive wait or delay interrupts on that very path; ``unreachable_action`` and
+        ``path_of_detached`` for what can never be done or taken.
     """
     return _findings(workflow, (Severity.ERROR,))
 

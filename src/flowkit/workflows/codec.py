@@ -23,7 +23,7 @@ from flowkit.workflows.documents import parameters
 from flowkit.workflows.documents.conditions import dump_condition, read_condition
 from flowkit.workflows.documents.parameters import ActionType, in_units
 from flowkit.workflows.documents.triggers import dump_trigger, read_trigger, read_zone
-from flowkit.workflows.model import Action, Node, Workflow
+from flowkit.workflows.model import Action, Node, Workflow, is_carried_out
 
 __all__ = ["SCHEMA", "dump", "dumps", "load", "validate"]
 
@@ -53,7 +53,7 @@ def load(document: str | bytes | Mapping[str, object], *, limits: Limits = DEFAU
             ``bad_offset``, ``bad_pattern``, ``bad_cron``, ``missing_extra``, ``unknown_zone``,
             ``conflicting_fields``, ``reserved_label``, ``too_short``, ``too_long``, ``too_deep``,
             ``too_many_problems``; ``unsupported_schema`` for what a later version may know; and the
-            lint's errors, ``unknown_target``, ``unreachable_action`` and ``endless_loop``.
+            lint's errors, ``unknown_target``, ``unreachable_action``, ``path_of_detached`` and ``endless_loop``.
     """
     if isinstance(document, (str, bytes)):
         value = documents.read(document, limits=limits)
@@ -174,9 +174,13 @@ def _action(fields: Fields) -> Action:
         delay=_MINUTE * fields.integer("delay_minutes", 0, low=0, high=int(longest)),
         success_path=None if fields.null("success_path") else fields.id("success_path"),
         failure_path=None if fields.null("failure_path") else fields.id("failure_path"),
+        detached=fields.flag("detached", default=False),
     )
     if isinstance(action.do, (Branch, Exit, WaitForEvent)):
         _refuse_paths(fields, action.do)
+    if action.detached and not is_carried_out(action.do):
+        message = "only what is carried out can be detached: this action decides where or when the run goes on"
+        fields.wrong("detached", "conflicting_fields", message)
     fields.close()
     return action
 
@@ -214,8 +218,8 @@ def dumps(workflow: Workflow, *, limits: Limits = DEFAULT_LIMITS) -> str:
 def dump(workflow: Workflow) -> dict[str, object]:
     """Write a workflow as the object that `load` reads as an equal one.
 
-    Every field is there, defaults too, but for ``created_at`` and ``timezone``, which were not always there: what was
-    published before keeps its content hash.
+    Every field is there, defaults too, but for those that were not always there, such as ``timezone`` and ``detached``:
+    what was published before keeps its content hash.
 
     A workflow that was made in Python may be one that `load` refuses; `validate` tells.
 
@@ -259,4 +263,5 @@ def _action_document(action: Action, path: str) -> dict[str, object]:
         "delay_minutes": in_units(action.delay, _MINUTE),
         "success_path": action.success_path,
         "failure_path": action.failure_path,
+        **({"detached": True} if action.detached else {}),
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, assert_never
 
 from attrs import field, frozen
 
@@ -35,6 +35,7 @@ __all__ = [
     "WaitUntil",
     "Workflow",
     "delivery_of",
+    "is_carried_out",
 ]
 
 END: Final = "end"
@@ -187,6 +188,17 @@ def delivery_of(operation: Operation) -> Delivery:
     return operation.delivery if isinstance(operation, SendEmail | CallWebhook) else Delivery.AT_LEAST_ONCE
 
 
+def is_carried_out(operation: Operation) -> bool:
+    """Whether an operation is carried out; the others only decide where or when a run goes on."""
+    match operation:
+        case SendEmail() | UpdateSegments() | UpdateProfile() | CallWebhook():
+            return True
+        case Wait() | WaitUntil() | WaitForEvent() | CheckEngagement() | Branch() | Exit():
+            return False
+        case _:
+            assert_never(operation)
+
+
 @frozen
 class Action:
     """One thing that a node does.
@@ -194,7 +206,9 @@ class Action:
     Attributes:
         action_id: Its name, unique within the node.
         do: What is done.
-        delay: How long the action is postponed; the run waits for it.
+        delay: How long the action is postponed; the run waits for it, unless it is detached.
+        detached: Whether the run goes on at once, and the action is carried out beside it once its delay is over.
+            Only what is carried out can be detached, and it has no paths.
         success_path: Where the run goes at once after success; None goes on in the node.
         failure_path: Where the run goes after a failure or a skip; None lets the run fail, or go on after a skip.
     """
@@ -204,6 +218,7 @@ class Action:
     delay: timedelta = field(default=_NO_TIME, kw_only=True)
     success_path: str | None = field(default=None, kw_only=True)
     failure_path: str | None = field(default=None, kw_only=True)
+    detached: bool = field(default=False, kw_only=True)
 
 
 def _in_order(actions: Iterable[Action]) -> tuple[Action, ...]:

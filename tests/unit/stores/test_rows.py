@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from flowkit.events import Occurrence
 from flowkit.ports import Pending
+from flowkit.runs.beside import Beside
 from flowkit.runs.effects import Effect, Outcome, Result
 from flowkit.runs.model import Entry, Kind, State, Status, Waiting, Watch
 from flowkit.stores.rows import (
@@ -39,6 +40,13 @@ states = st.builds(
     counts=numbered.map(lambda counted: tuple(sorted(counted.items()))),
     reason=texts,
     result=st.none() | st.sampled_from(Result),
+    beside=st.none()
+    | st.builds(
+        Beside,
+        st.lists(st.tuples(effects, counters), max_size=2).map(tuple),
+        st.none() | counters,
+        failed=st.lists(st.tuples(effects, st.sampled_from(Result), texts), max_size=2).map(tuple),
+    ),
 )
 entries = st.builds(
     Entry, st.sampled_from(Kind), st.none() | ids, st.none() | ids, st.dictionaries(texts, json_values, max_size=3)
@@ -146,6 +154,16 @@ FROZEN_STATES = {
     ),
     '[0,"n",0,null,"event",null,null,null,null,[5,null,null,[],[]]]': State(
         node="n", waiting=Waiting.EVENT, watch=Watch(5)
+    ),
+    '[0,"n",0,null,"duration",null,null,null,null,null,{"beside":[9,[[5,["m",1,0,"a",0]],[7,["m",1,1,"b",2]]],[]]}]': State(
+        node="n",
+        waiting=Waiting.DURATION,
+        beside=Beside(((Effect("m", 1, 0, "a"), 5), (Effect("m", 1, 1, "b", 2), 7)), 9),
+    ),
+    '[4,null,0,null,null,null,null,"gone",null,null,{"beside":[null,[],[["failed","gone",["m",1,0,"a",0,1]]]]}]': State(
+        Status.FAILED,
+        reason="gone",
+        beside=Beside(failed=((Effect("m", 1, 0, "a", generation=1), Result.FAILED, "gone"),)),
     ),
     '[3,null,0,null,null,null,null,"unsubscribed"]': State(Status.EXITED, reason="unsubscribed"),
     '[4,null,0,null,null,null,null,"Überlauf 😀"]': State(Status.FAILED, reason="Überlauf 😀"),

@@ -18,6 +18,7 @@ from flowkit.workflows.diff.changes import (
     ActionsReordered,
     ConditionChanged,
     ContentChanged,
+    DetachedChanged,
     EdgeChanged,
     NodeAdded,
     NodeRemoved,
@@ -136,6 +137,11 @@ CASES = [
         "start / send: is postponed by 1 hour instead of no time, 1 hour longer",
     ),
     (
+        with_start(evolve(SEND, detached=True), PAUSE),
+        DetachedChanged(node_id="start", action_id="send", old=False, new=True),
+        "start / send: is detached, and the run goes on",
+    ),
+    (
         with_start(by(SEND, subject=None), PAUSE),
         ContentChanged(node_id="start", action_id="send", name="subject", old="Hi", new=None),
         'start / send: subject is none instead of "Hi"',
@@ -183,7 +189,7 @@ def test_a_change_is_found_and_told(new, change, line):
 
 def test_every_kind_of_change_is_tested():
     kinds = {type(change) for _, change, _ in CASES}
-    assert len(kinds) == 15
+    assert len(kinds) == 16
 
 
 def test_nothing_of_a_node_or_an_action_is_passed_over():
@@ -197,7 +203,14 @@ def test_nothing_of_a_node_or_an_action_is_passed_over():
         "max_visits",
         "next_nodes",
     }
-    assert {one.name for one in fields(Action)} == {"action_id", "do", "delay", "success_path", "failure_path"}
+    assert {one.name for one in fields(Action)} == {
+        "action_id",
+        "do",
+        "delay",
+        "success_path",
+        "failure_path",
+        "detached",
+    }
 
 
 def test_nothing_is_different_from_itself():

@@ -22,6 +22,7 @@ __all__ = [
     "Change",
     "ConditionChanged",
     "ContentChanged",
+    "DetachedChanged",
     "EdgeChanged",
     "NodeAdded",
     "NodeRemoved",
@@ -176,6 +177,23 @@ class ParameterChanged:
     new: object
 
 
+@frozen(kw_only=True)
+class DetachedChanged:
+    """Whether the run goes on without an action, or waits for it.
+
+    Attributes:
+        node_id: In which node.
+        action_id: Which action.
+        old: Whether it was detached.
+        new: Whether it is.
+    """
+
+    node_id: str
+    action_id: str
+    old: bool
+    new: bool
+
+
 class TimePart(StrEnum):
     """What of an action takes time."""
 
@@ -309,6 +327,7 @@ Change: TypeAlias = (
     | ParameterChanged
     | TimeChanged
     | ContentChanged
+    | DetachedChanged
     | ConditionChanged
     | ThresholdChanged
     | VisitsChanged

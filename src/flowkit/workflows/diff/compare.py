@@ -19,6 +19,7 @@ from flowkit.workflows.diff.changes import (
     Change,
     ConditionChanged,
     ContentChanged,
+    DetachedChanged,
     EdgeChanged,
     NodeAdded,
     NodeRemoved,
@@ -189,6 +190,8 @@ def _in_action(key: str, old: Action, new: Action) -> Iterator[Change]:
     name = new.action_id
     if old.delay != new.delay:
         yield TimeChanged(node_id=key, action_id=name, part=TimePart.DELAY, old=old.delay, new=new.delay)
+    if old.detached != new.detached:
+        yield DetachedChanged(node_id=key, action_id=name, old=old.detached, new=new.detached)
     if type(old.do) is not type(new.do):
         yield ActionReplaced(node_id=key, action_id=name, old=old.do, new=new.do)
     else:

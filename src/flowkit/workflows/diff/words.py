@@ -22,6 +22,7 @@ from flowkit.workflows.diff.changes import (
     Change,
     ConditionChanged,
     ContentChanged,
+    DetachedChanged,
     EdgeChanged,
     NodeAdded,
     NodeRemoved,
@@ -105,7 +106,8 @@ def _in_action(
     | ActionReplaced
     | ParameterChanged
     | TimeChanged
-    | ContentChanged,
+    | ContentChanged
+    | DetachedChanged,
 ) -> str:
     match change:
         case ActionAdded(node_id=node_id, index=index, action=action):
@@ -121,6 +123,9 @@ def _in_action(
             return f"{place_words(node_id, action_id)}: {_parameter(name, change.old, change.new)}"
         case TimeChanged(node_id=node_id, action_id=action_id):
             return f"{place_words(node_id, action_id)}: {_time(change)}"
+        case DetachedChanged(node_id=node_id, action_id=action_id, new=new):
+            what = "is detached, and the run goes on" if new else "is detached no more, and the run waits for it"
+            return f"{place_words(node_id, action_id)}: {what}"
         case ContentChanged(node_id=node_id, action_id=action_id, name=name, old=old, new=new):
             return f"{place_words(node_id, action_id)}: {name} is {_shown(new)} instead of {_shown(old)}"
         case _:

@@ -209,7 +209,7 @@ def _may_outlast(workflow: Workflow, cooldown: timedelta) -> bool:
             longest = _longest(action.do)
             if longest is None:
                 return True
-            rest -= action.delay + longest
+            rest -= longest if action.detached else action.delay + longest
             if rest <= _NO_TIME:
                 return True
     return rest <= _NO_TIME

@@ -85,6 +85,8 @@ def _times_out(action: Action) -> bool:
 
 def takes_time(action: Action) -> bool:
     """Whether an action keeps the run where it is for a time, whenever it arrives and whatever the profile holds."""
+    if action.detached:
+        return False
     if action.delay > _NO_TIME:
         return True
     match action.do:

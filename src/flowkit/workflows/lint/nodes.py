@@ -19,6 +19,7 @@ __all__ = [
     "empty_nodes",
     "labels_without_way",
     "paths_never_taken",
+    "paths_of_detached",
     "same_paths",
     "unreachable_actions",
     "unreached_actions",
@@ -88,11 +89,21 @@ def paths_never_taken(workflow: Workflow) -> Iterator[Breach]:
                     yield Breach(f"{path}/{name}", message)
 
 
+def paths_of_detached(workflow: Workflow) -> Iterator[Breach]:
+    """Find paths of detached actions: when such an action has an outcome, the run is elsewhere."""
+    for path, _, _, action in _actions(workflow):
+        if action.detached:
+            for name, target in (("success_path", action.success_path), ("failure_path", action.failure_path)):
+                if target is not None:
+                    message = "a detached action leads nowhere, since the run goes on without it; take the path out"
+                    yield Breach(f"{path}/{name}", message)
+
+
 def same_paths(workflow: Workflow) -> Iterator[Breach]:
     """Find actions that leave for the same node whatever comes of them."""
     for path, _, _, action in _actions(workflow):
         same = action.success_path is not None and action.success_path == action.failure_path
-        if same and not isinstance(action.do, Wait | WaitUntil):
+        if same and not action.detached and not isinstance(action.do, Wait | WaitUntil):
             message = (
                 f"success_path and failure_path both lead to {short(action.success_path)}; "
                 "if that is meant, an edge of the node says it more plainly"
@@ -126,6 +137,8 @@ def _instead(node: Node) -> str:
     if not node.actions:
         return f'a node without actions leaves by "{DEFAULT}"'
     last = node.actions[-1]
+    if last.detached:
+        return f'a node whose last action is detached leaves by "{DEFAULT}"'
     match last.do:
         case Exit():
             return "the run ends here"

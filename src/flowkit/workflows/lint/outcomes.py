@@ -66,6 +66,8 @@ def outcomes(node: Node) -> Outcomes:
 
 def labels(action: Action) -> tuple[str, ...]:
     """Name what an action may hand on in its node; nothing where each of its outcomes leaves at once."""
+    if action.detached:
+        return ("",)  # The run goes on before it has an outcome.
     match action.do:
         case Wait() | WaitUntil():
             return ("",)
@@ -91,7 +93,7 @@ def _may_end(action: Action) -> bool:
 def _paths(action: Action) -> Iterator[str]:
     if isinstance(action.do, WaitUntil):
         yield from (target for _, target in ways(action.do.rule))
-    elif not isinstance(action.do, Wait):
+    elif not isinstance(action.do, Wait) and not action.detached:
         yield from (path for path in (action.success_path, action.failure_path) if path is not None)
 
 

@@ -67,6 +67,14 @@ RULES: Final = (
         find=nodes.unreachable_actions,
     ),
     Rule(
+        "path_of_detached",
+        Severity.ERROR,
+        summary="a `success_path` or `failure_path` of a detached action",
+        why="The run has gone on when the action is done, so it could not be led anywhere.",
+        remedy="Take the path out, or let the run wait for the action.",
+        find=nodes.paths_of_detached,
+    ),
+    Rule(
         "unreached_action",
         Severity.WARNING,
         summary="an action behind one that leaves the node by its `success_path` and by its `failure_path`",
@@ -88,7 +96,8 @@ RULES: Final = (
         summary="an edge in `next_nodes` whose label nothing in the node gives",
         why=(
             "A node's last action alone gives one: a `condition` action `engaged` or `not_engaged`, a branch or a wait "
-            "for an event its own labels, an exit none, all but waits else `success` or `failure`; besides, a node "
+            "for an event its own labels, an exit and what is detached none, all but waits else `success` or "
+            "`failure`; besides, a node "
             "with `max_visits` has `exhausted`. Where an action has a path of its own, it does not give that label."
         ),
         remedy="Name a label that the last action gives, or `default`.",

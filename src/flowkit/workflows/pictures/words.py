@@ -33,10 +33,9 @@ _NO_TIME: Final = timedelta()
 def action_line(node: Node, action: Action) -> Line:
     """Say what an action of a node does."""
     mark, verb, detail = _operation(node, action)
-    if action.delay > _NO_TIME:
-        after = f"after {duration_words(action.delay)}"
-        detail = f"{detail}, {after}" if detail else after
-    return Line(mark, verb, detail=detail)
+    after = f"after {duration_words(action.delay)}" if action.delay > _NO_TIME else ""
+    beside = "detached" if action.detached else ""
+    return Line(mark, verb, detail=", ".join(part for part in (detail, beside, after) if part))
 
 
 def _operation(node: Node, action: Action) -> tuple[Mark, str, str]:

@@ -223,6 +223,7 @@ NODES = (
             # No decision in the node.
             workflow(node("start", action(), next_nodes={"engaged": "b"}), node("b", action())),
             workflow(node("start", wait(), next_nodes={"success": "b"}), node("b", action())),
+            workflow(node("start", action(detached=True), next_nodes={"success": "b"}), node("b", action())),
             workflow(node("start", wait(), next_nodes={"failure": "b", "default": "b"}), node("b", action())),
             workflow(node("start", action(), next_nodes={"opened": "b", "default": "b"}), node("b", action())),
             # A path takes the outcome away.
@@ -260,6 +261,17 @@ NODES = (
             workflow(node("start", wait(failure_path="end"))),
         ),
         kept=(workflow(node("start", action(failure_path="b")), node("b", wait())),),
+    ),
+    Case(
+        "path_of_detached",
+        broken=(
+            workflow(node("start", action(success_path="b", detached=True)), node("b", action())),
+            workflow(node("start", action(failure_path="end", detached=True), action("webhook", "call"))),
+        ),
+        kept=(
+            workflow(node("start", action(detached=True), next_nodes={"default": "b"}), node("b", action())),
+            workflow(node("start", action(failure_path="b", detached=False)), node("b", action())),
+        ),
     ),
     Case(
         "same_paths",

@@ -158,7 +158,21 @@ def test_a_message_shows_no_control_characters():
 
 
 def test_only_few_rules_refuse_a_workflow():
-    assert {"unknown_target", "unreachable_action", "endless_loop"} == REFUSING
+    assert {"unknown_target", "unreachable_action", "path_of_detached", "endless_loop"} == REFUSING
+
+
+def test_the_delay_of_a_detached_action_interrupts_no_loop():
+    """The run goes on at once, so it would go round without a pause; nor does its delay make a run outlast a time."""
+    for detached, found in ((True, ["endless_loop"]), (False, [])):
+        around = node("start", action(delay_minutes=60, detached=detached), next_nodes={"default": "start"})
+        assert [rule for rule in told(workflow(around)) if rule == "endless_loop"] == found
+
+
+def test_a_finding_says_what_a_node_with_a_detached_action_leaves_by():
+    document = workflow(node("start", action(detached=True), next_nodes={"failure": "end"}))
+    (finding,) = check(load(document))
+    assert (finding.rule, finding.path) == ("edge_never_taken", "/nodes/start/next_nodes/failure")
+    assert finding.message.endswith('a node whose last action is detached leaves by "default"')
 
 
 @pytest.mark.parametrize("field", ["timezone", "fallback_timezone"])
