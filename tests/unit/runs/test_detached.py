@@ -226,7 +226,7 @@ def test_a_requeue_carries_out_again_what_failed_and_nothing_else(anew, generati
 
 
 def test_a_run_that_fails_at_its_place_holds_up_what_is_beside_it():
-    """Only an active run is ever due; once it goes on, what is open is done at its instant, or at once where that is past."""
+    """Only an active run is due; once it goes on, what is open is done at its instant, or at once if it is past."""
     ride = Ride(node("start", later(5), send("now"), wait(DAY))).start().settle(FAILED)
     assert (ride.state.status, ride.run.due, ride.state.beside.effects) == (Status.FAILED, None, (LATER,))
     ride.now += HOUR

@@ -155,9 +155,9 @@ FROZEN_STATES = {
     '[0,"n",0,null,"event",null,null,null,null,[5,null,null,[],[]]]': State(
         node="n", waiting=Waiting.EVENT, watch=Watch(5)
     ),
-    '[0,"n",0,null,"duration",null,null,null,null,null,{"beside":[9,[[5,["m",1,0,"a",0]],[7,["m",1,1,"b",2]]],[]]}]': State(
+    '[0,"n",0,null,"turn",null,null,null,null,null,{"beside":[9,[[5,["m",1,0,"a",0]],[7,["m",1,1,"b",2]]],[]]}]': State(
         node="n",
-        waiting=Waiting.DURATION,
+        waiting=Waiting.TURN,
         beside=Beside(((Effect("m", 1, 0, "a"), 5), (Effect("m", 1, 1, "b", 2), 7)), 9),
     ),
     '[4,null,0,null,null,null,null,"gone",null,null,{"beside":[null,[],[["failed","gone",["m",1,0,"a",0,1]]]]}]': State(
