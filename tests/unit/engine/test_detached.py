@@ -11,7 +11,7 @@ from flowkit.engine.advance import Advanced
 from flowkit.engine.dead_letters import Requeue
 from flowkit.engine.sync import Engine
 from flowkit.errors import DocumentError
-from flowkit.events import NO_NEEDS, Event, to_micros
+from flowkit.events import NO_NEEDS, Event, Needs, to_micros
 from flowkit.ports import InDoubt
 from flowkit.rendering.model import Template
 from flowkit.runs.effects import Outcome, Result
@@ -242,6 +242,21 @@ def test_an_event_during_the_call_does_not_send_it_again(any_store, key_window):
     assert "late@start" not in kinds(engine.journal())
 
 
+def test_a_run_that_was_woken_and_has_sent_does_not_send_again_while_others_are_open(any_store):
+    counting = workflow(
+        node("start", later(9), wait(), send("now"), wait(DAY, "rest"), default="check"),
+        node("check", check(), engagement_threshold={"opens": 1}),
+    )
+    sender = Meanwhile(lambda: engine.ingest([opened()], now=START + HOUR))
+    engine = engine_on(any_store, counting, sender=sender)
+    engine.ingest([signup()])
+    engine.advance(now=START + HOUR)
+    assert [message.template_id for message in sender.messages] == ["now"]
+    assert "late@start" not in kinds(engine.journal())
+    [run] = engine.runs()
+    assert (run.state.counts, run.due_at) == ((("email_open", 1),), START + 9 * HOUR)
+
+
 def test_several_outcomes_in_hand_are_all_applied(any_store):
     """Two that were detached, and the wait that came between them: nothing of it is done again."""
     happenings = [lambda: None, lambda: None, lambda: engine.ingest([opened()], now=START + 5 * HOUR)]
@@ -336,8 +351,8 @@ def test_the_inputs_of_one_that_is_tried_again_outlive_what_the_run_does_meanwhi
 class Killed(RecordingSender):
     """A sender in whose calls the process dies, after it has sent, as often as is said."""
 
-    def __init__(self, deaths, **options):
-        super().__init__(needs=NO_NEEDS, **options)
+    def __init__(self, deaths, *, needs=NO_NEEDS, **options):
+        super().__init__(needs=needs, **options)
         self.deaths = deaths
 
     def send(self, messages):
@@ -415,8 +430,10 @@ def test_what_a_dead_worker_noted_is_not_sent_again_though_the_clock_went_back(m
 def test_a_run_over_which_workers_died_keeps_what_was_beside_it(mortal):
     """Where keys are honoured no call is noted, so each of the dead may have made it; done once, under its key."""
     store, ticks = mortal
-    sender = Killed(3, key_window=DAY)
-    engine = engine_on(store, workflow(node("start", later(1), wait(9 * HOUR), send("now"))), sender=sender)
+    profiles = MemoryProfiles({"s": {"email": "s@example.com"}})
+    sender = Killed(3, key_window=DAY, needs=Needs(attributes=frozenset({"email"})))
+    journey = workflow(node("start", later(1), wait(9 * HOUR), send("now")))
+    engine = engine_on(store, journey, sender=sender, profiles=profiles)
     engine.ingest([signup()])
     for _ in range(3):
         with pytest.raises(KeyboardInterrupt):
@@ -425,11 +442,12 @@ def test_a_run_over_which_workers_died_keeps_what_was_beside_it(mortal):
     engine.advance(now=START + HOUR)
     [run] = engine.runs(status=Status.FAILED)
     assert run.state.reason == "3 workers died over this run"
+    profiles.put("s", email="other@example.com")
     assert engine.requeue([run], now=START + 2 * HOUR) == Requeue(1)
     engine.advance(now=START + 2 * HOUR)
     [run] = engine.runs()
     assert (run.due_at, run.state.beside) == (START + 9 * HOUR, None), "the wait lasts as long as it did"
-    assert (len(sender.messages), len(sender.delivered)) == (4, 1)
+    assert (len(sender.messages), len(sender.delivered), sender.drifted) == (4, 1, set())
 
 
 @pytest.mark.parametrize("policy", [Delivery.AT_LEAST_ONCE, Delivery.AT_MOST_ONCE])

@@ -670,3 +670,31 @@ def test_reading_loads_no_heavy_module():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+# ------------------------------------------------------------------------------------------------------------
+# Detached actions
+
+
+def test_a_detached_action_is_written_only_where_it_is_one():
+    """What was published before keeps its content hash."""
+    document = workflow(node("start", action(detached=True), action("webhook", "call", detached=False)))
+    first, second = load(document).nodes["start"].actions
+    assert (first.detached, second.detached) == (True, False)
+    written = dump(load(document))["nodes"]["start"]["actions"]
+    assert [one.get("detached", ...) for one in written] == [True, ...]
+
+
+@pytest.mark.parametrize("kind", sorted(PARAMETERS))
+def test_only_what_is_carried_out_can_be_detached(kind):
+    document = workflow(node("start", action(kind, detached=True)))
+    if kind in {"send_email", "segment_update", "personalization_update", "webhook"}:
+        assert load(document).nodes["start"].actions[0].detached
+    else:
+        assert ("conflicting_fields", f"{ACTION}/detached") in refusals(lambda: load(document))
+
+
+@pytest.mark.parametrize("value", [1, "true", None, []])
+def test_whether_an_action_is_detached_is_true_or_false(value):
+    document = workflow(node("start", action(detached=value)))
+    assert refusals(lambda: load(document)) == [("wrong_type", f"{ACTION}/detached")]

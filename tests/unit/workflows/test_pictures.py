@@ -128,6 +128,12 @@ def test_a_delay_is_added():
     assert action_line(node("a"), other).text == "Segments: none, after 1 minute"
 
 
+def test_a_detached_action_is_told_apart():
+    assert action_line(node("a"), Action("act", SendEmail("x"), detached=True)).text == "Send: x, detached"
+    late = Action("act", SendEmail("x"), delay=timedelta(hours=1), detached=True)
+    assert action_line(node("a"), late).text == "Send: x, detached, after 1 hour"
+
+
 def test_a_check_says_what_its_node_asks():
     asking = Node(
         "a", "A", engagement_threshold={"opens": 1, "clicks": 2.5}, condition=SubscriberHas({"plan": Equals(1)})

@@ -6,7 +6,8 @@ from __future__ import annotations
 from datetime import timedelta
 
 from flowkit.ports import Change, Ledger, Move, Started
-from flowkit.runs.effects import Effect
+from flowkit.runs.beside import Beside
+from flowkit.runs.effects import Effect, Result
 from flowkit.runs.model import Entry, Kind, Run, State, Status, Waiting
 from flowkit.testing.bench import DONE_STATE, NOW, SENDING, WAITING, Bench
 
@@ -91,6 +92,18 @@ class Events:
         assert _kept(run) == _kept(started.run)
         assert run.handle > 0
         assert run.sequence == 1
+
+    def test_what_is_open_beside_a_run_is_kept(self, bench: Bench) -> None:
+        """Detached actions with their instants, and those that failed; the run is claimed at the instant it names."""
+        effects = [Effect("größe", visit, 0, "ö", visit) for visit in (1, 2, 3)]
+        failed = (effects[2], Result.UNKNOWN, "weg 😀")
+        beside = Beside(((effects[0], NOW + 1), (effects[1], NOW + 2)), NOW + 9, failed=(failed,))
+        started = bench.begun("s", "1", due=NOW + 1, state=State(beside=beside))
+        bench.commit(bench.change("s", "1", started=[started]))
+        bench.reopen()
+        [run] = bench.recalled("s").runs
+        assert _kept(run) == _kept(started.run)
+        assert bench.next_due() == NOW + 1
 
     # -- applied whole ------------------------------------------------------------------------------------------------
 

@@ -152,8 +152,6 @@ def _ways(node: Node) -> Iterator[_Way]:
         if isinstance(action.do, WaitUntil):
             for name, target in ways(action.do.rule):
                 yield _Way(target=target, label=f"{of}{name}")
-        if action.detached:
-            continue
         if action.success_path is not None:
             yield _Way(target=action.success_path, label=f"{of}{_SUCCESS}")
         if action.failure_path is not None:
