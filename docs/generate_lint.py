@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 from textwrap import fill
 from typing import Final
 
-from flowkit.workflows.lint.model import JointRule, Rule, Severity
-from flowkit.workflows.lint.rules import JOINT_RULES, RULES
+from flowkit.workflows.lint.model import HostRule, JointRule, Rule, Severity
+from flowkit.workflows.lint.rules import JOINT_RULES, RULES, UNKNOWN_CHANNEL
 
 WIDTH: Final = 120
 INTRODUCTION: Final = """\
@@ -85,6 +85,9 @@ def page() -> str:
     for severity, heading in HEADINGS.items():
         parts += [f"## {heading}", *sections(rule for rule in RULES if rule.severity is severity)]
     parts += [
+        "## What the host has",
+        "This is looked for by `check(workflow, channels=...)`, which is told the names, and at publishing.",
+        *sections([UNKNOWN_CHANNEL]),
         "## Several workflows",
         "These are rules of `check_together`.",
         *sections(JOINT_RULES),
@@ -92,9 +95,9 @@ def page() -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def sections(rules: Iterable[Rule | JointRule]) -> Iterator[str]:
+def sections(rules: Iterable[Rule | HostRule | JointRule]) -> Iterator[str]:
     for rule in rules:
-        severity = f" *{rule.severity.capitalize()}.*" if isinstance(rule, JointRule) else ""
+        severity = "" if isinstance(rule, Rule) else f" *{rule.severity.capitalize()}.*"
         looks_for = f"Looks for {rule.summary}.{severity}"
         yield "\n\n".join([f"### `{rule.id}`", *map(wrapped, (looks_for, rule.why, f"**Remedy.** {rule.remedy}"))])
 

@@ -131,10 +131,11 @@ id_tuples = st.lists(ids, max_size=3).map(tuple)
 sends = st.builds(
     SendEmail,
     ids,
+    channel=st.sampled_from(["email", "email", "sms"]) | ids,
     subject=st.none() | subjects,
     personalization=st.booleans(),
     delivery=st.sampled_from(Delivery),
-    parameters=bags_without("template_id", "subject", "personalization", "delivery"),
+    parameters=bags_without("channel", "template_id", "subject", "personalization", "delivery"),
 )
 clock_times = st.times().map(lambda at: at.replace(second=0, microsecond=0))
 _weekdays = st.lists(st.sampled_from(Weekday), max_size=3).map(tuple)

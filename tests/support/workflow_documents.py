@@ -9,6 +9,7 @@ GOLDEN = Path(__file__).resolve().parents[1] / "golden"
 
 PARAMETERS: dict[str, dict[str, Any]] = {
     "send_email": {"template_id": "hello"},
+    "send": {"channel": "sms", "template_id": "hello"},
     "wait": {"duration_hours": 72},
     "wait_for_event": {
         "branches": [{"label": "bought", "event": {"event_type": "purchase"}}],

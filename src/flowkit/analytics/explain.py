@@ -224,6 +224,8 @@ def _operation(data: Mapping[str, Any]) -> str:
     match data.get("type"):
         case "send_email":
             return f"sending {data.get('template_id')}"
+        case "send":
+            return f"sending {data.get('template_id')} by {data.get('channel')}"
         case "segment_update":
             return f"the change of segments (in {_names(data.get('add'))}, out of {_names(data.get('remove'))})"
         case "personalization_update":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Final
 
 from flowkit.analytics.explain import Explanation
 from flowkit.conditions import NO_PREDICATES, Condition, Predicate
@@ -21,13 +22,16 @@ from flowkit.workflows.model import Workflow
 
 __all__ = ["AsyncEngine"]
 
+_NO_CHANNELS: Final[Mapping[str, Sender]] = {}
+
 
 class AsyncEngine:
     """Carries journeys out in the running event loop; its ports may return values or awaitables of them.
 
     Args:
         store: Keeps workflows, runs and the journal.
-        sender: Hands messages over; needed where a workflow sends.
+        sender: Hands e-mail over; needed where a workflow sends any.
+        channels: Senders for other channels, by the name that ``send`` gives, such as ``{"sms": ..., "push": ...}``.
         profiles: Knows the subscribers; needed where a workflow or a template asks about them, or changes them.
         templates: Gives templates when a workflow is published; None where the mail service renders for itself.
         webhooks: Calls HTTP end points; needed where a workflow does.
@@ -48,6 +52,7 @@ class AsyncEngine:
         store: Store,
         *,
         sender: Sender | None = None,
+        channels: Mapping[str, Sender] = _NO_CHANNELS,
         profiles: Profiles | None = None,
         templates: Templates | None = None,
         webhooks: Webhooks | None = None,
@@ -62,6 +67,7 @@ class AsyncEngine:
             store,
             clock or SystemClock(),
             sender,
+            dict(channels),
             profiles,
             templates,
             webhooks,

@@ -87,7 +87,8 @@ def _anew(parts: Parts, run: Run, effect: Effect, result: Result | None, *, acce
     if accept_duplicate:
         return True
     operation = parts.catalogue.program(run.version).node(effect.node).actions[effect.action].do
-    honours = not isinstance(operation, SendEmail) or (parts.sender is not None and parts.sender.key_window is not None)
+    sender = parts.sender_of(operation.channel) if isinstance(operation, SendEmail) else None
+    honours = not isinstance(operation, SendEmail) or (sender is not None and sender.key_window is not None)
     keeps = honours and delivery_of(operation) is Delivery.AT_LEAST_ONCE
     match result:
         case Result.UNKNOWN:

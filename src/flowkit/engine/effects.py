@@ -17,6 +17,7 @@ from flowkit.runs.effects import Outcome, Result
 from flowkit.runs.model import Run
 from flowkit.workflows.control import Branch, Exit, WaitForEvent
 from flowkit.workflows.model import (
+    EMAIL,
     CallWebhook,
     CheckEngagement,
     SendEmail,
@@ -41,16 +42,16 @@ class Hands:
         self._claim = claim
         self._now = now
         self._hold = hold
-        self._mailer = None if parts.sender is None else Mailer(parts, claim, hold, parts.sender, now)
+        self._mailers: dict[str, Mailer] = {}
 
     async def carry_out(self, jobs: Sequence[Job]) -> None:
         """Carry jobs out; their outcomes say how they ended, and are None where the claim was lost before."""
-        mail: list[tuple[Job, SendEmail]] = []
+        mail: dict[str, list[tuple[Job, SendEmail]]] = {}
         for job in jobs:
             operation = job.action.do
             match operation:
                 case SendEmail():
-                    mail.append((job, operation))
+                    mail.setdefault(operation.channel, []).append((job, operation))
                 case UpdateSegments() | UpdateProfile():
                     await self._change(job, operation)
                 case CallWebhook():
@@ -60,11 +61,19 @@ class Hands:
                     raise AssertionError(message)
                 case _:
                     assert_never(operation)
-        if self._mailer is not None:
-            await self._mailer.send(mail)
-        else:
+        for channel, some in mail.items():
+            await self._send(channel, some)
+
+    async def _send(self, channel: str, mail: Sequence[tuple[Job, SendEmail]]) -> None:
+        sender = self._parts.sender_of(channel)
+        if sender is None:
             for job, _ in mail:
-                _fail(job, "no sender")
+                _fail(job, "no sender" if channel == EMAIL else f"no sender for {channel}")
+            return
+        if channel not in self._mailers:
+            mailer = Mailer(self._parts, self._claim, self._hold, sender, self._now, channel=channel)
+            self._mailers[channel] = mailer
+        await self._mailers[channel].send(mail)
 
     async def _change(self, job: Job, operation: UpdateSegments | UpdateProfile) -> None:
         profiles = self._parts.profiles

@@ -18,14 +18,16 @@ from flowkit.engine.parts import Parts
 from flowkit.engine.questions import explain
 from flowkit.engine.sources import edition_of
 from flowkit.engine.sweeps import Progress, ask_for_backfill, plan_sweeps, progress
-from flowkit.errors import ConfigurationError
+from flowkit.errors import ConfigurationError, DocumentError, Problem
 from flowkit.events import Event, from_micros, to_micros
 from flowkit.ports import Edition
 from flowkit.runs.model import Line, Run, Status
 from flowkit.triggers.model import Backfill
 from flowkit.workflows.codec import validate
 from flowkit.workflows.control import Awaited, Branch, Exit, WaitForEvent
+from flowkit.workflows.lint.actions import unknown_channels
 from flowkit.workflows.model import (
+    EMAIL,
     CallWebhook,
     CheckEngagement,
     Operation,
@@ -58,11 +60,12 @@ async def publish(parts: Parts, workflow: Workflow) -> Edition:
     """Check a workflow against its rules and against the ports at hand, and make it live.
 
     Raises:
-        DocumentError: The workflow is not sound.
+        DocumentError: The workflow is not sound, or sends by a channel that this engine has no sender for.
         ConfigurationError: It needs a port or a predicate that this engine was not given.
     """
     workflow = validate(workflow)
     _refuse_missing_ports(parts, workflow)
+    _refuse_unknown_channels(parts, workflow)
     _refuse_unknown_predicates(parts, workflow)
     edition, sources = await edition_of(workflow, parts.templates)
     stored = await resolve("store.publish", parts.store.publish(edition, sources))
@@ -88,6 +91,14 @@ def _refuse_missing_ports(parts: Parts, workflow: Workflow) -> None:
             f"needs an audience port, to find whom it is for: give the engine one"
         )
         raise ConfigurationError(message)
+
+
+def _refuse_unknown_channels(parts: Parts, workflow: Workflow) -> None:
+    """Refuse messages that nobody could hand over."""
+    breaches = unknown_channels(workflow, parts.channels)
+    problems = [Problem("unknown_channel", path, message=message) for path, message in breaches]
+    if problems:
+        raise DocumentError(problems)
 
 
 def _refuse_unknown_predicates(parts: Parts, workflow: Workflow) -> None:
@@ -118,8 +129,8 @@ def _cases(workflow: Workflow) -> Iterator[tuple[str, Condition]]:
 
 def _port_of(operation: Operation) -> str | None:
     match operation:
-        case SendEmail():
-            return "sender"
+        case SendEmail(channel=channel):
+            return "sender" if channel == EMAIL else None
         case UpdateSegments() | UpdateProfile():
             return "profiles"
         case CallWebhook():

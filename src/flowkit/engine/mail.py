@@ -16,17 +16,16 @@ from flowkit.engine.jobs import Job, answered, doubtful_outcome, inherited, name
 from flowkit.engine.parts import Parts
 from flowkit.engine.rounds import profile_facts
 from flowkit.events import NO_FACTS, NO_NEEDS, Needs
-from flowkit.ports import Attempts, Claim, Sender
+from flowkit.ports import Addressed, Attempts, Claim, Sender
 from flowkit.rendering.engine import CompiledSubject, CompiledTemplate, context
 from flowkit.rendering.model import MessageAborted, OutgoingMessage, TemplateError
 from flowkit.runs.effects import Outcome, Result
 from flowkit.runs.model import Run
-from flowkit.workflows.model import SendEmail
+from flowkit.workflows.model import EMAIL, SendEmail
 
 __all__ = ["Mailer"]
 
 _WINDOW: Final = 100
-_ADDRESS: Final = "email"
 _NOTHING: Final[Mapping[str, Any]] = {}
 _MICROSECOND: Final = timedelta(microseconds=1)
 _TOO_LATE: Final = Outcome(Result.UNKNOWN, "the receiver honours the key of the first attempt no more")
@@ -45,13 +44,14 @@ class _Letter:
     subject: CompiledSubject | None
     metadata: Mapping[str, Any]
     needs: Needs
-    addressed: bool
 
 
 class Mailer:
-    """Hands the messages of one claim over."""
+    """Hands the messages of one claim and one channel over."""
 
-    def __init__(self, parts: Parts, claim: Claim, hold: Hold, sender: Sender, now: int) -> None:
+    def __init__(
+        self, parts: Parts, claim: Claim, hold: Hold, sender: Sender, now: int, *, channel: str = EMAIL
+    ) -> None:
         self._parts = parts
         self._now = now
         self._claim = claim
@@ -60,6 +60,14 @@ class Mailer:
         self._timeout = sender.timeout.total_seconds()
         self._keyed = sender.key_window is not None
         self._window = 0 if sender.key_window is None else sender.key_window // _MICROSECOND
+        self._channel = channel
+        self._needs = sender.needs
+        asked = EMAIL if channel == EMAIL and EMAIL in sender.needs.attributes else None
+        if isinstance(sender, Addressed):
+            asked = sender.address
+            self._needs |= NO_NEEDS if asked is None else Needs(attributes=frozenset({asked}))
+        self._is_addressed = asked is not None
+        self._address = asked or (EMAIL if channel == EMAIL else "")
 
     async def send(self, jobs: Sequence[tuple[Job, SendEmail]]) -> None:
         """Carry out sends; each job's outcomes say how they ended."""
@@ -72,6 +80,8 @@ class Mailer:
                     job.outcomes[index] = letter
             else:
                 ready += await self._made(job, letter)
+        if self._channel != EMAIL:
+            ready = [(message._replace(channel=self._channel), job, index) for message, job, index in ready]
         # What must not be done twice is noted call by call, also where the receiver honours keys.
         noted = [one for one in ready if one[1].once] if self._keyed else ready
         if noted:
@@ -84,7 +94,7 @@ class Mailer:
     async def _letter(self, job: Job, operation: SendEmail) -> _Letter | Outcome:
         template: CompiledTemplate | None = None
         subject: CompiledSubject | None = None
-        needs = self._sender.needs
+        needs = self._needs
         if self._parts.templates is not None:
             catalogue = self._parts.catalogue
             found = await catalogue.template(job.program.version, operation.template_id)
@@ -105,7 +115,7 @@ class Mailer:
             "action": job.effect.action_id,
             "campaign_type": operation.parameters.get("campaign_type", "automation"),
         }
-        return _Letter(operation, template, subject, metadata, needs, _ADDRESS in self._sender.needs.attributes)
+        return _Letter(operation, template, subject, metadata, needs)
 
     async def _made(self, job: Job, letter: _Letter) -> list[_Ready]:
         """Make a message for each run that has no outcome yet; a run that cannot have one gets its outcome."""
@@ -178,8 +188,8 @@ class Mailer:
             if self._parts.profiles is not None:
                 return Outcome(Result.SKIPPED, "unknown_subscriber")
             attributes = NO_FACTS.attributes
-        to = attributes.get(_ADDRESS)
-        if letter.addressed and (not isinstance(to, str) or not to):
+        to = attributes.get(self._address)
+        if self._is_addressed and (not isinstance(to, str) or not to):
             return Outcome(Result.SKIPPED, "no_address")
         operation = letter.operation
         if letter.template is None:

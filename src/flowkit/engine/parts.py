@@ -14,7 +14,10 @@ from flowkit.engine.catalogue import Catalogue
 from flowkit.engine.decisions import Decisions
 from flowkit.engine.watch import Watch
 from flowkit.errors import ConfigurationError
+from flowkit.events import id_problem
 from flowkit.ports import Audience, Clock, FaultReports, Profiles, Sender, Store, Templates, Webhooks
+from flowkit.problems import short
+from flowkit.workflows.model import EMAIL
 
 __all__ = ["DEFAULT_BATCH", "DEFAULT_LEASE", "Parts"]
 
@@ -30,7 +33,8 @@ class Parts:
     Attributes:
         store: Keeps everything.
         clock: Tells the time that rules run on.
-        sender: Hands messages over; None where no workflow sends.
+        sender: Hands e-mail over; None where no workflow sends any.
+        channels: Hand over what goes by other channels, by name.
         profiles: Knows the subscribers; None where no workflow asks.
         templates: Gives templates when a workflow is published; None where the mail service renders for itself.
         webhooks: Calls HTTP end points; None where no workflow does.
@@ -47,6 +51,7 @@ class Parts:
     store: Store
     clock: Clock
     sender: Sender | None
+    channels: Mapping[str, Sender]
     profiles: Profiles | None
     templates: Templates | None
     webhooks: Webhooks | None
@@ -77,10 +82,25 @@ class Parts:
             if iscoroutinefunction(host):
                 message = f"predicate {name!r} must be a function that answers at once, not {type(host).__name__}"
                 raise ConfigurationError(message)
-        for name, port in (("sender", self.sender), ("webhooks", self.webhooks)):
+        for name in self.channels:
+            self._check_channel(name)
+        senders = [(f"channels[{name!r}]", port) for name, port in self.channels.items()]
+        for name, port in (("sender", self.sender), ("webhooks", self.webhooks), *senders):
             if port is not None and port.timeout * 2 >= self.lease:
                 message = (
                     f"{name}.timeout is {port.timeout}, but must be less than half of the lease ({self.lease}): "
                     f"give a shorter timeout or a longer lease"
                 )
                 raise ConfigurationError(message)
+
+    def sender_of(self, channel: str) -> Sender | None:
+        """Give who hands over what goes by a channel; None where nobody does."""
+        return self.sender if channel == EMAIL else self.channels.get(channel)
+
+    @staticmethod
+    def _check_channel(name: str) -> None:
+        """Refuse the name of a channel that no document could name, or that names e-mail."""
+        problem = "is served by the port `sender`, and by no other" if name == EMAIL else id_problem(name)
+        if problem is not None:
+            message = f"the channel {short(name)} {problem}"
+            raise ConfigurationError(message)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Final
 
 from flowkit.analytics.explain import Explanation
 from flowkit.conditions import NO_PREDICATES, Condition, Predicate
@@ -22,13 +23,16 @@ from flowkit.workflows.model import Workflow
 
 __all__ = ["Engine"]
 
+_NO_CHANNELS: Final[Mapping[str, Sender]] = {}
+
 
 class Engine:
     """Carries journeys out in the calling thread, and joins the database transaction that a host has open.
 
     Args:
         store: Keeps workflows, runs and the journal.
-        sender: Hands messages over; needed where a workflow sends.
+        sender: Hands e-mail over; needed where a workflow sends any.
+        channels: Senders for other channels, by the name that ``send`` gives, such as ``{"sms": ..., "push": ...}``.
         profiles: Knows the subscribers; needed where a workflow or a template asks about them, or changes them.
         templates: Gives templates when a workflow is published; None where the mail service renders for itself.
         webhooks: Calls HTTP end points; needed where a workflow does.
@@ -49,6 +53,7 @@ class Engine:
         store: Store,
         *,
         sender: Sender | None = None,
+        channels: Mapping[str, Sender] = _NO_CHANNELS,
         profiles: Profiles | None = None,
         templates: Templates | None = None,
         webhooks: Webhooks | None = None,
@@ -59,9 +64,10 @@ class Engine:
         lease: timedelta = DEFAULT_LEASE,
         batch: int = DEFAULT_BATCH,
     ) -> None:
-        ports = {
+        ports: dict[str, object] = {
             "store": store,
             "sender": sender,
+            **{f"channels[{name!r}]": port for name, port in channels.items()},
             "profiles": profiles,
             "templates": templates,
             "webhooks": webhooks,
@@ -73,6 +79,7 @@ class Engine:
             store,
             clock or SystemClock(),
             sender,
+            dict(channels),
             profiles,
             templates,
             webhooks,

@@ -6,6 +6,7 @@ which cost a third of a frozen class.
 """
 
 from flowkit.ports.host import (
+    Addressed,
     Audience,
     Clock,
     Fault,
@@ -43,6 +44,7 @@ from flowkit.ports.store import (
 __all__ = [
     "EMPTY_RECALL",
     "NOTHING_REFUSED",
+    "Addressed",
     "Attempts",
     "Audience",
     "Change",

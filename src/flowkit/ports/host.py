@@ -17,6 +17,7 @@ from flowkit.triggers.profile_dates import Wanted
 from flowkit.workflows.model import UpdateProfile, UpdateSegments
 
 __all__ = [
+    "Addressed",
     "Audience",
     "Clock",
     "Fault",
@@ -177,8 +178,8 @@ class Sender(Protocol):
             honours no keys: then each message gets a call of its own, noted before and after.
         timeout: The longest that one call takes; less than half of the engine's lease.
         in_doubt: What to do where a call was begun, its outcome is not known, and ``lookup`` cannot tell.
-        needs: The facts that messages are made from here; ``email`` among the attributes asks for an address, and a
-            subscriber without one is skipped.
+        needs: The facts that messages are made from here. For e-mail, ``email`` among the attributes asks for an
+            address, and a subscriber without one is skipped; any other address is named as `Addressed` says.
     """
 
     @property
@@ -216,6 +217,16 @@ class Lookup(Protocol):
 
     def lookup(self, keys: Sequence[str]) -> Maybe[Mapping[str, Outcome]]:
         """Look keys up at the receiver; a key that it never saw is ``Result.RETRY``, one it cannot tell is left out."""
+        ...
+
+
+@runtime_checkable
+class Addressed(Protocol):
+    """A sender that says where it finds the address; one for e-mail that does not say so finds it in ``email``."""
+
+    @property
+    def address(self) -> str | None:
+        """The attribute that holds the address, and without which nothing is sent; None where no address is needed."""
         ...
 
 

@@ -50,6 +50,7 @@ class OutgoingMessage(NamedTuple):
         data: The subscriber's attributes, for services that render for themselves.
         metadata: Workflow, version, node, action, campaign type and the action's other parameters.
         headers: Further header lines by name.
+        channel: By which channel: ``email``, or the name under which the engine has the sender.
     """
 
     key: str
@@ -62,6 +63,7 @@ class OutgoingMessage(NamedTuple):
     data: Properties = _NOTHING
     metadata: Properties = _NOTHING
     headers: Mapping[str, str] = _NO_HEADERS
+    channel: str = "email"
 
     def __repr__(self) -> str:
         # Addresses and contents are personal: neither logs nor tracebacks show them.

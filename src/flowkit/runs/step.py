@@ -66,6 +66,7 @@ from flowkit.runs.program import Program
 from flowkit.runs.walk import MAX_STEPS, Walk, passed, seconds_of
 from flowkit.workflows.control import Branch, Exit, WaitForEvent
 from flowkit.workflows.model import (
+    EMAIL,
     Action,
     CallWebhook,
     CheckEngagement,
@@ -392,7 +393,9 @@ def _because(outcome: Outcome) -> dict[str, object]:
 def _told(operation: Operation) -> dict[str, object]:
     """What the journal says about an operation that was carried out."""
     match operation:
-        case SendEmail(template_id):
+        case SendEmail(template_id, channel=channel):
+            if channel != EMAIL:
+                return {"type": "send", "channel": channel, "template_id": template_id}
             return {"type": "send_email", "template_id": template_id}
         case UpdateSegments(add=add, remove=remove):
             return {"type": "segment_update", "add": list(add), "remove": list(remove)}

@@ -94,6 +94,7 @@ class RecordingSender:
         timeout: timedelta = _TIMEOUT,
         in_doubt: InDoubt = InDoubt.RESEND,
         needs: Needs = _ADDRESS,
+        address: str | None = None,
     ) -> None:
         """Prepare the answers.
 
@@ -105,11 +106,15 @@ class RecordingSender:
             timeout: See above.
             in_doubt: See above.
             needs: See above.
+            address: The attribute that holds the address, for another channel than e-mail; it is needed then.
         """
         self.key_window = key_window
         self.timeout = timeout
         self.in_doubt = in_doubt
         self.needs = needs
+        if address is not None:
+            self.address = address
+            self.needs = Needs(attributes=frozenset({address})) if needs is _ADDRESS else needs
         self.calls: list[tuple[OutgoingMessage, ...]] = []
         self.delivered: list[OutgoingMessage] = []
         self.repeats: Counter[str] = Counter()

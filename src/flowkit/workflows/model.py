@@ -20,6 +20,7 @@ from flowkit.workflows.pictures.model import NodeCounts
 from flowkit.workflows.waits import WaitRule
 
 __all__ = [
+    "EMAIL",
     "END",
     "Action",
     "CallWebhook",
@@ -55,12 +56,17 @@ class Delivery(StrEnum):
     """It is not tried again: the run goes the way of a failure. Each call is noted on its own before it is made."""
 
 
+EMAIL: Final = "email"
+"""The channel of e-mail, which the engine's ``sender`` serves; every other one is a name of the host's."""
+
+
 @frozen
 class SendEmail:
-    """Send a message (``send_email``).
+    """Send a message: an e-mail (``send_email``), or one by another channel (``send``).
 
     Attributes:
         template_id: Which template; hosts whose mail service renders for itself get the id handed on.
+        channel: By which channel: ``email``, or one that the host has a sender for.
         subject: The subject line, a template of its own; None takes the template's.
         personalization: False renders merge tags only.
         delivery: What is done where nobody knows whether the message went out.
@@ -68,6 +74,7 @@ class SendEmail:
     """
 
     template_id: str
+    channel: str = field(default=EMAIL, kw_only=True)
     subject: str | None = field(default=None, kw_only=True)
     personalization: bool = field(default=True, kw_only=True)
     delivery: Delivery = field(default=Delivery.AT_LEAST_ONCE, kw_only=True)

@@ -127,6 +127,16 @@ CASES = [
         'start / send: parameters has topic of "news"',
     ),
     (
+        with_start(by(SEND, channel="sms"), PAUSE),
+        ParameterChanged(node_id="start", action_id="send", name="channel", old="email", new="sms"),
+        'start / send: channel is "sms" instead of "email"',
+    ),
+    (
+        with_start(SEND, evolve(PAUSE, do=SendEmail("hello", channel="sms"))),
+        ActionReplaced(node_id="start", action_id="pause", old=PAUSE.do, new=SendEmail("hello", channel="sms")),
+        'start / pause: sends "hello" by sms instead of waits 1 day',
+    ),
+    (
         with_start(SEND, by(PAUSE, duration=3 * DAY)),
         TimeChanged(node_id="start", action_id="pause", part=TimePart.DURATION, old=DAY, new=3 * DAY),
         "start / pause: waits 3 days instead of 1 day, 2 days longer",

@@ -93,6 +93,7 @@ def arrows(picture):
     ("do", "words"),
     [
         (SendEmail("hello"), "Send: hello"),
+        (SendEmail("hello", channel="push"), "Send: hello by push"),
         (Wait(timedelta(hours=72)), "Wait: 3 days"),
         (Wait(timedelta()), "Wait: no time"),
         (CheckEngagement(), "Check: always engaged"),

@@ -36,6 +36,7 @@ from flowkit.workflows.diff.changes import (
     WorkflowChanged,
 )
 from flowkit.workflows.model import (
+    EMAIL,
     CallWebhook,
     CheckEngagement,
     Node,
@@ -138,8 +139,8 @@ def _node(node: Node) -> str:
 
 def _operation(operation: Operation) -> str:
     match operation:
-        case SendEmail(template_id):
-            return f"sends {_shown(template_id)}"
+        case SendEmail(template_id, channel=channel):
+            return f"sends {_shown(template_id)}{'' if channel == EMAIL else f' by {_line(channel)}'}"
         case Wait(duration):
             return f"waits {duration_words(duration)}"
         case WaitUntil(rule):

@@ -18,6 +18,7 @@ from flowkit.workflows.documents.branches import dump_branch, read_branch
 from flowkit.workflows.documents.waits import WAIT_KEYS, dump_wait, read_wait
 from flowkit.workflows.durations import DURATIONS, dump_span, in_units, read_span
 from flowkit.workflows.model import (
+    EMAIL,
     CallWebhook,
     CheckEngagement,
     Delivery,
@@ -36,6 +37,7 @@ class ActionType(StrEnum):
     """What an action does, in the words of the JSON document."""
 
     SEND_EMAIL = "send_email"
+    SEND = "send"
     WAIT = "wait"
     WAIT_FOR_EVENT = "wait_for_event"
     CONDITION = "condition"
@@ -59,8 +61,10 @@ class _Method(StrEnum):
 
 
 _WAITS: Final = (*DURATIONS, *WAIT_KEYS)
+_SENDS: Final = {"channel", "template_id", "subject", "personalization", "delivery"}
 _KNOWN: Final = {
-    ActionType.SEND_EMAIL: {"template_id", "subject", "personalization", "delivery"},
+    ActionType.SEND_EMAIL: _SENDS,
+    ActionType.SEND: _SENDS,
     ActionType.WAIT: {*_WAITS, "at"},
     ActionType.WAIT_FOR_EVENT: {"branches", "timeout", "look_back"},
     ActionType.CONDITION: {"condition_type", "metrics"},
@@ -84,9 +88,10 @@ def load(kind: ActionType | None, fields: Fields) -> Operation:
         fields: The parameters; what is wrong with them is noted there.
     """
     match kind:
-        case ActionType.SEND_EMAIL:
+        case ActionType.SEND_EMAIL | ActionType.SEND:
             return SendEmail(
                 fields.id("template_id"),
+                channel=_channel(kind, fields),
                 subject=_line(fields, "subject") if fields.has("subject") else None,
                 personalization=fields.flag("personalization", default=True),
                 delivery=_delivery(fields),
@@ -114,6 +119,14 @@ def load(kind: ActionType | None, fields: Fields) -> Operation:
             return UpdateSegments()
         case _:
             assert_never(kind)
+
+
+def _channel(kind: ActionType, fields: Fields) -> str:
+    if kind is ActionType.SEND:
+        return fields.id("channel")
+    if fields.id("channel", EMAIL) not in {"", EMAIL}:
+        fields.wrong("channel", "conflicting_fields", 'an e-mail goes by "email"; for another channel write "send"')
+    return EMAIL
 
 
 def _delivery(fields: Fields) -> Delivery:
@@ -240,7 +253,9 @@ def _known(operation: Operation, path: str) -> tuple[ActionType, Mapping[str, ob
     match operation:
         case SendEmail(template_id, subject=subject, personalization=personalization, delivery=delivery):
             line = {} if subject is None else {"subject": subject}
-            return ActionType.SEND_EMAIL, {
+            by = {} if operation.channel == EMAIL else {"channel": operation.channel}
+            return ActionType.SEND if by else ActionType.SEND_EMAIL, {
+                **by,
                 "template_id": template_id,
                 **line,
                 "personalization": personalization,

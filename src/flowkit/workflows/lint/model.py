@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from enum import StrEnum
 from typing import NamedTuple, TypeAlias
 
@@ -10,7 +10,7 @@ from attrs import field, frozen
 
 from flowkit.workflows.model import Workflow
 
-__all__ = ["Breach", "Finding", "JointBreach", "JointRule", "Rule", "Severity"]
+__all__ = ["Breach", "Finding", "HostRule", "JointBreach", "JointRule", "Rule", "Severity"]
 
 
 class Severity(StrEnum):
@@ -70,6 +70,7 @@ class JointBreach(NamedTuple):
 
 
 _Find: TypeAlias = Callable[[Workflow], Iterator[Breach]]
+_FindUnknown: TypeAlias = Callable[[Workflow, Collection[str]], Iterator[Breach]]
 _FindTogether: TypeAlias = Callable[[Sequence[Workflow]], Iterator[JointBreach]]
 
 
@@ -92,6 +93,22 @@ class Rule:
     why: str = field(kw_only=True)
     remedy: str = field(kw_only=True)
     find: _Find = field(kw_only=True)
+
+
+@frozen
+class HostRule:
+    """A rule about a workflow and the names that a host has; its other fields are those of `Rule`.
+
+    Attributes:
+        find: Gives the places where a name is none of those that are known.
+    """
+
+    id: str
+    severity: Severity
+    summary: str = field(kw_only=True)
+    why: str = field(kw_only=True)
+    remedy: str = field(kw_only=True)
+    find: _FindUnknown = field(kw_only=True)
 
 
 @frozen

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from flowkit.workflows.lint import actions, asked, entry, feedback, names, nodes, together, ways
-from flowkit.workflows.lint.model import JointRule, Rule, Severity
+from flowkit.workflows.lint.model import HostRule, JointRule, Rule, Severity
 
-__all__ = ["JOINT_RULES", "RULES"]
+__all__ = ["JOINT_RULES", "RULES", "UNKNOWN_CHANNEL"]
 
 RULES: Final = (
     # The graph.
@@ -324,6 +324,15 @@ RULES: Final = (
     ),
 )
 """The rules about one workflow."""
+
+UNKNOWN_CHANNEL: Final = HostRule(
+    "unknown_channel",
+    Severity.ERROR,
+    summary="a message by a channel that your engine has no sender for",
+    why="Nobody could hand it over.",
+    remedy="Name a channel that there is, or give the engine a sender for it.",
+    find=actions.unknown_channels,
+)
 
 JOINT_RULES: Final = (
     JointRule(

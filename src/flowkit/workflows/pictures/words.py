@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from flowkit.conditions import ALWAYS
 from flowkit.workflows.control import Awaited, Branch, Case, Exit, WaitForEvent
 from flowkit.workflows.model import (
+    EMAIL,
     Action,
     CallWebhook,
     CheckEngagement,
@@ -40,8 +41,8 @@ def action_line(node: Node, action: Action) -> Line:
 
 def _operation(node: Node, action: Action) -> tuple[Mark, str, str]:
     match action.do:
-        case SendEmail(template_id):
-            return Mark.SEND, "Send", template_id
+        case SendEmail(template_id, channel=channel):
+            return Mark.SEND, "Send", template_id if channel == EMAIL else f"{template_id} by {channel}"
         case Wait(duration):
             return Mark.WAIT, "Wait", duration_words(duration)
         case WaitUntil(rule):

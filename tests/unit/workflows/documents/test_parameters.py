@@ -56,6 +56,17 @@ def loaded(action_type: str, **parameters: object) -> Operation:
             {"template_id": "t", "subject": "", "personalization": False, "campaign": {"id": 1}},
             SendEmail("t", subject="", personalization=False, parameters={"campaign": {"id": 1}}),
         ),
+        (
+            "send",
+            {"template_id": "t", "channel": "push", "subject": "Hi", "delivery": "at_most_once", "sound": "bell"},
+            SendEmail(
+                "t",
+                channel="push",
+                subject="Hi",
+                delivery=Delivery.AT_MOST_ONCE,
+                parameters={"sound": "bell"},
+            ),
+        ),
         ("wait", {"duration_hours": 0}, Wait(timedelta(), unit=DurationUnit.HOURS)),
         ("wait", {"duration_days": 36_525}, Wait(timedelta(days=36_525), unit=DurationUnit.DAYS)),
         (
@@ -204,6 +215,15 @@ def test_how_an_action_is_delivered_by_default_may_be_said_and_is_not_written():
         ("send_email", {"template_id": "t", "personalization": "false"}, "wrong_type", "/personalization"),
         ("send_email", {"template_id": "t", "personalization": 1}, "wrong_type", "/personalization"),
         ("send_email", {"template_id": "t", "personalization": None}, "wrong_type", "/personalization"),
+        ("send_email", {"template_id": "t", "channel": "sms"}, "conflicting_fields", "/channel"),
+        ("send_email", {"template_id": "t", "channel": None}, "wrong_type", "/channel"),
+        ("send_email", {"template_id": "t", "channel": ""}, "bad_id", "/channel"),
+        ("send", {"template_id": "t"}, "missing_field", "/channel"),
+        ("send", {"channel": "sms"}, "missing_field", "/template_id"),
+        ("send", {"template_id": "t", "channel": 1}, "wrong_type", "/channel"),
+        ("send", {"template_id": "t", "channel": ""}, "bad_id", "/channel"),
+        ("send", {"template_id": "t", "channel": "s\nms"}, "bad_id", "/channel"),
+        ("send", {"template_id": "t", "channel": "x" * 256}, "bad_id", "/channel"),
         ("wait", {}, "missing_field", ""),
         ("wait", {"duration_weeks": 1}, "missing_field", ""),
         ("wait", {"duration_hours": 1, "duration_days": 1}, "conflicting_fields", ""),
@@ -485,3 +505,19 @@ def test_a_branch_made_in_python_is_held_to_the_same_rules():
     assert refusals(lambda: validate(with_branch(Branch([Case("a", deep)], otherwise="b")))) == [
         ("too_deep", f"{PLACE}/cases/0/when")
     ]
+
+
+@pytest.mark.parametrize("action_type", ["send_email", "send"])
+def test_an_e_mail_has_one_spelling_whatever_it_was_read_from(action_type):
+    made = load(document(action_type, {"template_id": "t", "channel": "email"}))
+    assert made.nodes["start"].actions[0].do == SendEmail("t")
+    written = dump(made)["nodes"]["start"]["actions"][0]
+    assert (written["action_type"], "channel" in written["parameters"]) == ("send_email", False)
+
+
+@pytest.mark.parametrize("channel", ["email", "sms"])
+def test_the_channel_is_no_free_parameter(channel):
+    sends = SendEmail("t", channel=channel, parameters={"channel": "push"})
+    made = load(workflow(node("start", action())))
+    made = evolve(made, nodes=[Node("start", "Start", actions=[Action("send", sends)])])
+    assert refusals(lambda: dump(made)) == [("reserved_field", f"{PLACE}/channel")]

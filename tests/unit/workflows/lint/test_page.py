@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from docs.generate_lint import page
-from flowkit.workflows.lint.rules import JOINT_RULES, RULES
+from flowkit.workflows.lint.rules import JOINT_RULES, RULES, UNKNOWN_CHANNEL
 
 REPOSITORY = Path(__file__).resolve().parents[4]
 
@@ -25,5 +25,9 @@ def test_every_rule_has_its_section():
     lines = page().splitlines()
     assert [line for line in lines if line.startswith("### ")] == [
         f"### `{rule.id}`"
-        for rule in (*sorted(RULES, key=lambda rule: list(type(rule.severity)).index(rule.severity)), *JOINT_RULES)
+        for rule in (
+            *sorted(RULES, key=lambda rule: list(type(rule.severity)).index(rule.severity)),
+            UNKNOWN_CHANNEL,
+            *JOINT_RULES,
+        )
     ]

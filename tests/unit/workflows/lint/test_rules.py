@@ -161,6 +161,25 @@ def test_only_few_rules_refuse_a_workflow():
     assert {"unknown_target", "unreachable_action", "path_of_detached", "endless_loop"} == REFUSING
 
 
+@pytest.mark.parametrize(
+    ("channels", "found"),
+    [
+        (None, []),
+        (["sms"], []),
+        ([], ['no sender serves the channel "sms"; known are "email"']),
+        (["push"], ['no sender serves the channel "sms"; known are "email", "push"']),
+        ({"smss": object()}, ['no sender serves the channel "sms"; did you mean "smss"?']),
+    ],
+)
+def test_a_channel_is_asked_about_where_the_names_are_known(channels, found):
+    made = load(workflow(node("start", action(), action("send", "text"))))
+    findings = check(made, channels=channels)
+    assert [finding.message for finding in findings] == found
+    assert {(finding.rule, finding.path, finding.severity) for finding in findings} == (
+        {("unknown_channel", "/nodes/start/actions/1/parameters/channel", Severity.ERROR)} if found else set()
+    )
+
+
 def test_the_delay_of_a_detached_action_interrupts_no_loop():
     """The run goes on at once, so it would go round without a pause; nor does its delay make a run outlast a time."""
     for detached, found in ((True, ["endless_loop"]), (False, [])):
