@@ -71,6 +71,7 @@ from flowkit import (
     Workflow,
 )
 from flowkit.ports import (
+    Addressed,
     Audience,
     Clock,
     InDoubt,
@@ -182,6 +183,20 @@ class Service:
         return {key: Outcome(Result.RETRY, retry_after=timedelta(minutes=1)) for key in keys}
 
 
+@frozen
+class Texts:
+    """A sender of text messages, which says where it finds the address."""
+
+    address: str | None = "phone"
+    key_window: timedelta | None = None
+    timeout: timedelta = timedelta(seconds=5)
+    in_doubt: InDoubt = InDoubt.RESEND
+    needs: Needs = field(factory=Needs)
+
+    def send(self, messages: Sequence[OutgoingMessage]) -> list[Outcome]:
+        return [Outcome(Result.DONE, reference=message.channel) for message in messages]
+
+
 class Pigeon:
     """A sender whose members are properties, and which has to be awaited."""
 
@@ -250,17 +265,19 @@ def fit(connection: sqlite3.Connection, sqlite: SqliteStore) -> None:
     senders: list[Sender] = [
         Service(),
         Pigeon(),
+        Texts(),
         RecordingSender(),
         SmtpSender("localhost", 25, sender="a@example.com"),
     ]
     lookup: Lookup = Service()
+    addressed: Addressed = Texts()
     profiles: list[Profiles] = [Users(connection), MemoryProfiles()]
     audiences: list[Audience] = [MemoryProfiles()]
     templates: list[Templates] = [Shelf(), DictTemplates({}), DirectoryTemplates(Path())]
     webhooks: list[WebhooksPort] = [Calls(), RecordingWebhooks()]
     clocks: list[Clock] = [Noon(), VirtualClock(datetime.now(UTC)), flowkit.SystemClock()]
     stores: list[Store] = [MemoryStore(), sqlite, sqlite.joined(connection)]
-    del senders, lookup, profiles, audiences, templates, webhooks, clocks, stores
+    del senders, lookup, addressed, profiles, audiences, templates, webhooks, clocks, stores
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -273,6 +290,7 @@ def host(path: Path, connection: sqlite3.Connection) -> Sequence[Run]:
     engine = Engine(
         store,
         sender=Service(),
+        channels={"sms": Texts(), "push": Service()},
         profiles=Users(connection),
         templates=DictTemplates({"hello": Template("hello", subject="Hello", text="Hello {{ email }}")}),
         webhooks=Calls(),
