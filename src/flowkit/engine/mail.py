@@ -67,7 +67,7 @@ class Mailer:
             asked = sender.address
             self._needs |= NO_NEEDS if asked is None else Needs(attributes=frozenset({asked}))
         self._is_addressed = asked is not None
-        self._address = asked or (EMAIL if channel == EMAIL else "")
+        self._address = EMAIL if asked is None and channel == EMAIL else asked
 
     async def send(self, jobs: Sequence[tuple[Job, SendEmail]]) -> None:
         """Carry out sends; each job's outcomes say how they ended."""
@@ -188,7 +188,7 @@ class Mailer:
             if self._parts.profiles is not None:
                 return Outcome(Result.SKIPPED, "unknown_subscriber")
             attributes = NO_FACTS.attributes
-        to = attributes.get(self._address)
+        to = None if self._address is None else attributes.get(self._address)
         if self._is_addressed and (not isinstance(to, str) or not to):
             return Outcome(Result.SKIPPED, "no_address")
         operation = letter.operation

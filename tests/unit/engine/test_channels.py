@@ -100,6 +100,16 @@ def test_a_sender_for_mail_may_name_its_address_too(any_store):
     assert sent(mail) == [("s0", "hello", "w@example.com", "email")]
 
 
+def test_an_address_of_mail_is_none_for_another_channel(any_store):
+    """A sender that names no address gets none, whatever it reads of the profile."""
+    push = RecordingSender()
+    engine = engine_on(any_store, workflow(node("start", by("push"))), channels={"push": push})
+    engine.ingest(signups(3))
+    assert engine.advance() == Advanced(runs=3, done=3)
+    assert {message.to for message in push.messages} == {None}
+    assert [dict(message.data).get("email") for message in push.messages] == ["s0@example.com", "s1@example.com", None]
+
+
 def test_what_a_sender_does_not_need_is_not_asked_for(any_store):
     """The address is read though it is not named among the needs."""
     asked = []
