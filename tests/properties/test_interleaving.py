@@ -119,7 +119,12 @@ def lived(scenario, crew, kept=memory):
     """Live through a scenario: at each moment the events first, and then what is due."""
     with kept() as store:
         receiver = Pausing(Receiver(scenario.mood, scenario.key_window))
-        ports = {"profiles": Pausing(Unchanging(scenario.people)), "sender": receiver, "webhooks": receiver}
+        ports = {
+            "profiles": Pausing(Unchanging(scenario.people)),
+            "sender": receiver,
+            "channels": {"sms": receiver},
+            "webhooks": receiver,
+        }
         members = [
             AsyncEngine(Pausing(store), clock=VirtualClock(START), batch=crew.batch, **ports)
             for _ in range(max(crew.producers, crew.workers))
@@ -142,7 +147,7 @@ def lived(scenario, crew, kept=memory):
 
 scenarios = st.builds(
     Scenario,
-    st.tuples(workflows("a"), workflows("b")),
+    st.tuples(workflows("a"), workflows("b", channels=("sms",))),
     schedules(),
     people(),
     moods(),

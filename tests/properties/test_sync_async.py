@@ -10,7 +10,7 @@ from tests.support.worlds import Scenario, on_memory, on_sqlite, on_waiting_port
 
 scenarios = st.builds(
     Scenario,
-    st.tuples(workflows("a"), workflows("b")),
+    st.tuples(workflows("a"), workflows("b", channels=("sms",))),
     schedules(),
     people(),
     moods(),

@@ -126,7 +126,13 @@ def on_sqlite(scenario: Scenario) -> World:
 async def _lived(scenario: Scenario, store: Store, *, waiting: bool = False) -> World:
     profiles, receiver = MemoryProfiles(scenario.people), Receiver(scenario.mood, scenario.key_window)
     wrap = Waiting if waiting else lambda port: port
-    ports: dict[str, Any] = {"profiles": wrap(profiles), "sender": wrap(receiver), "webhooks": wrap(receiver)}
+    port = wrap(receiver)
+    ports: dict[str, Any] = {
+        "profiles": wrap(profiles),
+        "sender": port,
+        "channels": {"sms": port},
+        "webhooks": port,
+    }
     engine = (AsyncEngine if waiting else Engine)(wrap(store), clock=VirtualClock(START), **ports)
     for workflow in scenario.workflows:
         await _given(engine.publish(workflow))

@@ -93,7 +93,7 @@ def _observe(desk: Desk, event: Event | None, *, but: str = "") -> None:
     desk.started = tuple(_after(desk, begun, event) for begun in desk.started)
     observed = desk.observed = desk.observed or {}
     for run in desk.recalled.runs:
-        if run.id == but or _signal(desk, run, event) is None:
+        if run.id == but or not run.state.on_its_way or _signal(desk, run, event) is None:
             continue
         before = observed.get(run.id)
         at_hand = Started(run, ()) if before is None else Started(run.moved(before.state, before.due), before.entries)

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from datetime import time, timedelta
 from typing import Any, Final
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 from hypothesis import strategies as st
 
 from flowkit.conditions import (
@@ -38,6 +38,7 @@ from flowkit.triggers.model import EntryPolicy, Reentry, Trigger, TriggerType
 from flowkit.triggers.windows import Window
 from flowkit.workflows.control import EXHAUSTED, TIMEOUT, Awaited, Branch, Case, Exit, LookBack, WaitForEvent
 from flowkit.workflows.model import (
+    EMAIL,
     END,
     Action,
     CallWebhook,
@@ -185,10 +186,12 @@ def _triggers(draw: st.DrawFn) -> Trigger:
 
 
 @st.composite
-def _actions(draw: st.DrawFn, onward: st.SearchStrategy[str]) -> list[Action]:
+def _actions(draw: st.DrawFn, onward: st.SearchStrategy[str], channels: Sequence[str]) -> list[Action]:
     actions: list[Action] = []
     for index in range(draw(st.sampled_from([1, 2, 3, 0]))):
         do = draw(_operations | _waits(onward))
+        if channels and isinstance(do, SendEmail):
+            do = evolve(do, channel=draw(st.sampled_from([EMAIL, *channels])))
         detached = is_carried_out(do) and draw(st.sampled_from([False, False, True]))
         actions.append(
             Action(
@@ -204,19 +207,20 @@ def _actions(draw: st.DrawFn, onward: st.SearchStrategy[str]) -> list[Action]:
 
 
 @st.composite
-def workflows(draw: st.DrawFn, workflow_id: str = "w") -> Workflow:
+def workflows(draw: st.DrawFn, workflow_id: str = "w", *, channels: Sequence[str] = ()) -> Workflow:
     """Draw a workflow that passes the lint: up to six nodes, every kind of action, ways onward, and back after a day.
 
     Args:
         draw: Given by Hypothesis.
         workflow_id: Its id.
+        channels: By which channels beside e-mail it may send.
     """
     names = [f"n{index}" for index in range(draw(st.sampled_from([3, 4, 6, 2, 1])))]
     labels = st.sampled_from(_LABELS)
     nodes: list[Node] = []
     for index, name in enumerate(names):
         onward = st.sampled_from([*names[index + 1 :], END])
-        actions = draw(_actions(onward))
+        actions = draw(_actions(onward, channels))
         anywhere = onward
         if draw(st.booleans()):
             pause: st.SearchStrategy[Operation] = st.sampled_from(

@@ -203,7 +203,9 @@ def test_who_is_at_the_end_observes_nothing(any_store):
         any_store, workflow(node("start", later(1), check(), engagement_threshold={"opens": 1}, default="end"))
     )
     engine.ingest([signup()])
+    [before] = engine.runs()
     engine.ingest([opened()])
+    assert engine.runs() == [before], "nor is its row written, so that no worker loses it"
     assert "observed" not in " ".join(kinds(engine.journal()))
     engine.advance(now=START + HOUR)
     assert [run.status for run in engine.runs()] == [Status.COMPLETED]
