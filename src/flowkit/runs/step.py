@@ -306,8 +306,8 @@ def _settled(walk: Walk, effect: Effect, outcome: Outcome, at: int) -> None:
     match outcome.result:
         case Result.DONE:
             _tell(walk, Kind.DONE, effect, told)
-            if walk.program.notes_sends and isinstance(action.do, SendEmail) and walk.state.node is not None:
-                walk.keep(watching.sent(walk.state.watch, walk.program.posts, at))
+            if walk.program.notes_sends and isinstance(action.do, SendEmail):
+                _sent(walk, at, detached=detached)
             _onward(walk, effect, action.success_path, "success_path", "success")
         case Result.SKIPPED:
             _tell(walk, Kind.SKIPPED, effect, told)
@@ -332,6 +332,13 @@ def _settled(walk: Walk, effect: Effect, outcome: Outcome, at: int) -> None:
                 walk.entries.append(Entry(Kind.FAILED, None, None, {"reason": reason}))
         case _:
             assert_never(outcome.result)
+
+
+def _sent(walk: Walk, at: int, *, detached: bool) -> None:
+    """Keep in mind when the run's last message was sent; a worker that died may have sent a detached one before it."""
+    last = walk.state.watch.sent if detached else None
+    if walk.state.node is not None and (last is None or last <= at):
+        walk.keep(watching.sent(walk.state.watch, walk.program.posts, at))
 
 
 def _tell(walk: Walk, kind: Kind, effect: Effect, data: dict[str, object]) -> None:

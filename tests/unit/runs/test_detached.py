@@ -284,3 +284,29 @@ def test_what_failed_is_opened_again_under_the_keys_that_are_asked_for():
     failed = Beside((), None, failed=((one, Result.RETRY, "busy"), (two, Result.FAILED, "gone")))
     assert reopened(failed, 7, (False, True)) == Beside(((LATER, 7), (evolve(two, generation=2), 7)))
     assert reopened(failed, 7, ()) == Beside(((LATER, 7), (two, 7)))
+
+
+@pytest.mark.parametrize(("hours", "last"), [(1, 2), (3, 3), (None, 4)])
+def test_a_wait_looks_back_to_a_detached_message_too_where_it_was_the_last(hours, last):
+    """A worker that died may have sent it before a message that is known already."""
+    waits = Action("await", WaitForEvent([Awaited("bought", EventIs(("purchase",)))], timeout=None))
+    ride = Ride(node("start", later(1), wait(2 * HOUR), send("now"), wait(9 * HOUR, "rest"), waits)).start()
+    ride.now = START + 2 * HOUR
+    ride.take(WOKEN)
+    ride.settle()
+    ride.now = START + 4 * HOUR
+    ride.take(Settled(LATER, DONE, None if hours is None else NOW + hours * MICROS))
+    assert ride.state.watch.sent == NOW + last * MICROS
+    assert ride.state.beside is None
+
+
+def test_what_comes_in_while_a_detached_message_is_due_may_answer_it():
+    """All of it is kept, since somebody may be sending as of an instant that has passed."""
+    waits = Action("await", WaitForEvent([Awaited("bought", EventIs(("purchase",)))], timeout=None))
+    ride = Ride(node("start", later(1), wait(9 * HOUR), waits)).start()
+    for hours in (2, 3):
+        ride.now = START + hours * HOUR
+        ride.take(Observed(Event("purchase", "s", occurred_at=ride.now)))
+    assert [seen[3] for seen in ride.state.watch.seen] == [NOW + 2 * MICROS, NOW + 3 * MICROS]
+    ride.take(Settled(LATER, DONE, NOW + 3 * MICROS))
+    assert [seen[3] for seen in ride.state.watch.seen] == [NOW + 3 * MICROS]
