@@ -31,13 +31,13 @@ NOBODY = MappingProxyType({})
 class Bench:
     """A store in which two hundred sends are due, and the workers that try."""
 
-    def __init__(self, folder, ships, delivery=Delivery.AT_LEAST_ONCE):
+    def __init__(self, folder, ships, delivery=Delivery.AT_LEAST_ONCE, *, detached=False):
         self.ships = ships
         self._path = folder / "flowkit.db"
         self._ledger = folder / "ledger"
         with closing(SqliteStore(self._path)) as store:
             engine = Engine(store, sender=RecordingSender())
-            engine.publish(delivered(welcome_series(), delivery))
+            engine.publish(delivered(welcome_series(), delivery, detached=detached))
             for batch in batches(SENDS):
                 engine.ingest([event for event in batch if event.id == "first"], now=START)
 
@@ -82,13 +82,15 @@ class Bench:
         return list(faults_of_ledger(self.ledger, owed(SENDS, 1), set(killed), lost))
 
 
-def delivered(workflow, delivery):
-    """Give a workflow whose messages are all sent in one way."""
+def delivered(workflow, delivery, *, detached):
+    """Give a workflow whose messages are all sent in one way, and all beside the run where they are detached."""
     nodes = {
         name: evolve(
             node,
             actions=[
-                evolve(action, do=evolve(action.do, delivery=delivery)) if isinstance(action.do, SendEmail) else action
+                evolve(action, do=evolve(action.do, delivery=delivery), detached=detached)
+                if isinstance(action.do, SendEmail)
+                else action
                 for action in node.actions
             ],
         )
@@ -116,6 +118,21 @@ def test_a_death_in_a_call_repeats_that_call_at_most(bench, moment, time):
     assert repeats(bench.ledger) == (1 if moment == "delivered" else 0)
     after = bench.ledger[len(before) :]
     assert [one.subscriber_id for one in after] == [subscriber(number) for number in range(time - 1, SENDS)]
+
+
+@pytest.mark.parametrize("time", [1, 100, 200])
+@pytest.mark.parametrize("moment", ["calling", "delivered"])
+def test_a_death_in_a_call_beside_the_run_repeats_that_call_at_most(tmp_path, moment, time):
+    """The messages are detached: the runs wait in another node, and stay there."""
+    with fleet(tmp_path) as ships:
+        bench = Bench(tmp_path, ships, detached=True)
+        dead = bench.work(moment, time, signal.SIGKILL)
+        bench.work()
+        assert bench.faults(dead) == []
+        assert repeats(bench.ledger) == (1 if moment == "delivered" else 0)
+        assert len(bench.ledger) == SENDS + repeats(bench.ledger)
+        runs, _ = bench.books()
+        assert {(run.state.node, run.state.beside) for run in runs} == {("wait_3_days", None)}
 
 
 @pytest.mark.parametrize("time", [1, 100, 200])
