@@ -8,7 +8,7 @@ from textwrap import fill
 from typing import Final
 
 from flowkit.workflows.lint.model import HostRule, JointRule, Rule, Severity
-from flowkit.workflows.lint.rules import JOINT_RULES, RULES, UNKNOWN_CHANNEL
+from flowkit.workflows.lint.rules import JOINT_RULES, RULES, UNKNOWN_CHANNEL, UNKNOWN_HANDLER
 
 WIDTH: Final = 120
 INTRODUCTION: Final = """\
@@ -86,8 +86,8 @@ def page() -> str:
         parts += [f"## {heading}", *sections(rule for rule in RULES if rule.severity is severity)]
     parts += [
         "## What the host has",
-        "This is looked for by `check(workflow, channels=...)`, which is told the names, and at publishing.",
-        *sections([UNKNOWN_CHANNEL]),
+        "`check(workflow, channels=..., handlers=...)` is told the names, and looks for these; so does publishing.",
+        *sections([UNKNOWN_CHANNEL, UNKNOWN_HANDLER]),
         "## Several workflows",
         "These are rules of `check_together`.",
         *sections(JOINT_RULES),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from flowkit.adapters.clock import VirtualClock
     from flowkit.adapters.console import ConsoleSender
+    from flowkit.adapters.http import HttpWebhooks
     from flowkit.adapters.logs import LoggedFaults
     from flowkit.adapters.profiles import MemoryProfiles
     from flowkit.adapters.smtp import SmtpSender
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
         Not,
         Ops,
         Performed,
+        RunHas,
         Sample,
         Segments,
         Sequence,
@@ -55,6 +57,7 @@ if TYPE_CHECKING:
         StoreBusy,
         StoreError,
         StoreVersionError,
+        UnknownHandler,
         UnknownWorkflow,
     )
     from flowkit.event_documents import dump_event, load_event, load_events
@@ -74,6 +77,7 @@ if TYPE_CHECKING:
     from flowkit.workflows.control import Awaited, Branch, Case, Exit, LookBack, WaitForEvent
     from flowkit.workflows.model import (
         Action,
+        CallHandler,
         CallWebhook,
         CheckEngagement,
         Delivery,
@@ -99,6 +103,7 @@ __all__ = [
     "Backfill",
     "Branch",
     "CalendarDays",
+    "CallHandler",
     "CallWebhook",
     "Case",
     "CheckEngagement",
@@ -130,6 +135,7 @@ __all__ = [
     "Facts",
     "FlowkitError",
     "GoTo",
+    "HttpWebhooks",
     "Instead",
     "Kind",
     "Line",
@@ -160,6 +166,7 @@ __all__ = [
     "Result",
     "RetryTransaction",
     "Run",
+    "RunHas",
     "Sample",
     "Schedule",
     "Segments",
@@ -178,6 +185,7 @@ __all__ = [
     "Trigger",
     "TriggerType",
     "Unit",
+    "UnknownHandler",
     "UnknownWorkflow",
     "UpdateProfile",
     "UpdateSegments",
@@ -210,6 +218,7 @@ _HOMES: Final = {
     "Backfill": "flowkit.triggers.model:Backfill",
     "Branch": "flowkit.workflows.control:Branch",
     "CalendarDays": "flowkit.workflows.waits:CalendarDays",
+    "CallHandler": "flowkit.workflows.model:CallHandler",
     "CallWebhook": "flowkit.workflows.model:CallWebhook",
     "Case": "flowkit.workflows.control:Case",
     "CheckEngagement": "flowkit.workflows.model:CheckEngagement",
@@ -217,6 +226,7 @@ _HOMES: Final = {
     "ConfigurationError": "flowkit.errors:ConfigurationError",
     "ConflictError": "flowkit.errors:ConflictError",
     "ConsoleSender": "flowkit.adapters.console:ConsoleSender",
+    "HttpWebhooks": "flowkit.adapters.http:HttpWebhooks",
     "LoggedFaults": "flowkit.adapters.logs:LoggedFaults",
     "Cron": "flowkit.triggers.rules:Cron",
     "Custom": "flowkit.conditions:Custom",
@@ -271,6 +281,7 @@ _HOMES: Final = {
     "Result": "flowkit.runs.effects:Result",
     "RetryTransaction": "flowkit.errors:RetryTransaction",
     "Run": "flowkit.runs.model:Run",
+    "RunHas": "flowkit.conditions:RunHas",
     "Sample": "flowkit.conditions:Sample",
     "Schedule": "flowkit.triggers.model:Schedule",
     "Segments": "flowkit.conditions:Segments",
@@ -289,6 +300,7 @@ _HOMES: Final = {
     "Trigger": "flowkit.triggers.model:Trigger",
     "TriggerType": "flowkit.triggers.model:TriggerType",
     "Unit": "flowkit.triggers.calendar:Unit",
+    "UnknownHandler": "flowkit.errors:UnknownHandler",
     "UnknownWorkflow": "flowkit.errors:UnknownWorkflow",
     "UpdateProfile": "flowkit.workflows.model:UpdateProfile",
     "UpdateSegments": "flowkit.workflows.model:UpdateSegments",

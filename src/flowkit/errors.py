@@ -20,6 +20,7 @@ __all__ = [
     "StoreBusy",
     "StoreError",
     "StoreVersionError",
+    "UnknownHandler",
     "UnknownRun",
     "UnknownWorkflow",
 ]
@@ -83,6 +84,31 @@ class EventsRejected(FlowkitError):
 
 class ConfigurationError(FlowkitError):
     """The engine or an adapter was put together in a way that cannot keep its promises."""
+
+
+class UnknownHandler(ConfigurationError):
+    """A workflow has an action of the host's own for which the engine was given no handler.
+
+    Attributes:
+        workflow_id: Which workflow.
+        path: Where it names the handler, as a JSON Pointer into its document.
+        name: The name.
+        known: The names that the engine knows.
+    """
+
+    def __init__(self, workflow_id: str, path: str, name: str, known: Iterable[str]) -> None:
+        self.workflow_id = workflow_id
+        self.path = path
+        self.name = name
+        self.known: Sequence[str] = tuple(known)
+        listed = ", ".join(map(repr, self.known)) or "none"
+        super().__init__(
+            f"workflow {workflow_id!r}, {path}: no handler is called {name!r}; known are {listed}: "
+            f"give the engine handlers={{{name!r}: ...}}"
+        )
+
+    def __reduce__(self) -> tuple[type[UnknownHandler], tuple[str, str, str, Sequence[str]]]:
+        return (type(self), (self.workflow_id, self.path, self.name, self.known))
 
 
 class PortSuspended(FlowkitError):

@@ -20,7 +20,7 @@ from flowkit.runs.effects import DONE
 from flowkit.runs.model import Kind
 from flowkit.stores.memory import MemoryStore
 from flowkit.stores.sqlite import SqliteStore
-from flowkit.testing.strategies import EVENT_TYPES, moods, people, schedules, workflows
+from flowkit.testing.strategies import EVENT_TYPES, HANDLER, moods, people, schedules, workflows
 from tests.support.journeys import DAY, HOUR, START, check, node, send, signup, stand, wait, workflow
 from tests.support.worlds import GOOD, HORIZON, Receiver, Scenario, by_run
 
@@ -49,6 +49,10 @@ class Pausing:
             return Pausing(given_back) if name == "attempts" else given_back
 
         return method
+
+    async def __call__(self, requests):
+        await _Pause()
+        return self._port(requests)
 
 
 class Unchanging(MemoryProfiles):
@@ -124,6 +128,7 @@ def lived(scenario, crew, kept=memory):
             "sender": receiver,
             "channels": {"sms": receiver},
             "webhooks": receiver,
+            "handlers": {HANDLER: receiver},
         }
         members = [
             AsyncEngine(Pausing(store), clock=VirtualClock(START), batch=crew.batch, **ports)

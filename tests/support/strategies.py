@@ -16,6 +16,7 @@ from flowkit.conditions import (
     EventHas,
     EventIs,
     Not,
+    RunHas,
     SubscriberHas,
     ValueAtLeast,
 )
@@ -28,6 +29,7 @@ from flowkit.workflows.control import EXHAUSTED, TIMEOUT, Awaited, Branch, Case,
 from flowkit.workflows.documents.waits import WAIT_KEYS
 from flowkit.workflows.model import (
     Action,
+    CallHandler,
     CallWebhook,
     CheckEngagement,
     Delivery,
@@ -103,6 +105,7 @@ def trees(of: st.SearchStrategy[Condition]) -> st.SearchStrategy[Condition]:
 
 
 conditions = trees(leaves)
+conditions_in_runs = trees(leaves | st.dictionaries(paths, matchers, max_size=3).map(RunHas))
 conditions_without_events = trees(about_subscribers)
 
 odd_values = st.sampled_from(EDGES + ODD)
@@ -183,9 +186,11 @@ operations = st.one_of(
         method=st.sampled_from(["GET", "POST", "PUT", "PATCH", "DELETE"]),
         headers=headers,
         body=st.dictionaries(texts, json_values, max_size=2),
+        response=st.dictionaries(st.from_regex(r"[A-Za-z][A-Za-z0-9_]{0,8}", fullmatch=True), ids, max_size=2),
         delivery=st.sampled_from(Delivery),
-        parameters=bags_without("url", "method", "headers", "body", "delivery"),
+        parameters=bags_without("url", "method", "headers", "body", "response", "delivery"),
     ),
+    st.builds(CallHandler, ids, delivery=st.sampled_from(Delivery), parameters=bags_without("name", "delivery")),
 )
 
 
@@ -195,7 +200,7 @@ def branches(draw: st.DrawFn) -> Branch:
     labels = draw(st.lists(ids.filter(lambda label: label != EXHAUSTED), min_size=2, max_size=4, unique=True))
     *named, otherwise = labels
     return Branch(
-        [Case(label, draw(conditions)) for label in named],
+        [Case(label, draw(conditions_in_runs)) for label in named],
         otherwise=otherwise,
         parameters=draw(bags_without("cases", "otherwise")),
     )
@@ -219,7 +224,10 @@ def waits_for_events(draw: st.DrawFn) -> WaitForEvent:
         st.lists(ids.filter(lambda label: label not in {EXHAUSTED, TIMEOUT}), min_size=1, max_size=3, unique=True)
     )
     return WaitForEvent(
-        [Case(label, draw(conditions)) if draw(st.booleans()) else Awaited(label, draw(awaited)) for label in labels],
+        [
+            Case(label, draw(conditions_in_runs)) if draw(st.booleans()) else Awaited(label, draw(awaited))
+            for label in labels
+        ],
         **draw(
             st.fixed_dictionaries({"timeout": durations, "unit": st.sampled_from(DurationUnit)})
             | st.just({"timeout": None})

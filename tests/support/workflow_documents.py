@@ -21,6 +21,7 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "segment_update": {"add": ["a"], "remove": ["b"]},
     "personalization_update": {"set": {"plan": "pro"}, "unset": ["trial"], "increment": {"visits": 1}},
     "webhook": {"url": "https://example.com/hook"},
+    "custom": {"name": "score"},
 }
 
 WAITS: list[dict[str, Any]] = [

@@ -16,20 +16,20 @@ from flowkit.adapters.profiles import MemoryProfiles
 from flowkit.engine.aio import AsyncEngine
 from flowkit.engine.sync import Engine
 from flowkit.events import Facts, Needs
-from flowkit.ports import InDoubt, Store, WebhookRequest
+from flowkit.ports import HandlerRequest, InDoubt, Store, WebhookRequest
 from flowkit.rendering.model import OutgoingMessage
 from flowkit.runs.effects import Outcome
 from flowkit.runs.model import Line
 from flowkit.stores.memory import MemoryStore
 from flowkit.stores.sqlite import SqliteStore
-from flowkit.testing.strategies import Moment, Mood
+from flowkit.testing.strategies import HANDLER, Moment, Mood
 from flowkit.workflows.model import Workflow
 from tests.support.journeys import START, stand, told
 
 T = TypeVar("T")
 GOOD = Mood(0, 0)
 HORIZON = START + timedelta(days=12)
-_Given = OutgoingMessage | WebhookRequest
+_Given = OutgoingMessage | WebhookRequest | HandlerRequest
 
 
 class Receiver:
@@ -56,6 +56,9 @@ class Receiver:
     def call(self, requests: Sequence[WebhookRequest]) -> Sequence[Outcome]:
         return [self._answer(request) for request in requests]
 
+    def __call__(self, requests: Sequence[HandlerRequest]) -> Sequence[Outcome]:
+        return [self._answer(request) for request in requests]
+
 
 class Waiting:
     """A port that goes to the event loop before each of its methods does anything."""
@@ -74,6 +77,10 @@ class Waiting:
             return Waiting(given) if name == "attempts" else given
 
         return method
+
+    async def __call__(self, requests: Sequence[HandlerRequest]) -> Any:
+        await asyncio.sleep(0)
+        return self._port(requests)  # type: ignore[operator]
 
 
 @frozen
@@ -132,6 +139,7 @@ async def _lived(scenario: Scenario, store: Store, *, waiting: bool = False) -> 
         "sender": port,
         "channels": {"sms": port},
         "webhooks": port,
+        "handlers": {HANDLER: port},
     }
     engine = (AsyncEngine if waiting else Engine)(wrap(store), clock=VirtualClock(START), **ports)
     for workflow in scenario.workflows:

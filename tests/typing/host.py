@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
-from typing import assert_never, assert_type
+from typing import Any, assert_never, assert_type
 
 from attrs import define, field, frozen
 
@@ -18,6 +18,7 @@ from flowkit import (
     Awaited,
     Branch,
     CalendarDays,
+    CallHandler,
     CallWebhook,
     Case,
     CheckEngagement,
@@ -34,6 +35,7 @@ from flowkit import (
     Exit,
     Facts,
     GoTo,
+    HttpWebhooks,
     Instead,
     Kind,
     Line,
@@ -52,6 +54,7 @@ from flowkit import (
     ProfileDate,
     Result,
     Run,
+    RunHas,
     SendEmail,
     SmtpSender,
     SqliteStore,
@@ -74,6 +77,8 @@ from flowkit.ports import (
     Addressed,
     Audience,
     Clock,
+    Handler,
+    HandlerRequest,
     InDoubt,
     Lookup,
     ProfileChange,
@@ -84,7 +89,7 @@ from flowkit.ports import (
     WebhookRequest,
 )
 from flowkit.ports import Webhooks as WebhooksPort
-from flowkit.testing.recording import RecordingSender, RecordingWebhooks
+from flowkit.testing.recording import RecordingHandler, RecordingSender, RecordingWebhooks
 from flowkit.workflows.waits import WaitRule
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -127,14 +132,26 @@ onboarding = Workflow(
             actions=(
                 Action("segment", UpdateSegments(add=("active",))),
                 Action("profile", UpdateProfile(set={"stage": "active"}, increment={"score": 1.5})),
-                Action("call", CallWebhook("https://example.com/hook", headers={"X-Kind": "active"})),
+                Action("call", CallWebhook("https://example.com/hook", response={"score": "result.score"})),
+                Action("own", CallHandler("score", parameters={"model": "spring"})),
             ),
             next_nodes={"default": "part"},
         ),
         Node(
             "part",
             "Part",
-            actions=[Action("fork", Branch([Case("pro", SubscriberHas({"plan": Equals("pro")}))], otherwise="others"))],
+            actions=[
+                Action(
+                    "fork",
+                    Branch(
+                        [
+                            Case("pro", SubscriberHas({"plan": Equals("pro")})),
+                            Case("hot", RunHas({"score": Equals(5)})),
+                        ],
+                        otherwise="others",
+                    ),
+                )
+            ],
             next_nodes={"pro": "listen", "others": "end"},
             max_visits=3,
         ),
@@ -255,6 +272,22 @@ class Calls:
         return [Outcome(Result.FAILED, request.method) for request in requests]
 
 
+def score(requests: Sequence[HandlerRequest]) -> list[Outcome]:
+    return [Outcome.giving({"score": len(request.parameters)}) for request in requests]
+
+
+async def score_later(requests: Sequence[HandlerRequest]) -> Sequence[Outcome]:
+    return [Outcome(Result.DONE, output="{}") for _ in requests]
+
+
+@define
+class Scores:
+    key_window: timedelta = timedelta(days=1)
+
+    def __call__(self, requests: Sequence[HandlerRequest]) -> Sequence[Outcome]:
+        return score(requests)
+
+
 class Noon:
     def now(self) -> datetime:
         return datetime(2026, 5, 4, 12, tzinfo=UTC)
@@ -274,10 +307,11 @@ def fit(connection: sqlite3.Connection, sqlite: SqliteStore) -> None:
     profiles: list[Profiles] = [Users(connection), MemoryProfiles()]
     audiences: list[Audience] = [MemoryProfiles()]
     templates: list[Templates] = [Shelf(), DictTemplates({}), DirectoryTemplates(Path())]
-    webhooks: list[WebhooksPort] = [Calls(), RecordingWebhooks()]
+    webhooks: list[WebhooksPort] = [Calls(), RecordingWebhooks(), HttpWebhooks(allow=["10.0.0.0/8"])]
+    handlers: list[Handler] = [score, score_later, Scores(), RecordingHandler()]
     clocks: list[Clock] = [Noon(), VirtualClock(datetime.now(UTC)), flowkit.SystemClock()]
     stores: list[Store] = [MemoryStore(), sqlite, sqlite.joined(connection)]
-    del senders, lookup, addressed, profiles, audiences, templates, webhooks, clocks, stores
+    del senders, lookup, addressed, profiles, audiences, templates, webhooks, handlers, clocks, stores
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -294,6 +328,7 @@ def host(path: Path, connection: sqlite3.Connection) -> Sequence[Run]:
         profiles=Users(connection),
         templates=DictTemplates({"hello": Template("hello", subject="Hello", text="Hello {{ email }}")}),
         webhooks=Calls(),
+        handlers={"score": score},
         clock=Noon(),
     )
     assert_type(engine.publish(onboarding).number, int)
@@ -312,6 +347,7 @@ def host(path: Path, connection: sqlite3.Connection) -> Sequence[Run]:
     runs = engine.runs(subscriber_id="ada")
     assert_type(runs, Sequence[Run])
     assert_type(runs[0].status, Status)
+    assert_type(runs[0].variables, Mapping[str, Any])
     assert_type(engine.requeue(engine.runs(status=Status.FAILED)).refused, Mapping[str, str])
     assert_type(runs[0].due_at, datetime | None)
     assert_type(engine.journal(run=runs[0]), Sequence[Line])
@@ -321,7 +357,14 @@ def host(path: Path, connection: sqlite3.Connection) -> Sequence[Run]:
 
 async def asynchronous_host() -> int:
     """What a host with one does."""
-    engine = AsyncEngine(MemoryStore(), sender=Pigeon(), templates=Shelf(), profiles=MemoryProfiles(), webhooks=Calls())
+    engine = AsyncEngine(
+        MemoryStore(),
+        sender=Pigeon(),
+        templates=Shelf(),
+        profiles=MemoryProfiles(),
+        webhooks=Calls(),
+        handlers={"score": score_later},
+    )
     await engine.publish(onboarding)
     assert_type((await engine.ingest([Event("signup", "ada", properties={"source": "website"})])).refused, int)
     return (await engine.advance()).skipped

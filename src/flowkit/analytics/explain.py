@@ -232,6 +232,8 @@ def _operation(data: Mapping[str, Any]) -> str:
             return f"the change of {_names(data.get('names'))}"
         case "webhook":
             return "the webhook"
+        case "custom":
+            return f"the action {data.get('name')}"
         case _:
             return "the action"
 
@@ -251,7 +253,16 @@ def _names(values: object) -> str:
 def _attempt(data: Mapping[str, Any]) -> str:
     reference = f", known to the receiver as {data['reference']}" if "reference" in data else ""
     attempt = f", at the {_ordinal(data['attempt'])} attempt" if "attempt" in data else ""
-    return f" was done{attempt}{reference}"
+    return f" was done{attempt}{reference}{_outputs(data)}"
+
+
+def _outputs(data: Mapping[str, Any]) -> str:
+    """Say which variables were set from what came back, and which were not."""
+    words = [f"{name} was set to {value}" for name, value in data.get("variables", {}).items()]
+    words += [f"{name} was not set ({why})" for name, why in data.get("unset", {}).items()]
+    if "output" in data:
+        words.append(f"what came back could not be read ({data['output']})")
+    return f"; {' and '.join(words)}" if words else ""
 
 
 def _because(data: Mapping[str, Any]) -> str:

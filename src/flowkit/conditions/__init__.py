@@ -53,6 +53,7 @@ from flowkit.conditions.model import (
     Measure,
     Not,
     Performed,
+    RunHas,
     Sample,
     Segments,
     Sequence,
@@ -61,7 +62,7 @@ from flowkit.conditions.model import (
     SubscriberHas,
     ValueAtLeast,
 )
-from flowkit.conditions.moment import NO_PREDICATES, Moment, Predicate, Question
+from flowkit.conditions.moment import NO_PREDICATES, NO_VARIABLES, Moment, Predicate, Question
 from flowkit.conditions.needs import event_types, is_personal, is_timed, needs
 from flowkit.conditions.parse import parse
 from flowkit.conditions.spans import Duration, Offset, Unit
@@ -70,6 +71,7 @@ __all__ = [
     "ALWAYS",
     "KEYS",
     "NO_PREDICATES",
+    "NO_VARIABLES",
     "After",
     "AllOf",
     "Anniversary",
@@ -110,6 +112,7 @@ __all__ = [
     "Performed",
     "Predicate",
     "Question",
+    "RunHas",
     "Sample",
     "Segments",
     "Sequence",

@@ -50,6 +50,7 @@ from flowkit.conditions.model import (
     Measure,
     Not,
     Performed,
+    RunHas,
     Sample,
     Segments,
     Sequence,
@@ -117,6 +118,8 @@ def _leaf(condition: Leaf) -> tuple[str, Any]:
             return "min_value", minimum
         case SubscriberHas(properties):
             return "subscriber_properties", _properties(properties)
+        case RunHas(properties):
+            return "variables", _properties(properties)
         case EngagementAtLeast(minimums):
             return "engagement_requirements", {name: _requirement(wanted) for name, wanted in minimums.items()}
         case Segments():

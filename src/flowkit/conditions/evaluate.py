@@ -24,13 +24,14 @@ from flowkit.conditions.model import (
     Leaf,
     Not,
     Performed,
+    RunHas,
     Sample,
     Segments,
     Sequence,
     SubscriberHas,
     ValueAtLeast,
 )
-from flowkit.conditions.moment import NO_PREDICATES, Moment, Predicate, Question
+from flowkit.conditions.moment import NO_PREDICATES, NO_VARIABLES, Moment, Predicate, Question
 from flowkit.conditions.needs import reads_zone
 from flowkit.conditions.timeline import FALSE, Timeline, always, every, negated, some
 from flowkit.events import Event, Facts, from_micros, to_micros
@@ -48,9 +49,9 @@ class Operand:
     """One value that a condition looked at.
 
     Attributes:
-        path: Where it was read, such as ``event.value``, ``subscriber.plan``, ``engagement.opens``,
-            ``segments.vip``, ``performed.purchase.sum``, ``sequence.cart.order``, ``sample.salt``, ``custom.name``
-            or ``zone``.
+        path: Where it was read, such as ``event.value``, ``subscriber.plan``, ``variables.score``,
+            ``engagement.opens``, ``segments.vip``, ``performed.purchase.sum``, ``sequence.cart.order``,
+            ``sample.salt``, ``custom.name`` or ``zone``.
         value: What was there; None where nothing was.
         holds: Whether the test on it held.
         error: Why it could not: ``wrong_kind``, ``too_long``, ``no_date``, ``unknown_predicate``, or the name of
@@ -89,6 +90,7 @@ def evaluate(
     *,
     started_at: datetime | None = None,
     predicates: Mapping[str, Predicate] = NO_PREDICATES,
+    variables: Mapping[str, Any] = NO_VARIABLES,
 ) -> Verdict:
     """Decide a condition, say what was read to decide it, and when it will have to be decided again.
 
@@ -99,12 +101,14 @@ def evaluate(
         now: The instant at which the question is asked.
         started_at: When the run entered, None outside a run.
         predicates: The host's predicates by name.
+        variables: The run's variables by name.
 
     Returns:
         The verdict. Nothing raises on data: what is missing or of another kind does not hold.
     """
     start = None if started_at is None else to_micros(started_at)
-    reading = Reading(facts, event, Moment(to_micros(now), started_at=start, predicates=predicates))
+    moment = Moment(to_micros(now), started_at=start, predicates=predicates, variables=variables)
+    reading = Reading(facts, event, moment)
     found = reading.timeline(condition)
     flips = next(iter(found.changes), None)
     known = flips is not None and FIRST <= flips <= min(LAST, to_micros(now) + _CENTURY)
@@ -152,6 +156,8 @@ class Reading:
                 return self._threshold("event.value", self._event.value if self._event else None, minimum)
             case SubscriberHas(properties):
                 return every(self._matched("subscriber", properties, self._facts.attributes))
+            case RunHas(properties):
+                return every(self._matched("variables", properties, self._moment.variables))
             case EngagementAtLeast(minimums):
                 return every(self._metric(name, wanted) for name, wanted in minimums.items())
             case Segments():

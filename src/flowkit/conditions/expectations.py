@@ -33,7 +33,7 @@ from flowkit.conditions.matchers import (
     Within,
 )
 from flowkit.conditions.matching import is_number, look_up, size
-from flowkit.conditions.model import Condition, EngagementAtLeast, EventHas, SubscriberHas, ValueAtLeast
+from flowkit.conditions.model import Condition, EngagementAtLeast, EventHas, RunHas, SubscriberHas, ValueAtLeast
 from flowkit.conditions.patterns import BadPattern, compile_pattern
 from flowkit.conditions.walk import leaves
 from flowkit.documents import is_list, is_object
@@ -71,6 +71,7 @@ class Root(Enum):
 
     EVENT = "event"
     SUBSCRIBER = "subscriber"
+    VARIABLES = "variables"
     ENGAGEMENT = "engagement"
 
 
@@ -91,18 +92,18 @@ class Place(NamedTuple):
         return f"{self.root.value}.{'value' if self.name is None else self.name}"
 
     def read(self, event: Event | None, facts: Facts) -> object:
-        """Read the value; None where nothing is there."""
+        """Read the value; None where nothing is there, as of a run's variables, where there is no run."""
         if self.root is Root.SUBSCRIBER:
             return look_up(facts.attributes, self.name or "")
         if self.root is Root.ENGAGEMENT:
             return facts.engagement.get(self.name or "")
-        if event is None:
+        if event is None or self.root is Root.VARIABLES:
             return None
         return event.value if self.name is None else look_up(event.properties, self.name)
 
 
 def expected(condition: Condition) -> Iterator[tuple[Place, Expectation]]:
-    """Say what a condition expects of each value that it reads off an event and a profile, in any of its parts.
+    """Say what a condition expects of each value that it reads off an event, a profile and a run, in any of its parts.
 
     That a value is there is expected, but where a test asks just that, or asks for null.
     """
@@ -112,6 +113,8 @@ def expected(condition: Condition) -> Iterator[tuple[Place, Expectation]]:
                 yield from _of_properties(Root.EVENT, properties)
             case SubscriberHas(properties):
                 yield from _of_properties(Root.SUBSCRIBER, properties)
+            case RunHas(properties):
+                yield from _of_properties(Root.VARIABLES, properties)
             case ValueAtLeast():
                 yield from ((Place(Root.EVENT, None), one) for one in (_THERE, _NUMBER))
             case EngagementAtLeast(minimums):

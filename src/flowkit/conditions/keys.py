@@ -11,6 +11,7 @@ FAMILIES: Final = (
     "event_properties",
     "min_value",
     "subscriber_properties",
+    "variables",
     "engagement_requirements",
     "segments",
     "performed",

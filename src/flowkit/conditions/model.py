@@ -26,6 +26,7 @@ __all__ = [
     "Measure",
     "Not",
     "Performed",
+    "RunHas",
     "Sample",
     "Segments",
     "Sequence",
@@ -60,6 +61,13 @@ class ValueAtLeast:
 @frozen
 class SubscriberHas:
     """Each path of the subscriber's attributes matches."""
+
+    properties: Mapping[str, Matcher]
+
+
+@frozen
+class RunHas:
+    """Each path of the run's variables matches; outside a run there are none."""
 
     properties: Mapping[str, Matcher]
 
@@ -229,6 +237,7 @@ Leaf: TypeAlias = (
     | EventHas
     | ValueAtLeast
     | SubscriberHas
+    | RunHas
     | EngagementAtLeast
     | Segments
     | Performed

@@ -10,7 +10,7 @@ from attrs import field, frozen
 
 from flowkit.events import Event, Facts
 
-__all__ = ["NO_PREDICATES", "Moment", "Predicate", "Question"]
+__all__ = ["NO_PREDICATES", "NO_VARIABLES", "Moment", "Predicate", "Question"]
 
 
 @frozen(kw_only=True)
@@ -34,6 +34,7 @@ Predicate: TypeAlias = Callable[[Question], object]
 """A host's own predicate: what it returns is taken as true or false; it is to be quick, and to change nothing."""
 
 NO_PREDICATES: Final[Mapping[str, Predicate]] = {}
+NO_VARIABLES: Final[Mapping[str, Any]] = {}
 
 
 @frozen
@@ -44,8 +45,10 @@ class Moment:
         now: The instant, in microseconds since 1970-01-01T00:00Z.
         started_at: When the run entered, in microseconds; None outside a run.
         predicates: The host's predicates by name.
+        variables: The run's variables by name; none outside a run.
     """
 
     now: int
     started_at: int | None = field(default=None, kw_only=True)
     predicates: Mapping[str, Predicate] = field(default=NO_PREDICATES, kw_only=True)
+    variables: Mapping[str, Any] = field(default=NO_VARIABLES, kw_only=True)

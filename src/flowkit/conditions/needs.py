@@ -22,6 +22,7 @@ from flowkit.conditions.model import (
     Leaf,
     Not,
     Performed,
+    RunHas,
     Sample,
     Segments,
     Sequence,
@@ -60,7 +61,7 @@ def _of_leaf(condition: Leaf) -> Needs:
             return Needs(history={condition.event: _of_performed(condition)}, zone=zone)
         case Sequence(steps):
             return together(Needs(history={step.event: _of_where(step.where)}, zone=zone) for step in steps)
-        case EventIs() | EventHas() | ValueAtLeast() | Sample() | Custom():
+        case EventIs() | EventHas() | ValueAtLeast() | RunHas() | Sample() | Custom():
             return Needs(zone=True) if zone else NO_NEEDS
         case _:
             assert_never(condition)
@@ -120,7 +121,7 @@ def _most(numbers: Iterable[int | None]) -> int | None:
 def reads_zone(condition: Leaf) -> bool:
     """Whether a condition that holds no other reads the subscriber's time zone: a date may be one without an offset."""
     match condition:
-        case EventHas(properties) | SubscriberHas(properties):
+        case EventHas(properties) | SubscriberHas(properties) | RunHas(properties):
             return any(map(reads_dates, properties.values()))
         case EngagementAtLeast(minimums):
             return any(not isinstance(wanted, (int, float)) and reads_dates(wanted) for wanted in minimums.values())

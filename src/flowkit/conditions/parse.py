@@ -22,6 +22,7 @@ from flowkit.conditions.model import (
     Measure,
     Not,
     Performed,
+    RunHas,
     Sample,
     Segments,
     Sequence,
@@ -55,20 +56,22 @@ _SIDES: Final = ("any", "all", "none")
 _ALL: Final = 100
 
 
-def parse(document: object, path: str = "") -> Condition:
+def parse(document: object, path: str = "", *, in_run: bool = True) -> Condition:
     """Read a condition from its object.
 
     Args:
         document: The object, as JSON gives it.
         path: The JSON Pointer of the object in its document, for the errors.
+        in_run: Whether it is asked of a run, which may have variables.
 
     Raises:
-        DocumentError: All that is wrong at once: ``unknown_field`` (operators too), ``missing_field``,
+        DocumentError: All that is wrong at once: ``unknown_field`` (operators too), ``missing_field``, ``no_run``
+            (variables where there is no run),
             ``wrong_type``, ``bad_enum``, ``bad_id``, ``bad_duration``, ``bad_instant``, ``bad_pattern``,
             ``out_of_range``, ``conflicting_fields``, ``too_short``, ``too_deep``, ``too_many_problems``.
     """
     problems = Problems()
-    condition = _Parser(problems).condition(document, path, 0)
+    condition = _Parser(problems, in_run).condition(document, path, 0)
     problems.done()
     return condition
 
@@ -78,6 +81,7 @@ class _Parser:
     """A reader of conditions; what is wrong is noted, and something of the right type is given for it."""
 
     problems: Problems
+    in_run: bool
 
     def condition(self, document: object, path: str, depth: int) -> Condition:
         if not is_object(document):
@@ -116,6 +120,7 @@ class _Parser:
             "event_properties": lambda value, path: EventHas(self._by_path(value, path)),
             "min_value": self._min_value,
             "subscriber_properties": lambda value, path: SubscriberHas(self._by_path(value, path)),
+            "variables": self._variables,
             "engagement_requirements": self._engagement,
             "segments": self._segments,
             "sequence": self._sequence,
@@ -291,6 +296,11 @@ class _Parser:
         if "salt" not in value or not self._is_name(salt, pointer(path, "salt"), "a salt") or percent is None:
             return None
         return Sample(percent, salt)
+
+    def _variables(self, value: object, path: str) -> RunHas:
+        if not self.in_run:
+            self.problems.add("no_run", path, "there is no run here yet, so there are no variables; ask in a node")
+        return RunHas(self._by_path(value, path))
 
     def _custom(self, value: object, path: str) -> Custom | None:
         if not is_object(value):

@@ -28,6 +28,7 @@ from flowkit.runs.effects import WOKEN, Asks, Effect, Outcome, Result, Settled, 
 from flowkit.runs.model import Entry, Kind, Run, State, Status
 from flowkit.runs.program import Program
 from flowkit.runs.step import Member, Transition
+from flowkit.runs.variables import variables_of
 
 __all__ = ["Advanced", "advance"]
 
@@ -287,7 +288,10 @@ class _Shift:
 
     async def _acted(self, cohorts: Sequence[_Cohort]) -> list[_Cohort]:
         """Carry out what the cohorts wait for, and settle it."""
-        jobs = [Job(cohort.program, _at_hand(cohort), cohort.runs) for cohort in cohorts]
+        jobs = [
+            Job(cohort.program, _at_hand(cohort), cohort.runs, variables_of(cohort.state.variables))
+            for cohort in cohorts
+        ]
         await self._hands.carry_out(jobs)
         moved: list[_Cohort] = []
         for cohort, job in zip(cohorts, jobs, strict=True):

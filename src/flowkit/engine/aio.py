@@ -12,11 +12,12 @@ from flowkit.engine import flows
 from flowkit.engine.advance import Advanced
 from flowkit.engine.clock import SystemClock
 from flowkit.engine.dead_letters import Requeue
+from flowkit.engine.handling import NO_HANDLERS
 from flowkit.engine.ingest import Ingested
 from flowkit.engine.parts import DEFAULT_BATCH, DEFAULT_LEASE, Parts
 from flowkit.engine.sweeps import Progress
 from flowkit.events import Event
-from flowkit.ports import Audience, Clock, Edition, FaultReports, Profiles, Sender, Store, Templates, Webhooks
+from flowkit.ports import Audience, Clock, Edition, FaultReports, Handler, Profiles, Sender, Store, Templates, Webhooks
 from flowkit.runs.model import Line, Run, Status
 from flowkit.workflows.model import Workflow
 
@@ -38,6 +39,7 @@ class AsyncEngine:
         audience: Finds subscribers; needed for triggers by the clock and for backfills.
         fault_reports: Is told of data that conditions cannot use: values that are missing or of the wrong kind.
         predicates: The host's own conditions, by the name that ``custom`` asks for.
+        handlers: The host's own actions, by the name that an action ``custom`` has.
         clock: The clock that rules run on; the machine's by default.
         lease: For how long a worker holds the runs that it claimed without a sign of life; more than twice the
             time-out of every port that it calls.
@@ -59,6 +61,7 @@ class AsyncEngine:
         audience: Audience | None = None,
         fault_reports: FaultReports | None = None,
         predicates: Mapping[str, Predicate] = NO_PREDICATES,
+        handlers: Mapping[str, Handler] = NO_HANDLERS,
         clock: Clock | None = None,
         lease: timedelta = DEFAULT_LEASE,
         batch: int = DEFAULT_BATCH,
@@ -76,6 +79,7 @@ class AsyncEngine:
             dict(predicates),
             lease,
             batch,
+            handlers,
         )
 
     async def publish(self, workflow: Workflow) -> Edition:
@@ -87,6 +91,7 @@ class AsyncEngine:
         Raises:
             DocumentError: The workflow is not sound; every problem is listed.
             ConfigurationError: It needs a port or a predicate that this engine was not given.
+            UnknownHandler: It has an action for which this engine was given no handler.
         """
         return await flows.publish(self._parts, workflow)
 
@@ -149,6 +154,7 @@ class AsyncEngine:
 
         Raises:
             ConfigurationError: The engine has no audience, or not the predicate that the condition asks.
+            DocumentError: The condition asks about a run's variables, and there is no run yet.
             UnknownWorkflow: No live version of the workflow may be entered.
         """
         return await flows.backfill(self._parts, workflow_id, where, backfill_id)

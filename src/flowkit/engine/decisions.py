@@ -8,7 +8,7 @@ from typing import Final, TypeAlias
 from flowkit.conditions import Operand, look_up
 from flowkit.engine.watch import Watch
 from flowkit.events import NO_FACTS, Facts
-from flowkit.runs.effects import Asks, Looked, Observed, Signal, Started
+from flowkit.runs.effects import Asks, Looked, Observed, Settled, Signal, Started
 from flowkit.runs.model import Entry, Run, State
 from flowkit.runs.program import Program
 from flowkit.runs.step import Member, Transition, decide
@@ -106,6 +106,8 @@ class Decisions:
         return list(parts.values())
 
     def _alternatives(self, program: Program, state: State, signal: Signal) -> _Alternatives:
+        if isinstance(signal, Settled) and signal.outcome.output is not None:
+            return _Alternatives()  # It may be long, and is seldom like another.
         key = (program, state, signal)
         known = self._known.get(key)
         if known is None:

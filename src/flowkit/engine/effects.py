@@ -1,23 +1,25 @@
-"""Who carries out which effect: mail by the sender, changes by the profiles, calls by the webhooks."""
+"""Who carries out which effect: mail by the sender, changes by the profiles, calls by webhooks and handlers."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Final, TypeVar, assert_never
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, assert_never
 
-from flowkit.engine.drive import resolve
+from flowkit.engine.calls import Caller, Receiver
 from flowkit.engine.hold import Hold
-from flowkit.engine.jobs import Job, answered, doubtful_outcome, inherited, named
+from flowkit.engine.inputs import first_inputs
+from flowkit.engine.jobs import Job
 from flowkit.engine.looks import look_at_changed
 from flowkit.engine.mail import Mailer
 from flowkit.engine.parts import Parts
 from flowkit.errors import ConflictError
-from flowkit.ports import Claim, InDoubt, Maybe, ProfileChange, WebhookRequest, Webhooks
+from flowkit.ports import Claim, HandlerRequest, ProfileChange, WebhookRequest
 from flowkit.runs.effects import Outcome, Result
 from flowkit.runs.model import Run
 from flowkit.workflows.control import Branch, Exit, WaitForEvent
 from flowkit.workflows.model import (
     EMAIL,
+    CallHandler,
     CallWebhook,
     CheckEngagement,
     SendEmail,
@@ -29,9 +31,7 @@ from flowkit.workflows.model import (
 
 __all__ = ["Hands"]
 
-_WINDOW: Final = 100
 _PROFILE_SECONDS: Final = 0.0
-Q = TypeVar("Q")
 
 
 class Hands:
@@ -42,6 +42,7 @@ class Hands:
         self._claim = claim
         self._now = now
         self._hold = hold
+        self._caller = Caller(parts, claim, hold)
         self._mailers: dict[str, Mailer] = {}
 
     async def carry_out(self, jobs: Sequence[Job]) -> None:
@@ -56,6 +57,8 @@ class Hands:
                     await self._change(job, operation)
                 case CallWebhook():
                     await self._call(job, operation)
+                case CallHandler():
+                    await self._handle(job, operation)
                 case Wait() | WaitUntil() | CheckEngagement() | Branch() | Exit() | WaitForEvent():
                     message = f"{type(operation).__name__} is decided, never carried out"
                     raise AssertionError(message)
@@ -81,7 +84,8 @@ class Hands:
             _fail(job, "no profiles")
             return
         changes = [ProfileChange(run.id + job.effect.suffix, run.subscriber_id, operation) for run in job.runs]
-        await self._in_windows(job, "profiles.change", changes, profiles.change, _PROFILE_SECONDS)
+        receiver = Receiver("profiles.change", profiles, profiles.change, _PROFILE_SECONDS)
+        await self._caller.in_windows(job, receiver, changes)
         if self._parts.catalogue.watchful or self._parts.catalogue.watching:
             await self._look(job)
 
@@ -106,30 +110,8 @@ class Hands:
             _fail(job, "no webhooks")
             return
         requests = [self._request(job, run, operation) for run in job.runs]
-        if job.once:
-            await self._once_each(job, webhooks, requests)
-        else:
-            await self._in_windows(job, "webhooks.call", requests, webhooks.call, webhooks.timeout.total_seconds())
-
-    async def _once_each(self, job: Job, webhooks: Webhooks, requests: Sequence[WebhookRequest]) -> None:
-        """Make calls that must not be repeated, one at a time; each is noted before and after."""
-        await inherited(job, self._claim, webhooks, InDoubt.RESEND)
-        attempts = await resolve("store.attempts", self._parts.store.attempts(self._claim))
-        try:
-            for index in job.open():
-                if not await self._hold.secure(webhooks.timeout.total_seconds()):
-                    return
-                request = requests[index]
-                await resolve("attempts.begin", attempts.begin(request.key, durable=True))
-                try:
-                    answer = await resolve("webhooks.call", webhooks.call((request,)))
-                    [outcome] = answered("webhooks.call", answer, 1)
-                except Exception as error:  # noqa: BLE001 - whatever a host's port raises, nobody knows what became of it
-                    outcome = await doubtful_outcome(webhooks, InDoubt.RESEND, request.key, error, once=True)
-                job.outcomes[index] = outcome
-                await resolve("attempts.settle", attempts.settle(request.key, outcome))
-        finally:
-            await resolve("attempts.flush", attempts.flush())
+        receiver = Receiver("webhooks.call", webhooks, webhooks.call, webhooks.timeout.total_seconds())
+        await (self._caller.one_by_one if job.once else self._caller.in_windows)(job, receiver, requests)
 
     def _request(self, job: Job, run: Run, operation: CallWebhook) -> WebhookRequest:
         body = {
@@ -141,26 +123,36 @@ class Hands:
             "action": job.effect.action_id,
         }
         key = run.id + job.effect.suffix
-        return WebhookRequest(key, operation.url, operation.method, operation.headers, body)
+        return WebhookRequest(key, operation.url, operation.method, operation.headers, body, once=job.once)
 
-    async def _in_windows(
-        self,
-        job: Job,
-        port: str,
-        items: Sequence[Q],
-        call: Callable[[Sequence[Q]], Maybe[Sequence[Outcome]]],
-        seconds: float,
-    ) -> None:
-        """Call a port that honours keys, a window at a time; one that raises is called again later."""
-        for start in range(0, len(items), _WINDOW):
-            window = items[start : start + _WINDOW]
-            if not await self._hold.secure(seconds):
-                return
-            try:
-                outcomes = answered(port, await resolve(port, call(window)), len(window))
-            except Exception as error:  # noqa: BLE001 - whatever a host's port raises, its keys make a retry safe
-                outcomes = [Outcome(Result.RETRY, f"in doubt after {named(error)}")] * len(window)
-            job.outcomes[start : start + len(window)] = outcomes
+    async def _handle(self, job: Job, operation: CallHandler) -> None:
+        """Carry out an action of the host's own."""
+        handling = self._parts.handlers.get(operation.name)
+        if handling is None:
+            _fail(job, f"no handler is called {operation.name!r}")
+            return
+        window = None if job.once else handling.key_window
+        variables: dict[int, Mapping[str, Any]] = dict.fromkeys(range(len(job.runs)), job.variables)
+        if window is not None:
+            now = {index: [job.variables] for index in variables}
+            first = await first_inputs(self._parts, self._claim, job, now, self._now, window)
+            variables |= {index: values[0] for index, values in first.items()}
+        requests = [
+            HandlerRequest(
+                key=run.id + job.effect.suffix,
+                name=operation.name,
+                subscriber_id=run.subscriber_id,
+                workflow_id=run.workflow_id,
+                run_id=run.id,
+                node=job.effect.node,
+                action=job.effect.action_id,
+                parameters=operation.parameters,
+                variables=variables[index],
+            )
+            for index, run in enumerate(job.runs)
+        ]
+        receiver = Receiver(handling.port, handling.call, handling.call, handling.timeout.total_seconds())
+        await (self._caller.one_by_one if window is None else self._caller.in_windows)(job, receiver, requests)
 
 
 def _fail(job: Job, reason: str) -> None:

@@ -18,7 +18,7 @@ from flowkit.engine.parts import Parts
 from flowkit.engine.questions import explain
 from flowkit.engine.sources import edition_of
 from flowkit.engine.sweeps import Progress, ask_for_backfill, plan_sweeps, progress
-from flowkit.errors import ConfigurationError, DocumentError, Problem
+from flowkit.errors import ConfigurationError, DocumentError, Problem, UnknownHandler
 from flowkit.events import Event, from_micros, to_micros
 from flowkit.ports import Edition
 from flowkit.runs.model import Line, Run, Status
@@ -26,8 +26,10 @@ from flowkit.triggers.model import Backfill
 from flowkit.workflows.codec import validate
 from flowkit.workflows.control import Awaited, Branch, Exit, WaitForEvent
 from flowkit.workflows.lint.actions import unknown_channels
+from flowkit.workflows.lint.hosts import unnamed_handlers
 from flowkit.workflows.model import (
     EMAIL,
+    CallHandler,
     CallWebhook,
     CheckEngagement,
     Operation,
@@ -62,11 +64,13 @@ async def publish(parts: Parts, workflow: Workflow) -> Edition:
     Raises:
         DocumentError: The workflow is not sound, or sends by a channel that this engine has no sender for.
         ConfigurationError: It needs a port or a predicate that this engine was not given.
+        UnknownHandler: It has an action for which this engine was given no handler.
     """
     workflow = validate(workflow)
     _refuse_missing_ports(parts, workflow)
     _refuse_unknown_channels(parts, workflow)
     _refuse_unknown_predicates(parts, workflow)
+    _refuse_unknown_handlers(parts, workflow)
     edition, sources = await edition_of(workflow, parts.templates)
     stored = await resolve("store.publish", parts.store.publish(edition, sources))
     await parts.catalogue.refresh()
@@ -116,6 +120,12 @@ def _refuse_unknown_predicates(parts: Parts, workflow: Workflow) -> None:
                 raise ConfigurationError(message)
 
 
+def _refuse_unknown_handlers(parts: Parts, workflow: Workflow) -> None:
+    """Refuse actions of the host's own that nobody could carry out."""
+    for path, name in unnamed_handlers(workflow, parts.handlers):
+        raise UnknownHandler(workflow.workflow_id, path, name, sorted(parts.handlers))
+
+
 def _cases(workflow: Workflow) -> Iterator[tuple[str, Condition]]:
     for node in workflow.nodes.values():
         for action in node.actions:
@@ -135,6 +145,8 @@ def _port_of(operation: Operation) -> str | None:
             return "profiles"
         case CallWebhook():
             return "webhooks"
+        case CallHandler():
+            return None
         case Wait() | WaitUntil() | CheckEngagement() | Branch() | Exit() | WaitForEvent():
             return None
         case _:

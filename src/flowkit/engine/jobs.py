@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 from attrs import Factory, frozen
 
@@ -27,7 +27,8 @@ class Job:
     Attributes:
         program: The version that the runs are pinned to.
         effect: What is to be carried out.
-        runs: For whom.
+        runs: For whom, as they were read: they may have gone on since, all in the same way.
+        variables: The variables that all of them have by now.
         outcomes: How it ended for each run, in their order; None until it has, and where the claim was lost before.
         begun: When an attempt of a dead worker was made that has its outcome now, by index, in microseconds.
         once: Whether it must not be carried out again where nobody knows how it ended.
@@ -36,6 +37,7 @@ class Job:
     program: Program
     effect: Effect
     runs: Sequence[Run]
+    variables: Mapping[str, Any]
     outcomes: list[Outcome | None] = Factory(lambda self: [None] * len(self.runs), takes_self=True)
     begun: dict[int, int | None] = Factory(dict[int, "int | None"])
     once: bool = Factory(lambda self: delivery_of(self.action.do) is Delivery.AT_MOST_ONCE, takes_self=True)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
 from typing import Any, Final, TypeAlias
 
 from attrs import frozen
 
+from flowkit.conditions import NO_VARIABLES
 from flowkit.documents import is_list
 from flowkit.engine.drive import resolve, wait_for
 from flowkit.engine.hold import Hold
+from flowkit.engine.inputs import first_inputs
 from flowkit.engine.jobs import Job, answered, doubtful_outcome, inherited, named
 from flowkit.engine.parts import Parts
 from flowkit.engine.rounds import profile_facts
@@ -27,12 +27,11 @@ __all__ = ["Mailer"]
 
 _WINDOW: Final = 100
 _NOTHING: Final[Mapping[str, Any]] = {}
-_MICROSECOND: Final = timedelta(microseconds=1)
-_TOO_LATE: Final = Outcome(Result.UNKNOWN, "the receiver honours the key of the first attempt no more")
-_encode: Final = json.JSONEncoder(separators=(",", ":"), default=str).encode
 
 _Ready: TypeAlias = tuple[OutgoingMessage, Job, int]
 """A message, and where its outcome goes."""
+_Inputs: TypeAlias = tuple[Mapping[str, Any], Mapping[str, Any]]
+"""The attributes and the variables that a message is made from."""
 
 
 @frozen(eq=False)
@@ -59,7 +58,6 @@ class Mailer:
         self._sender = sender
         self._timeout = sender.timeout.total_seconds()
         self._keyed = sender.key_window is not None
-        self._window = 0 if sender.key_window is None else sender.key_window // _MICROSECOND
         self._channel = channel
         self._needs = sender.needs
         asked = EMAIL if channel == EMAIL and EMAIL in sender.needs.attributes else None
@@ -135,18 +133,18 @@ class Mailer:
                 if job.outcomes[index] is None
             ]
         ready: list[_Ready] = []
-        attributes = await self._attributes(job, letter.needs)
+        inputs = await self._inputs(job, letter.needs, rendered=letter.template is not None)
         for index in job.open():
             run = job.runs[index]
-            made = self._message(letter, run, run.id + suffix, attributes.get(index))
+            made = self._message(letter, run, run.id + suffix, inputs.get(index))
             if isinstance(made, Outcome):
                 job.outcomes[index] = made
             else:
                 ready.append((made, job, index))
         return ready
 
-    async def _attributes(self, job: Job, needs: Needs) -> Mapping[int, Mapping[str, Any]]:
-        """Read the attributes that the messages are made from, frozen where a retry must be the same message."""
+    async def _inputs(self, job: Job, needs: Needs, *, rendered: bool) -> Mapping[int, _Inputs]:
+        """Read what the messages are made from, frozen where a retry must be the same message."""
         wanted = job.open()
         known: dict[int, Mapping[str, Any]] = dict.fromkeys(wanted, NO_FACTS.attributes)
         if self._parts.profiles is not None:
@@ -157,37 +155,21 @@ class Mailer:
                 for index in wanted
                 if job.runs[index].subscriber_id in facts
             }
-        return await self._frozen(job, known) if self._keyed else known
+        variables = job.variables if rendered else NO_VARIABLES
+        window = self._sender.key_window
+        if window is None:
+            return {index: (attributes, variables) for index, attributes in known.items()}
+        more = [variables] if variables else []
+        now = {index: [dict(attributes), *more] for index, attributes in known.items()}
+        first = await first_inputs(self._parts, self._claim, job, now, self._now, window)
+        return {index: (values[0], values[1] if values[1:] else NO_VARIABLES) for index, values in first.items()}
 
-    async def _frozen(self, job: Job, known: Mapping[int, Mapping[str, Any]]) -> Mapping[int, Mapping[str, Any]]:
-        """Take the attributes of the first attempt; where the receiver has forgotten its key since, nobody may call."""
-        keys: dict[int, str] = {}
-        inputs: dict[str, str] = {}
-        for index, attributes in known.items():
-            key = job.runs[index].id + job.effect.suffix
-            try:
-                inputs[key] = _encode([self._now, dict(attributes)])
-            except (TypeError, ValueError, RecursionError) as error:
-                job.outcomes[index] = Outcome(Result.FAILED, f"attributes that JSON cannot hold ({named(error)})")
-            else:
-                keys[index] = key
-        kept = await resolve("store.freeze", self._parts.store.freeze(self._claim, inputs))
-        frozen: dict[int, Mapping[str, Any]] = {}
-        for index, key in keys.items():
-            first, attributes = json.loads(kept[key])
-            if self._now - first >= self._window:
-                job.outcomes[index] = _TOO_LATE
-            else:
-                frozen[index] = attributes
-        return frozen
-
-    def _message(
-        self, letter: _Letter, run: Run, key: str, attributes: Mapping[str, Any] | None
-    ) -> OutgoingMessage | Outcome:
-        if attributes is None:
+    def _message(self, letter: _Letter, run: Run, key: str, inputs: _Inputs | None) -> OutgoingMessage | Outcome:
+        if inputs is None:
             if self._parts.profiles is not None:
                 return Outcome(Result.SKIPPED, "unknown_subscriber")
-            attributes = NO_FACTS.attributes
+            inputs = (NO_FACTS.attributes, NO_VARIABLES)
+        attributes, variables = inputs
         to = None if self._address is None else attributes.get(self._address)
         if self._is_addressed and (not isinstance(to, str) or not to):
             return Outcome(Result.SKIPPED, "no_address")
@@ -204,7 +186,7 @@ class Mailer:
                 attributes,
                 letter.metadata,
             )
-        values = context(attributes, run.event)
+        values = context(attributes, run.event, variables)
         try:
             subject = None if letter.subject is None else letter.subject.render(values)
             rendered = letter.template.render(values, subject=subject)

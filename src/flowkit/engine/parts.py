@@ -12,10 +12,11 @@ from attrs import Factory, field, frozen
 from flowkit.conditions import Predicate
 from flowkit.engine.catalogue import Catalogue
 from flowkit.engine.decisions import Decisions
+from flowkit.engine.handling import Handling
 from flowkit.engine.watch import Watch
 from flowkit.errors import ConfigurationError
 from flowkit.events import id_problem
-from flowkit.ports import Audience, Clock, FaultReports, Profiles, Sender, Store, Templates, Webhooks
+from flowkit.ports import Audience, Clock, FaultReports, Handler, Profiles, Sender, Store, Templates, Webhooks
 from flowkit.problems import short
 from flowkit.workflows.model import EMAIL
 
@@ -24,6 +25,10 @@ __all__ = ["DEFAULT_BATCH", "DEFAULT_LEASE", "Parts"]
 DEFAULT_BATCH: Final = 500
 DEFAULT_LEASE: Final = timedelta(minutes=5)
 _NO_TIME: Final = timedelta()
+
+
+def _handled(handlers: Mapping[str, Handler]) -> Mapping[str, Handling]:
+    return {name: Handling.of(name, handler) for name, handler in handlers.items()}
 
 
 @frozen(eq=False)
@@ -43,6 +48,7 @@ class Parts:
         predicates: The host's own conditions, by name.
         lease: For how long a worker holds what it claimed, unless it goes on holding it.
         batch: The most runs that a worker claims at once.
+        handlers: The host's own actions, by name.
         catalogue: What is published.
         watch: Keeps an eye on the data, where somebody wants to know.
         decisions: What was decided before, and need not be again.
@@ -60,6 +66,7 @@ class Parts:
     predicates: Mapping[str, Predicate]
     lease: timedelta
     batch: int
+    handlers: Mapping[str, Handling] = field(converter=_handled)
     catalogue: Catalogue = field(
         init=False, default=Factory(lambda self: Catalogue(self.store, self.predicates), takes_self=True)
     )
@@ -84,8 +91,10 @@ class Parts:
                 raise ConfigurationError(message)
         for name in self.channels:
             self._check_channel(name)
-        senders = [(f"channels[{name!r}]", port) for name, port in self.channels.items()]
-        for name, port in (("sender", self.sender), ("webhooks", self.webhooks), *senders):
+        receivers = {"sender": self.sender, "webhooks": self.webhooks}
+        senders = {f"channels[{name!r}]": port for name, port in self.channels.items()}
+        handlers = {one.port: one for one in self.handlers.values()}
+        for name, port in {**receivers, **senders, **handlers}.items():
             if port is not None and port.timeout * 2 >= self.lease:
                 message = (
                     f"{name}.timeout is {port.timeout}, but must be less than half of the lease ({self.lease}): "

@@ -190,6 +190,7 @@ async def ask_for_backfill(parts: Parts, workflow_id: str, where: Condition, bac
 
     Raises:
         ConfigurationError: The engine has no audience, or not the predicate that the condition asks.
+        DocumentError: The condition asks about a run's variables, and there is no run yet.
         UnknownWorkflow: No live version of the workflow may be entered.
     """
     if parts.audience is None:
@@ -204,6 +205,7 @@ async def ask_for_backfill(parts: Parts, workflow_id: str, where: Condition, bac
             message = f"the condition asks the predicate {leaf.name!r}, which is none of this engine's"
             raise ConfigurationError(message)
     document = conditions.dump(where)
+    conditions.parse(document, in_run=False)
     plan = Plan(of=content_hash(backfill_id), where=document)
     name = f"backfill:{len(workflow_id)}:{workflow_id}:{backfill_id}"
     sweep = Sweep(name, workflow_id, SweepKind.BACKFILL, now, write_plan(plan))

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Protocol, TypeAlias, TypeVar, runtime_checkable
 
-from attrs import frozen
+from attrs import field, frozen
 
 from flowkit.conditions import Condition
 from flowkit.events import Facts, Needs
@@ -22,6 +22,8 @@ __all__ = [
     "Clock",
     "Fault",
     "FaultReports",
+    "Handler",
+    "HandlerRequest",
     "InDoubt",
     "Lookup",
     "Maybe",
@@ -136,7 +138,8 @@ class Fault:
         workflow_id: Of which workflow the condition is.
         version: Of which version.
         where: Where the condition stands in the workflow's document, as a JSON pointer.
-        path: What was read, such as ``event.amount``, ``subscriber.plan``, ``engagement.opens`` or ``custom.name``.
+        path: What was read, such as ``event.amount``, ``subscriber.plan``, ``variables.score``, ``engagement.opens`` or
+            ``custom.name``.
         error: ``missing``, ``wrong_kind``, ``too_long``, ``no_date``, ``unknown_predicate``, or the name of what a
             predicate raised.
         found: The kind of the value in JSON's words, such as ``string``; never the value. Empty for a predicate.
@@ -248,6 +251,8 @@ class WebhookRequest:
         method: The HTTP method.
         headers: Header lines by name.
         body: The JSON object to send.
+        once: Whether a call of which nobody knows how it ended must not be made again: such a one is
+            ``Result.UNKNOWN``, and ``Result.RETRY`` only what has surely not been done.
     """
 
     key: str
@@ -255,6 +260,7 @@ class WebhookRequest:
     method: str
     headers: Mapping[str, str]
     body: Mapping[str, Any]
+    once: bool = field(default=False, kw_only=True)
 
     def __repr__(self) -> str:
         return f"WebhookRequest(key={self.key!r}, method={self.method!r})"
@@ -273,5 +279,55 @@ class Webhooks(Protocol):
         ...
 
     def call(self, requests: Sequence[WebhookRequest]) -> Maybe[Sequence[Outcome]]:
-        """Make the calls, each bearing its key; one outcome for each, in order."""
+        """Make the calls, each bearing its key; one outcome for each, in order.
+
+        What a response says goes into ``Outcome.output``, as text, where the run is to have variables from it.
+        """
+        ...
+
+
+@frozen(repr=False, kw_only=True)
+class HandlerRequest:
+    """One action of the host's own, to be carried out for one run.
+
+    Attributes:
+        key: The effect's key, the same at every attempt.
+        name: The name of the action.
+        subscriber_id: For whom.
+        workflow_id: In which workflow.
+        run_id: In which run.
+        node: At which node.
+        action: By which action.
+        parameters: What the action says besides its name.
+        variables: The run's variables by name.
+    """
+
+    key: str
+    name: str
+    subscriber_id: str
+    workflow_id: str
+    run_id: str
+    node: str
+    action: str
+    parameters: Mapping[str, Any]
+    variables: Mapping[str, Any]
+
+    def __repr__(self) -> str:
+        return f"HandlerRequest(key={self.key!r}, name={self.name!r})"
+
+
+class Handler(Protocol):
+    """Carries out one of the host's own actions: a function will do.
+
+    A handler may have two attributes. ``timeout`` is the longest that one call takes, 30 seconds without it; it must be
+    less than half of the engine's lease. ``key_window`` is for how long it honours a key, as of a sender: it is called
+    with up to 100 requests then. Without it, or with None, each request gets a call of its own, noted before and after.
+    """
+
+    def __call__(self, requests: Sequence[HandlerRequest], /) -> Maybe[Sequence[Outcome]]:
+        """Carry requests out, each under its key; one outcome for each, in order.
+
+        ``Outcome.output`` may be the JSON text of an object: its members become variables of the run, and null unsets
+        one. An exception means that nothing is known about any of the requests.
+        """
         ...

@@ -24,6 +24,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.tests import TESTS
 from jinja2.utils import missing
 
+from flowkit.conditions import NO_VARIABLES
 from flowkit.events import Event, Properties
 from flowkit.rendering.lines import one_line
 from flowkit.rendering.model import MessageAborted, Template, TemplateError
@@ -41,6 +42,7 @@ _SUBJECT_LENGTH: Final = 998
 _SOURCE_LENGTH: Final = 1_000_000
 _USER: Final = "user"
 _EVENT: Final = "event"
+_VARIABLES: Final = "variables"
 
 
 @frozen(repr=False)
@@ -147,17 +149,19 @@ def compile_subject(source: str) -> CompiledSubject:
     return CompiledSubject(names, code)
 
 
-def context(attributes: Properties, event: Event | None) -> dict[str, Any]:
+def context(attributes: Properties, event: Event | None, variables: Properties = NO_VARIABLES) -> dict[str, Any]:
     """Put together what merge tags read.
 
     Args:
         attributes: The subscriber's attributes; ``{{ firstName }}`` and ``{{ user.firstName }}`` read them.
         event: The event that led to the message; ``{{ event.total }}`` reads its properties.
+        variables: The run's variables; ``{{ variables.score }}`` reads them.
 
     Returns:
-        The attributes by name, and ``user`` and ``event``, which win over attributes of those names.
+        The attributes by name, and ``user``, ``event`` and ``variables``, which win over attributes of those names.
     """
-    return {**attributes, _USER: attributes, _EVENT: {} if event is None else event.properties}
+    properties: Properties = {} if event is None else event.properties
+    return {**attributes, _USER: attributes, _EVENT: properties, _VARIABLES: variables}
 
 
 # ------------------------------------------------------------------------------------------------------------
@@ -383,7 +387,7 @@ def _compile(source: str, part: str, sandbox: _Sandbox) -> tuple[jinja2.Template
         attributes = frozenset(_check(tree, part))
         code = jinja2.Template.from_code(sandbox, sandbox.compile(tree, filename=f"<{part}>"), {})
         # Last, since it folds constants within the tree.
-        names = find_undeclared_variables(tree) - {_USER, _EVENT}
+        names = find_undeclared_variables(tree) - {_USER, _EVENT, _VARIABLES}
     except TemplateError:
         raise
     except jinja2.TemplateSyntaxError as error:
@@ -425,7 +429,7 @@ def _problem(node: nodes.Node) -> tuple[str, str] | None:
                 "bad_name",
                 "'self' is a word of the template engine; write user['self'] to read such an attribute",
             )
-        case nodes.Name(name="user" | "event" as name, ctx="store"):
+        case nodes.Name(name="user" | "event" | "variables" as name, ctx="store"):
             return "bad_name", f"{name!r} stands for what is known; set another name"
         case nodes.Name(name="user"):
             return "bad_name", "'user' is read by attribute only, such as user.firstName"

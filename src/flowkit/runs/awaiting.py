@@ -8,11 +8,13 @@ A condition meets its branch at the first instant before the deadline at which i
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any, Final, assert_never
 
 from attrs import evolve, field, frozen
 
 from flowkit.conditions import (
+    NO_VARIABLES,
     Condition,
     Duration,
     EventHas,
@@ -92,6 +94,7 @@ class Arrival:
         until: The deadline; None for none.
         seen: When the first event for each branch occurred, by place, as far as the run has seen it.
         origin: The type and the instant of the event that led to the run, which meets nothing; None where none did.
+        variables: The run's variables by name.
     """
 
     now: int
@@ -99,6 +102,7 @@ class Arrival:
     until: int | None
     seen: Mapping[int, int] = field(factory=dict[int, int])
     origin: tuple[str, int] | None = None
+    variables: Mapping[str, Any] = NO_VARIABLES
 
 
 def _by_event(wait: WaitForEvent, place: int, at: int, kind: str | None = None) -> Met:
@@ -184,6 +188,7 @@ def met_by_time(
     *,
     started_at: int,
     predicates: Mapping[str, Predicate],
+    variables: Mapping[str, Any],
 ) -> tuple[Met | None, int | None]:
     """Ask the conditions at an instant, and at those after it at which one may change by itself.
 
@@ -195,6 +200,7 @@ def met_by_time(
         until: The deadline; from then on nothing is asked. None for none.
         started_at: When the run was entered.
         predicates: The host's predicates by name.
+        variables: The run's variables by name.
 
     Returns:
         The branch that is met, or else when they have to be asked again; None for never.
@@ -212,6 +218,7 @@ def met_by_time(
                 from_micros(instant),
                 started_at=from_micros(started_at),
                 predicates=predicates,
+                variables=variables,
             )
             if verdict.holds:
                 data = Choice(branch.label, verdict.operands, verdict.timed).data
@@ -248,7 +255,9 @@ def arrive(
     found = min(events, key=_order, default=None)
     if found is not None and found.at < at.now:
         return found, None
-    held, again = met_by_time(wait, facts, at.now, at.now, None, started_at=started_at, predicates=predicates)
+    held, again = met_by_time(
+        wait, facts, at.now, at.now, None, started_at=started_at, predicates=predicates, variables=at.variables
+    )
     met = min((one for one in (found, held) if one is not None), key=_order, default=None)
     if met is None and at.until is not None and at.until <= at.now:
         return timed_out(wait, at.until), None
@@ -286,13 +295,12 @@ def look(
     held = again = None
     if any(isinstance(branch, Case) for branch in wait.branches):
         first = at.now if due is None else min(due, at.now)
-        held, again = met_by_time(
-            wait, before, first, at.now - 1, at.until, started_at=started_at, predicates=predicates
+        ask = partial(
+            met_by_time, wait, until=at.until, started_at=started_at, predicates=predicates, variables=at.variables
         )
+        held, again = ask(before, first, at.now - 1)
         if held is None:
-            held, again = met_by_time(
-                wait, after, at.now, at.now, at.until, started_at=started_at, predicates=predicates
-            )
+            held, again = ask(after, at.now, at.now)
     met = min((one for one in (found, held) if one is not None), key=_order, default=None)
     return met, _earlier(again, at.until)
 

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from attrs import frozen
 
-from flowkit.conditions import Operand, Predicate, evaluate, is_personal, needs
+from flowkit.conditions import NO_VARIABLES, Operand, Predicate, evaluate, is_personal, needs
 from flowkit.events import Facts
 from flowkit.runs.model import operand_data
 from flowkit.workflows.control import Branch
 
-__all__ = ["Choice", "asks_facts", "choose", "is_shared"]
+__all__ = ["Choice", "asks_facts", "choose", "is_shared", "of_facts"]
+
+_VARIABLES: Final = "variables."
+_SHARED: Final = ("subscriber.", "engagement.", _VARIABLES)
 
 
 @frozen
@@ -43,7 +46,13 @@ class Choice:
 
 
 def choose(
-    branch: Branch, facts: Facts, now: datetime, *, started_at: datetime, predicates: Mapping[str, Predicate]
+    branch: Branch,
+    facts: Facts,
+    now: datetime,
+    *,
+    started_at: datetime,
+    predicates: Mapping[str, Predicate],
+    variables: Mapping[str, Any] = NO_VARIABLES,
 ) -> Choice:
     """Choose the label of the first case that holds.
 
@@ -53,11 +62,14 @@ def choose(
         now: The engine's instant.
         started_at: When the run was entered.
         predicates: The host's predicates by name.
+        variables: The run's variables by name.
     """
     operands: list[Operand] = []
     timed = False
     for case in branch.cases:
-        verdict = evaluate(case.when, facts, None, now, started_at=started_at, predicates=predicates)
+        verdict = evaluate(
+            case.when, facts, None, now, started_at=started_at, predicates=predicates, variables=variables
+        )
         operands += verdict.operands
         timed = timed or verdict.timed
         if verdict.holds:
@@ -72,4 +84,9 @@ def asks_facts(branch: Branch) -> bool:
 
 def is_shared(operands: Iterable[Operand]) -> bool:
     """Whether runs whose facts agree on what was read agree on it: the past, samples and predicates are one's own."""
-    return all(operand.path.startswith(("subscriber.", "engagement.")) for operand in operands)
+    return all(operand.path.startswith(_SHARED) for operand in operands)
+
+
+def of_facts(operands: Iterable[Operand]) -> list[Operand]:
+    """Give the operands that were read of facts: variables are part of the state, which runs have in common already."""
+    return [operand for operand in operands if not operand.path.startswith(_VARIABLES)]

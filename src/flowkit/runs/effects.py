@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from datetime import timedelta
 from enum import StrEnum
 from typing import Final, TypeAlias
@@ -29,6 +31,7 @@ __all__ = [
 ]
 
 _KEY_LENGTH: Final = 256
+_encode: Final = json.JSONEncoder(allow_nan=False, separators=(",", ":"), sort_keys=True).encode
 RUN_ID_LENGTH: Final = 32
 """How many characters of an effect's key are the run's id."""
 
@@ -99,12 +102,25 @@ class Outcome:
         reason: A short word or sentence for the journal; empty where there is nothing to say.
         retry_after: The least time to the next attempt that the receiver asked for; only with ``Result.RETRY``.
         reference: The receiver's own id of what was done.
+        output: What came back, as JSON text; variables of the run are set from it where the action asks for that.
+            None where nothing came back, or nothing that could be read.
     """
 
     result: Result
     reason: str = ""
     retry_after: timedelta | None = field(default=None, kw_only=True)
     reference: str | None = field(default=None, kw_only=True)
+    output: str | None = field(default=None, kw_only=True)
+
+    @classmethod
+    def giving(cls, values: Mapping[str, object]) -> Outcome:
+        """Give the outcome of what took effect and came to some values, which become variables of the run.
+
+        Raises:
+            TypeError: One of them is nothing that JSON can hold.
+            ValueError: One of them holds itself, or a number that JSON has no word for.
+        """
+        return cls(Result.DONE, output=_encode(dict(values)))
 
 
 DONE: Final = Outcome(Result.DONE)

@@ -7,7 +7,7 @@ at the same node share one state, and what is decided for one of them is decided
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
@@ -18,6 +18,7 @@ from flowkit.conditions import Operand
 from flowkit.events import Event, Properties, from_micros, to_micros
 from flowkit.runs.beside import Beside
 from flowkit.runs.effects import Effect, Result
+from flowkit.runs.variables import variables_of
 
 __all__ = ["NO_WATCH", "Entry", "Kind", "Line", "Member", "Run", "State", "Status", "Waiting", "Watch", "operand_data"]
 
@@ -89,6 +90,7 @@ class State:
         result: How the effect ended over which the run failed; None where it did not fail over one.
         watch: What it keeps in mind for its waits for what happens.
         beside: Its detached actions that are open or failed; None where there are none.
+        variables: The run's variables, as JSON text with sorted names; empty where there are none.
     """
 
     status: Status = Status.ACTIVE
@@ -102,6 +104,7 @@ class State:
     result: Result | None = field(default=None, kw_only=True)
     watch: Watch = field(default=NO_WATCH, kw_only=True)
     beside: Beside | None = field(default=None, kw_only=True)
+    variables: str = field(default="", kw_only=True)
 
     @property
     def keeps_inputs(self) -> bool:
@@ -180,6 +183,11 @@ class Run(NamedTuple):
     def status(self) -> Status:
         """Alive, or how it ended."""
         return self.state.status
+
+    @property
+    def variables(self) -> Mapping[str, Any]:
+        """Its variables by name, as webhooks and the host's own actions have set them; none once it has ended."""
+        return variables_of(self.state.variables)
 
     @property
     def event(self) -> Event:

@@ -12,7 +12,16 @@ from flowkit.events import Needs, together
 from flowkit.runs.awaiting import Post, awaited_types, needs_of
 from flowkit.runs.waits import needs_of_wait
 from flowkit.workflows.control import Awaited, Branch, Case, LookBack, WaitForEvent
-from flowkit.workflows.model import END, CheckEngagement, Node, UpdateProfile, UpdateSegments, WaitUntil, Workflow
+from flowkit.workflows.model import (
+    END,
+    CallHandler,
+    CheckEngagement,
+    Node,
+    UpdateProfile,
+    UpdateSegments,
+    WaitUntil,
+    Workflow,
+)
 from flowkit.workflows.waits import ways
 
 __all__ = ["COUNTED_EVENTS", "Program", "compile_workflow", "edges"]
@@ -45,7 +54,7 @@ class Program:
         posts: Where its runs wait for what happens.
         watches: Whether any of those waits is for a condition, so that its runs are looked at whatever happens.
         notes_sends: Whether the last message of a run is the instant from which on events count.
-        changes: Whether it changes profiles.
+        changes: Whether it changes profiles, or may, as an action of the host's own does.
     """
 
     workflow: Workflow
@@ -108,7 +117,7 @@ def compile_workflow(workflow: Workflow, version: int, predicates: Mapping[str, 
         watches=any(isinstance(branch, Case) for post in posts for branch in post.wait.branches),
         notes_sends=any(_looks_to_sends(post.wait) for post in posts),
         changes=any(
-            isinstance(action.do, UpdateProfile | UpdateSegments)
+            isinstance(action.do, UpdateProfile | UpdateSegments | CallHandler)
             for node in workflow.nodes.values()
             for action in node.actions
         ),

@@ -28,6 +28,10 @@ holds by then; so does Looked, which brings no event for the run. Nothing else i
 failed go on where it did, at once: its effect is carried out as if for the first time, under the same key or a new one,
 and so is each detached action that failed.
 
+What comes back of a webhook or of an action of the host's own, where it is done, sets variables, which are part of the
+state (``variables.py``). They are the run's until it ends. Where a detached action sets some, a wait for a condition is
+looked at.
+
 Between two places a run walks; ``walk.py`` says how, and what the actions on the way decide.
 
 What a transition depends on is written into it: the facts that were read, whether anything else of the run was, and
@@ -63,11 +67,13 @@ from flowkit.runs.effects import (
 )
 from flowkit.runs.model import Entry, Kind, Member, Run, State, Status, Waiting
 from flowkit.runs.program import Program
+from flowkit.runs.variables import take, variables_of
 from flowkit.runs.walk import MAX_STEPS, Walk, passed, seconds_of
 from flowkit.workflows.control import Branch, Exit, WaitForEvent
 from flowkit.workflows.model import (
     EMAIL,
     Action,
+    CallHandler,
     CallWebhook,
     CheckEngagement,
     Operation,
@@ -274,7 +280,7 @@ def _looked(walk: Walk, event: Event | None, *, mine: bool, woken: bool = False)
     after = facts if event is None else awaiting.with_event(facts, walk.program.needs, event, walk.now)
     met, again = awaiting.look(
         wait,
-        Arrival(now=walk.now, since=watch.since, until=watch.until),
+        Arrival(now=walk.now, since=watch.since, until=watch.until, variables=variables_of(state.variables)),
         (facts, after),
         walk.due,
         started_at=walk.member.entered,
@@ -302,13 +308,20 @@ def _settled(walk: Walk, effect: Effect, outcome: Outcome, at: int) -> None:
         return
     node = walk.program.node(effect.node)
     action = node.actions[effect.action]
+    variables = walk.state.variables
     told = {**_told(action.do), **({"attempt": effect.attempt + 1} if effect.attempt else {}), **_because(outcome)}
     match outcome.result:
         case Result.DONE:
+            if isinstance(action.do, CallWebhook | CallHandler):
+                taken = take(variables, action.do, outcome.output)
+                told |= taken.data
+                walk.state = evolve(walk.state, variables=taken.text)
             _tell(walk, Kind.DONE, effect, told)
             if walk.program.notes_sends and isinstance(action.do, SendEmail):
                 _sent(walk, at, detached=detached)
             _onward(walk, effect, action.success_path, "success_path", "success")
+            if detached and walk.state.variables != variables:
+                _looked(walk, None, mine=False)
         case Result.SKIPPED:
             _tell(walk, Kind.SKIPPED, effect, told)
             _onward(walk, effect, action.failure_path, "failure_path", "failure")
@@ -410,6 +423,8 @@ def _told(operation: Operation) -> dict[str, object]:
             return {"type": "personalization_update", "names": sorted({*values, *unset, *increment})}
         case CallWebhook(method=method):
             return {"type": "webhook", "method": method}
+        case CallHandler(name):
+            return {"type": "custom", "name": name}
         case Wait() | WaitUntil() | CheckEngagement() | Branch() | Exit() | WaitForEvent():
             return {}
         case _:

@@ -20,10 +20,11 @@ from flowkit.events import NO_FACTS, Facts, from_micros, to_micros
 from flowkit.runs import awaiting, watching
 from flowkit.runs.awaiting import Arrival, Met
 from flowkit.runs.beside import Beside
-from flowkit.runs.choices import asks_facts, choose, is_shared
+from flowkit.runs.choices import asks_facts, choose, is_shared, of_facts
 from flowkit.runs.effects import Asks, Effect, Outcome
 from flowkit.runs.model import Entry, Kind, Member, State, Status, Waiting, Watch, operand_data, origin_instant
 from flowkit.runs.program import COUNTED_EVENTS, Program
+from flowkit.runs.variables import variables_of
 from flowkit.runs.waits import Due, due_of
 from flowkit.workflows.control import EXHAUSTED, Branch, Exit, LookBack, WaitForEvent
 from flowkit.workflows.model import END, Action, CheckEngagement, Node, Wait, WaitUntil
@@ -98,11 +99,12 @@ class Walk:
     def end(self, status: Status, reason: str = "") -> None:
         """End the run, and forget where it was. What is open beside it is dropped, but where the run is complete."""
         beside = self.state.beside if status is Status.COMPLETED else None
+        variables = self.state.variables
         self.state = State(status, reason=reason)
         self.due = None
         self.timed = True
         if beside is not None:
-            self.state = State(Status.ACTIVE)
+            self.state = State(Status.ACTIVE, variables=variables)
             self.hold(beside)
 
     def detach(self, effect: Effect, due: int) -> None:
@@ -300,8 +302,9 @@ def _branch(walk: Walk, node: Node, action: Action, branch: Branch) -> str | Non
         from_micros(walk.now),
         started_at=from_micros(walk.member.entered),
         predicates=walk.program.predicates,
+        variables=variables_of(walk.state.variables),
     )
-    walk.reads += choice.operands
+    walk.reads += of_facts(choice.operands)
     walk.own = walk.own or choice.timed or not is_shared(choice.operands)
     walk.note(Kind.DECIDED, action, **choice.data)
     walk.leave_by(node, choice.label)
@@ -322,6 +325,7 @@ def _arrive(walk: Walk, node: Node, action: Action, wait: WaitForEvent) -> str |
         until=until,
         seen=watching.first_seen(watch, node.node_id, walk.state.action),
         origin=None if isinstance(wait.look_back, LookBack) else origin_instant(walk.member.origin),
+        variables=variables_of(walk.state.variables),
     )
     met, again = awaiting.arrive(
         wait, arrival, walk.facts or NO_FACTS, started_at=entered, predicates=walk.program.predicates
@@ -362,9 +366,10 @@ def _check(walk: Walk, node: Node, action: Action) -> str | None:
             from_micros(walk.now),
             started_at=from_micros(walk.member.entered),
             predicates=walk.program.predicates,
+            variables=variables_of(walk.state.variables),
         )
         operands += verdict.operands
-        walk.reads += verdict.operands
+        walk.reads += of_facts(verdict.operands)
         walk.own = walk.own or verdict.timed or not is_shared(verdict.operands)
         holds = verdict.holds
     label = "engaged" if holds else "not_engaged"

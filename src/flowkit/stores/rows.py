@@ -115,6 +115,8 @@ def _more(state: State) -> dict[str, Any]:
     more: dict[str, Any] = {}
     if state.beside is not None:
         more["beside"] = _beside_row(state.beside)
+    if state.variables:
+        more["variables"] = state.variables
     return more
 
 
@@ -187,16 +189,19 @@ def read_entries(text: str) -> tuple[Entry, ...]:
 
 
 def write_outcome(outcome: Outcome) -> list[Any]:
-    """Write an outcome as ``[result, reason, retry_after in microseconds, reference]``."""
+    """Write an outcome as ``[result, reason, retry_after in microseconds, reference]``, then its output if any."""
     pause = None if outcome.retry_after is None else outcome.retry_after // _MICROSECOND
-    return [outcome.result.value, outcome.reason, pause, outcome.reference]
+    row = [outcome.result.value, outcome.reason, pause, outcome.reference]
+    return row if outcome.output is None else [*row, outcome.output]
 
 
 def read_outcome(row: list[Any]) -> Outcome:
     """Read what ``write_outcome`` wrote."""
-    result, reason, pause, reference = row
+    result, reason, pause, reference, *output = row
     retry_after = None if pause is None else timedelta(microseconds=pause)
-    return Outcome(Result(result), reason, retry_after=retry_after, reference=reference)
+    return Outcome(
+        Result(result), reason, retry_after=retry_after, reference=reference, output=output[0] if output else None
+    )
 
 
 def write_occurrence(occurrence: Occurrence) -> str:

@@ -11,11 +11,11 @@ from typing import Final, TypeAlias
 from attrs import frozen
 
 from flowkit.events import Needs
-from flowkit.ports import Fault, InDoubt, WebhookRequest
+from flowkit.ports import Fault, HandlerRequest, InDoubt, WebhookRequest
 from flowkit.rendering.model import OutgoingMessage
 from flowkit.runs.effects import DONE, Outcome, Result
 
-__all__ = ["Answer", "RecordingFaultReports", "RecordingSender", "RecordingWebhooks", "TookEffect"]
+__all__ = ["Answer", "RecordingFaultReports", "RecordingHandler", "RecordingSender", "RecordingWebhooks", "TookEffect"]
 
 _TIMEOUT: Final = timedelta(seconds=5)
 _ADDRESS: Final = Needs(attributes=frozenset({"email"}))
@@ -193,6 +193,60 @@ class RecordingWebhooks:
 
     def _call(self, request: WebhookRequest) -> Outcome:
         took_effect, answer = self._script.answer(request.key, request.url)
+        if took_effect:
+            self.accepted.append(request)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+class RecordingHandler:
+    """Records the actions of the host's own that it is asked for, instead of carrying them out.
+
+    Attributes:
+        key_window: For how long keys are honoured; None where they are not.
+        timeout: What the engine holds against its lease.
+        calls: The requests of each call, in order, whatever became of them.
+        accepted: The requests that took effect, in order.
+    """
+
+    def __init__(
+        self,
+        outcomes: Mapping[str, Answer | Iterable[Answer]] = _NO_ANSWERS,
+        *,
+        key_window: timedelta | None = None,
+        timeout: timedelta = _TIMEOUT,
+    ) -> None:
+        """Prepare the answers.
+
+        Args:
+            outcomes: Answers by key or by subscriber id, the key first: one answer for every request, or a series, one
+                a request and done after its end.
+            key_window: See above.
+            timeout: See above.
+        """
+        self.key_window = key_window
+        self.timeout = timeout
+        self.calls: list[tuple[HandlerRequest, ...]] = []
+        self.accepted: list[HandlerRequest] = []
+        self._script = _Script(outcomes)
+
+    @property
+    def requests(self) -> list[HandlerRequest]:
+        """Every request of every call, in order."""
+        return [request for call in self.calls for request in call]
+
+    def __call__(self, requests: Sequence[HandlerRequest], /) -> Sequence[Outcome]:
+        """Record a call and answer it.
+
+        Raises:
+            Exception: The one that was prepared for a request; those before it took effect.
+        """
+        self.calls.append(tuple(requests))
+        return [self._call(request) for request in requests]
+
+    def _call(self, request: HandlerRequest) -> Outcome:
+        took_effect, answer = self._script.answer(request.key, request.subscriber_id)
         if took_effect:
             self.accepted.append(request)
         if isinstance(answer, Exception):

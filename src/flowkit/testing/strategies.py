@@ -20,6 +20,7 @@ from flowkit.conditions import (
     ALWAYS,
     AllOf,
     AnyOf,
+    Compares,
     Condition,
     Duration,
     EngagementAtLeast,
@@ -27,6 +28,8 @@ from flowkit.conditions import (
     EventHas,
     EventIs,
     Not,
+    Order,
+    RunHas,
     SubscriberHas,
     ValueAtLeast,
 )
@@ -41,8 +44,10 @@ from flowkit.workflows.model import (
     EMAIL,
     END,
     Action,
+    CallHandler,
     CallWebhook,
     CheckEngagement,
+    Delivery,
     Node,
     Operation,
     SendEmail,
@@ -64,10 +69,12 @@ from flowkit.workflows.waits import (
     WaitRule,
 )
 
-__all__ = ["EVENT_TYPES", "SUBSCRIBERS", "Moment", "Mood", "moods", "people", "schedules", "workflows"]
+__all__ = ["EVENT_TYPES", "HANDLER", "SUBSCRIBERS", "Moment", "Mood", "moods", "people", "schedules", "workflows"]
 
 EVENT_TYPES: Final = ("signup", "purchase", "email_open", "email_click")
 """The types of the events that are drawn."""
+HANDLER: Final = "score"
+"""The name of the handler that drawn workflows ask for; what it gives may be the variable ``score``."""
 SUBSCRIBERS: Final = ("s1", "s2", "s3", "s4")
 """Whose events are drawn; of the last one nothing is known."""
 
@@ -89,9 +96,13 @@ _facts: Final[st.SearchStrategy[Condition]] = st.one_of(
     st.sampled_from(_PLANS).map(lambda plan: SubscriberHas({"plan": Equals(plan)})),
     st.sampled_from([0, 1, 2]).map(lambda least: EngagementAtLeast({"score": least})),
 )
+_variables: Final[st.SearchStrategy[Condition]] = st.sampled_from([0, 1, 2]).map(
+    lambda least: RunHas({"score": Compares(Order.GTE, least)})
+)
 _about_nodes: Final[st.SearchStrategy[Condition]] = st.one_of(
     st.just(ALWAYS),
     _facts,
+    _variables,
     _facts.map(Not),
     st.lists(_facts, min_size=1, max_size=2).map(lambda some: AnyOf(tuple(some))),
 )
@@ -109,6 +120,8 @@ _operations: Final[st.SearchStrategy[Operation]] = st.one_of(
     st.sampled_from(_PLANS).map(lambda plan: UpdateProfile(set={"plan": plan})),
     st.just(UpdateProfile(increment={"visits": 1})),
     st.just(CallWebhook("https://example.com/hook")),
+    st.just(CallWebhook("https://example.com/hook", response={"score": "score"})),
+    st.sampled_from(Delivery).map(lambda delivery: CallHandler(HANDLER, delivery=delivery)),
 )
 _LABELS: Final[tuple[str, ...]] = ("default", "success", "failure", "engaged", "not_engaged")
 _branches: Final = st.lists(st.sampled_from(_LABELS), min_size=2, max_size=4, unique=True).flatmap(
@@ -336,10 +349,11 @@ class Mood:
         """Answer an attempt, the first being 0."""
         drawn = digest64(str(self.seed), key, str(attempt))
         if drawn % 100 >= self.trouble:
-            return DONE
+            return _DONE[(drawn >> 32) % len(_DONE)]
         return _TROUBLE[(drawn >> 32) % len(_TROUBLE)]
 
 
+_DONE: Final = (DONE, *(Outcome.giving({"score": score}) for score in range(3)), Outcome(Result.DONE, output="none"))
 _TROUBLE: Final = (
     Outcome(Result.RETRY, "busy"),
     Outcome(Result.RETRY, "busy", retry_after=_HOUR),

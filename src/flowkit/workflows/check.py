@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Iterator
 from typing import Final
 
 from flowkit.workflows.lint.model import Finding, Severity
-from flowkit.workflows.lint.rules import JOINT_RULES, RULES, UNKNOWN_CHANNEL
+from flowkit.workflows.lint.rules import JOINT_RULES, RULES, UNKNOWN_CHANNEL, UNKNOWN_HANDLER
 from flowkit.workflows.model import Workflow
 
 __all__ = ["Finding", "Severity", "check", "check_together", "errors"]
@@ -18,21 +18,24 @@ __all__ = ["Finding", "Severity", "check", "check_together", "errors"]
 _ORDER: Final = tuple(Severity)
 
 
-def check(workflow: Workflow, *, channels: Collection[str] | None = None) -> tuple[Finding, ...]:
+def check(
+    workflow: Workflow, *, channels: Collection[str] | None = None, handlers: Collection[str] | None = None
+) -> tuple[Finding, ...]:
     """Look at a workflow: its graph, its actions, its conditions and its trigger.
 
     Args:
         workflow: What is looked at.
         channels: The channels beside e-mail that there are senders for; None where that is not known.
+        handlers: The names of the handlers that the engine has; None where they are not known.
 
     Returns:
         What was found: the errors, then the warnings, then what is worth a thought.
     """
     found = [*_findings(workflow, Severity)]
-    if channels is not None:
-        rule = UNKNOWN_CHANNEL
-        breaches = rule.find(workflow, channels)
-        found += (Finding(rule.id, rule.severity, path=path, message=message) for path, message in breaches)
+    for rule, known in ((UNKNOWN_CHANNEL, channels), (UNKNOWN_HANDLER, handlers)):
+        if known is not None:
+            breaches = rule.find(workflow, known)
+            found += (Finding(rule.id, rule.severity, path=path, message=message) for path, message in breaches)
     return _by_severity(found)
 
 

@@ -51,7 +51,7 @@ def load(document: str | bytes | Mapping[str, object], *, limits: Limits = DEFAU
             ``missing_field``, ``unknown_field``, ``wrong_type``, ``bad_enum``, ``out_of_range``, ``bad_id``,
             ``duplicate_id``, ``bad_text``, ``bad_url``, ``bad_instant``, ``bad_date``, ``bad_time``, ``bad_duration``,
             ``bad_offset``, ``bad_pattern``, ``bad_cron``, ``missing_extra``, ``unknown_zone``,
-            ``conflicting_fields``, ``reserved_label``, ``too_short``, ``too_long``, ``too_deep``,
+            ``conflicting_fields``, ``reserved_label``, ``no_run``, ``too_short``, ``too_long``, ``too_deep``,
             ``too_many_problems``; ``unsupported_schema`` for what a later version may know; and the
             lint's errors, ``unknown_target``, ``unreachable_action``, ``path_of_detached`` and ``endless_loop``.
     """
@@ -145,7 +145,7 @@ def _node_conditions(fields: Fields) -> tuple[dict[str, float], Condition]:
     for name in [name for name in rest if name not in KEYS]:
         fields.wrong(name, "unknown_field", f"is not known; {suggestion(name, (_THRESHOLD, *KEYS))}")
         del rest[name]
-    return threshold, read_condition(fields.open(rest, fields.path))
+    return threshold, read_condition(fields.open(rest, fields.path), in_run=True)
 
 
 def _next_nodes(fields: Fields) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -22,7 +23,9 @@ from flowkit.workflows.waits import WaitRule
 __all__ = [
     "EMAIL",
     "END",
+    "MAX_VARIABLES",
     "Action",
+    "CallHandler",
     "CallWebhook",
     "CheckEngagement",
     "Delivery",
@@ -37,10 +40,14 @@ __all__ = [
     "Workflow",
     "delivery_of",
     "is_carried_out",
+    "is_variable",
 ]
 
 END: Final = "end"
 """The target that completes a run, unless a node has that name."""
+
+MAX_VARIABLES: Final = 32
+"""How many variables a run has at most."""
 
 _NO_TIME: Final = timedelta()
 _NO_COUNTS: Final[Mapping[str, NodeCounts]] = {}
@@ -163,6 +170,8 @@ class CallWebhook:
         method: The HTTP method.
         headers: Header lines by name; the effect's key is added to them.
         body: The JSON object to send beside the run's own data.
+        response: The run's variables that the response sets: by name, where each stands in its JSON, as a path with
+            dots. One that is missing there is unset.
         delivery: What is done where nobody knows whether the call took effect.
         parameters: Whatever else the document gave.
     """
@@ -171,8 +180,32 @@ class CallWebhook:
     method: str = field(default="POST", kw_only=True)
     headers: Mapping[str, str] = field(factory=dict[str, str], kw_only=True)
     body: Properties = field(factory=dict[str, Any], kw_only=True)
+    response: Mapping[str, str] = field(factory=dict[str, str], kw_only=True)
     delivery: Delivery = field(default=Delivery.AT_LEAST_ONCE, kw_only=True)
     parameters: Properties = field(factory=dict[str, Any], kw_only=True)
+
+
+@frozen
+class CallHandler:
+    """Carry out an action of the host's own (``custom``).
+
+    Attributes:
+        name: Under which name the engine knows its handler.
+        delivery: What is done where nobody knows whether it was carried out.
+        parameters: Whatever else the document gave; the handler gets it.
+    """
+
+    name: str
+    delivery: Delivery = field(default=Delivery.AT_LEAST_ONCE, kw_only=True)
+    parameters: Properties = field(factory=dict[str, Any], kw_only=True)
+
+
+_VARIABLE: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}", re.ASCII)
+
+
+def is_variable(name: str) -> bool:
+    """Whether a text may name a variable of a run: a letter, then up to 63 letters, digits and underscores."""
+    return _VARIABLE.fullmatch(name) is not None
 
 
 Operation: TypeAlias = (
@@ -186,19 +219,22 @@ Operation: TypeAlias = (
     | UpdateSegments
     | UpdateProfile
     | CallWebhook
+    | CallHandler
 )
 """What an action does."""
 
 
 def delivery_of(operation: Operation) -> Delivery:
     """Say what is done where nobody knows whether an operation was carried out; what has no say is tried again."""
-    return operation.delivery if isinstance(operation, SendEmail | CallWebhook) else Delivery.AT_LEAST_ONCE
+    if isinstance(operation, SendEmail | CallWebhook | CallHandler):
+        return operation.delivery
+    return Delivery.AT_LEAST_ONCE
 
 
 def is_carried_out(operation: Operation) -> bool:
     """Whether an operation is carried out; the others only decide where or when a run goes on."""
     match operation:
-        case SendEmail() | UpdateSegments() | UpdateProfile() | CallWebhook():
+        case SendEmail() | UpdateSegments() | UpdateProfile() | CallWebhook() | CallHandler():
             return True
         case Wait() | WaitUntil() | WaitForEvent() | CheckEngagement() | Branch() | Exit():
             return False

@@ -235,7 +235,8 @@ def test_the_context_holds_attributes_user_and_event():
     assert values["firstName"] == "Ann"
     assert values["user"] is ANN
     assert values["event"] == {"total": 12, "sku": "<x>"}
-    assert context({}, None) == {"user": {}, "event": {}}
+    assert context({}, None) == {"user": {}, "event": {}, "variables": {}}
+    assert context(ANN, None, {"score": 3})["variables"] == {"score": 3}
 
 
 # -- what is refused --------------------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ import pytest
 
 from flowkit.conditions import parse
 from flowkit.events import NO_FACTS, Facts, Needs, Occurrence
-from flowkit.runs.effects import DONE, Asks, Outcome, Result, Settled, Started
+from flowkit.runs.effects import DONE, WOKEN, Asks, Outcome, Result, Settled, Started
 from flowkit.runs.model import Entry, Kind, State, Status, Waiting
 from flowkit.runs.program import compile_workflow
 from flowkit.runs.step import MAX_STEPS, Member, Transition, decide
@@ -149,6 +149,19 @@ def test_a_transition_says_what_it_depends_on(case, facts, own):
     assert isinstance(found, Transition)
     assert found.own is own
     assert found.reads
+
+
+@pytest.mark.parametrize(("score", "label"), [("", "low"), ('{"score":3}', "low"), ('{"score":5}', "high")])
+def test_variables_are_of_the_state_so_no_facts_are_asked_for_and_the_transition_is_everybodys(score, label):
+    high = parse({"variables": {"score": {"$gte": 5}}})
+    places = [node(name, wait()) for name in ("high", "low")]
+    fork_on_it = fork(("high", high), otherwise="low")
+    program = compile_workflow(workflow(node("start", wait(), fork_on_it, high="high", low="low"), *places), 1)
+    state = State(node="start", waiting=Waiting.DURATION, variables=score)
+    transition = decide(program, state, WOKEN, None, NOW, Member(RUN_ID, NOW, NOW))
+    assert isinstance(transition, Transition)
+    assert (transition.reads, transition.own, transition.only_at) == ((), False, None)
+    assert (transition.state.node, transition.state.variables) == (label, score)
 
 
 def test_what_was_read_by_several_branches_of_one_step_is_all_told():

@@ -47,6 +47,7 @@ states = st.builds(
         st.none() | counters,
         failed=st.lists(st.tuples(effects, st.sampled_from(Result), texts), max_size=2).map(tuple),
     ),
+    variables=st.just("") | texts,
 )
 entries = st.builds(
     Entry, st.sampled_from(Kind), st.none() | ids, st.none() | ids, st.dictionaries(texts, json_values, max_size=3)
@@ -57,6 +58,7 @@ outcomes = st.builds(
     texts,
     retry_after=st.none() | st.timedeltas(),
     reference=st.none() | texts,
+    output=st.none() | texts,
 )
 occurrences = st.builds(
     Occurrence,
@@ -165,6 +167,9 @@ FROZEN_STATES = {
         reason="gone",
         beside=Beside(failed=((Effect("m", 1, 0, "a", generation=1), Result.FAILED, "gone"),)),
     ),
+    '[0,"n",0,null,"duration",null,null,null,null,null,{"variables":"{\\"score\\":3}"}]': State(
+        node="n", waiting=Waiting.DURATION, variables='{"score":3}'
+    ),
     '[3,null,0,null,null,null,null,"unsubscribed"]': State(Status.EXITED, reason="unsubscribed"),
     '[4,null,0,null,null,null,null,"Überlauf 😀"]': State(Status.FAILED, reason="Überlauf 😀"),
 }
@@ -200,6 +205,8 @@ FROZEN_OUTCOMES = [
     (["retry", "busy", 1_500_000, None], Outcome(Result.RETRY, "busy", retry_after=timedelta(seconds=1.5))),
     (["failed", "gone", None, "id-1"], Outcome(Result.FAILED, "gone", reference="id-1")),
     (["unknown", "", None, None], Outcome(Result.UNKNOWN)),
+    (["done", "", None, None, '{"score":3}'], Outcome(Result.DONE, output='{"score":3}')),
+    (["done", "", None, None, ""], Outcome(Result.DONE, output="")),
 ]
 
 FROZEN_OCCURRENCES = {

@@ -5,10 +5,10 @@ from datetime import timedelta
 import pytest
 
 from flowkit.events import Needs
-from flowkit.ports import InDoubt, Lookup, Sender, WebhookRequest, Webhooks
+from flowkit.ports import Handler, HandlerRequest, InDoubt, Lookup, Sender, WebhookRequest, Webhooks
 from flowkit.rendering.model import OutgoingMessage
 from flowkit.runs.effects import DONE, Outcome, Result
-from flowkit.testing.recording import RecordingSender, RecordingWebhooks, TookEffect
+from flowkit.testing.recording import RecordingHandler, RecordingSender, RecordingWebhooks, TookEffect
 
 RETRY = Outcome(Result.RETRY, "busy")
 FAILED = Outcome(Result.FAILED, "gone")
@@ -117,3 +117,30 @@ def test_webhooks_are_recorded_and_answered():
     assert webhooks.calls == [(bad, request("b")), (request("b"),), (request("d"), request("c"))]
     assert webhooks.requests == [bad, request("b"), request("b"), request("d"), request("c")]
     assert webhooks.accepted == [request("b"), request("d")]
+
+
+def asked(key, subscriber_id="ann"):
+    return HandlerRequest(
+        key=key,
+        name="score",
+        subscriber_id=subscriber_id,
+        workflow_id="w",
+        run_id="r",
+        node="n",
+        action="a",
+        parameters={},
+        variables={},
+    )
+
+
+def test_actions_of_the_hosts_own_are_recorded_and_answered():
+    handler = RecordingHandler({"bad": FAILED, "b": [RETRY], "c": ValueError("odd")}, key_window=timedelta(days=1))
+    port: Handler = handler
+    assert (handler.timeout, handler.key_window) == (timedelta(seconds=5), timedelta(days=1))
+    assert port([asked("a", "bad"), asked("b")]) == [FAILED, RETRY]
+    assert port([asked("b")]) == [DONE]
+    with pytest.raises(ValueError, match="odd"):
+        port([asked("d"), asked("c")])
+    assert handler.calls == [(asked("a", "bad"), asked("b")), (asked("b"),), (asked("d"), asked("c"))]
+    assert [request.key for request in handler.requests] == ["a", "b", "b", "d", "c"]
+    assert handler.accepted == [asked("b"), asked("d")]

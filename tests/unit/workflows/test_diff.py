@@ -32,6 +32,7 @@ from flowkit.workflows.diff.changes import (
 )
 from flowkit.workflows.model import (
     Action,
+    CallHandler,
     CallWebhook,
     CheckEngagement,
     Node,
@@ -115,6 +116,13 @@ CASES = [
         with_start(SEND, evolve(PAUSE, do=MARK.do)),
         ActionReplaced(node_id="start", action_id="pause", old=PAUSE.do, new=MARK.do),
         'start / pause: adds the segments ["a"] and removes [] instead of waits 1 day',
+    ),
+    (
+        with_start(SEND, evolve(PAUSE, do=CallHandler("score", parameters={"model": 1}))),
+        ActionReplaced(
+            node_id="start", action_id="pause", old=PAUSE.do, new=CallHandler("score", parameters={"model": 1})
+        ),
+        'start / pause: carries out "score" instead of waits 1 day',
     ),
     (
         with_start(by(SEND, personalization=False), PAUSE),

@@ -18,6 +18,7 @@ from flowkit.conditions import (
     EventIs,
     Not,
     Performed,
+    RunHas,
     Sample,
     Segments,
     Sequence,
@@ -31,6 +32,7 @@ from flowkit.triggers.rules import At, DateProperty, Every, Repeat
 from flowkit.workflows.control import Awaited, Branch, Case, Exit, WaitForEvent
 from flowkit.workflows.model import (
     Action,
+    CallHandler,
     CallWebhook,
     CheckEngagement,
     Node,
@@ -115,6 +117,8 @@ def arrows(picture):
         (UpdateProfile(set={"plan": 1}, unset=("x",), increment={"n": 1}), "Profile: set plan, unset x, add to n"),
         (CallWebhook("https://me:secret@example.com/hook?token=secret"), "Webhook: POST example.com"),
         (CallWebhook("http://[", method="GET"), "Webhook: GET no URL"),
+        (CallHandler("score", parameters={"token": "secret"}), "Custom: score"),
+        (Branch([Case("high", RunHas({"score": Equals(1)}))], otherwise="low"), "Branch: high if run's score"),
     ],
 )
 def test_an_action_in_a_line(do, words):

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import pytest
+from attrs import evolve
 
 from flowkit.errors import UnknownRun
 from flowkit.events import from_micros
@@ -45,6 +46,17 @@ class Reading:
         assert [run.state for run in bench.read(*runs)] == [WAITING, DONE_STATE, WAITING]
         assert list(bench.read(*reversed(runs))) == list(reversed(bench.runs()))
         assert list(bench.read()) == []
+
+    def test_the_variables_of_a_run_are_kept(self, bench: Bench) -> None:
+        """To the letter, for each of the runs that share a state and for the others."""
+        state = evolve(WAITING, variables='{"größe":[1.5,null,"\\ud800"],"score":3}')
+        for subscriber_id, one in (("a", state), ("b", state), ("c", WAITING)):
+            bench.enter(subscriber_id, state=one)
+        bench.reopen()
+        runs = bench.runs()
+        assert [run.state for run in runs] == [state, state, WAITING]
+        assert runs[0].variables == {"größe": [1.5, None, "\ud800"], "score": 3}
+        assert runs[2].variables == {}
 
     def test_a_run_that_is_not_kept_is_unknown(self, bench: Bench) -> None:
         """And not left out in silence."""

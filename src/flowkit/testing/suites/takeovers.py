@@ -20,6 +20,7 @@ _OUTCOMES = (
     Outcome(Result.RETRY, "busy", retry_after=timedelta(seconds=1.5)),
     Outcome(Result.SKIPPED, "no_address"),
     Outcome(Result.UNKNOWN, "\ud800"),
+    Outcome(Result.DONE, output='{"größe": [1.5, null]}'),
 )
 
 

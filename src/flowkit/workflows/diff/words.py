@@ -37,6 +37,7 @@ from flowkit.workflows.diff.changes import (
 )
 from flowkit.workflows.model import (
     EMAIL,
+    CallHandler,
     CallWebhook,
     CheckEngagement,
     Node,
@@ -160,6 +161,8 @@ def _operation(operation: Operation) -> str:
             return f"changes the attributes {_shown(list(dict.fromkeys((*values, *unset, *numbers))))}"
         case CallWebhook(url, method=method):
             return f"calls {_line(method)} {_host(url)}"
+        case CallHandler(name):
+            return f"carries out {_shown(name)}"
         case _:
             assert_never(operation)
 

@@ -71,7 +71,7 @@ def _branch(fields: Fields, seen: set[str]) -> Awaited | Case:
         fields.problems.add(code, fields.path, "give either an event or when, a condition")
         return Case(label, ALWAYS)
     if given == ["when"]:
-        return Case(label, read_condition(fields.child("when")))
+        return Case(label, read_condition(fields.child("when"), in_run=True))
     return Awaited(label, _event(fields.child("event")))
 
 
@@ -82,7 +82,7 @@ def _event(fields: Fields) -> Condition:
     if not fields.has("event_type"):
         fields.wrong("event_type", "missing_field", "is required: a wait is for events of some types")
     asked = {name: value for name, value in fields.values.items() if name in _ABOUT_EVENTS}
-    return read_condition(Fields.of(asked, fields.path, problems=fields.problems, limits=fields.limits))
+    return read_condition(Fields.of(asked, fields.path, problems=fields.problems, limits=fields.limits), in_run=False)
 
 
 def _timeout(fields: Fields) -> tuple[timedelta | None, DurationUnit]:

@@ -25,7 +25,7 @@ def read_branch(fields: Fields) -> Branch:
     seen: set[str] = set()
     for value, path in _cases(fields):
         case = fields.open(value, path)
-        cases.append(Case(_label(case, "label", seen), read_condition(case.child("when"))))
+        cases.append(Case(_label(case, "label", seen), read_condition(case.child("when"), in_run=True)))
         case.close()
     return Branch(cases, otherwise=_label(fields, _OTHERWISE, seen), parameters=fields.rest())
 

@@ -10,10 +10,15 @@ from flowkit.fields import Fields
 __all__ = ["dump_condition", "read_condition"]
 
 
-def read_condition(fields: Fields) -> Condition:
-    """Read a condition from its object; what is wrong with it is noted there."""
+def read_condition(fields: Fields, *, in_run: bool = False) -> Condition:
+    """Read a condition from its object; what is wrong with it is noted there.
+
+    Args:
+        fields: The object.
+        in_run: Whether it is asked of a run, which may have variables.
+    """
     try:
-        return conditions.parse(fields.values, fields.path)
+        return conditions.parse(fields.values, fields.path, in_run=in_run)
     except DocumentError as error:
         fields.problems.extend(error)
         return ALWAYS

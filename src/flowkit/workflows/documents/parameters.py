@@ -19,6 +19,8 @@ from flowkit.workflows.documents.waits import WAIT_KEYS, dump_wait, read_wait
 from flowkit.workflows.durations import DURATIONS, dump_span, in_units, read_span
 from flowkit.workflows.model import (
     EMAIL,
+    MAX_VARIABLES,
+    CallHandler,
     CallWebhook,
     CheckEngagement,
     Delivery,
@@ -28,6 +30,7 @@ from flowkit.workflows.model import (
     UpdateSegments,
     Wait,
     WaitUntil,
+    is_variable,
 )
 
 __all__ = ["ActionType", "dump", "in_units", "load"]
@@ -46,6 +49,7 @@ class ActionType(StrEnum):
     SEGMENT_UPDATE = "segment_update"
     PERSONALIZATION_UPDATE = "personalization_update"
     WEBHOOK = "webhook"
+    CUSTOM = "custom"
 
 
 class _ConditionType(StrEnum):
@@ -72,7 +76,8 @@ _KNOWN: Final = {
     ActionType.EXIT: {"reason"},
     ActionType.SEGMENT_UPDATE: {"add", "remove"},
     ActionType.PERSONALIZATION_UPDATE: {"set", "unset", "increment"},
-    ActionType.WEBHOOK: {"url", "method", "headers", "body", "delivery"},
+    ActionType.WEBHOOK: {"url", "method", "headers", "body", "response", "delivery"},
+    ActionType.CUSTOM: {"name", "delivery"},
 }
 
 
@@ -80,7 +85,7 @@ _KNOWN: Final = {
 # Reading
 
 
-def load(kind: ActionType | None, fields: Fields) -> Operation:
+def load(kind: ActionType | None, fields: Fields) -> Operation:  # noqa: C901 - a case for each action
     """Read the parameters of an action.
 
     Args:
@@ -115,6 +120,8 @@ def load(kind: ActionType | None, fields: Fields) -> Operation:
             return _profile_update(fields)
         case ActionType.WEBHOOK:
             return _webhook(fields)
+        case ActionType.CUSTOM:
+            return CallHandler(fields.id("name"), delivery=_delivery(fields), parameters=fields.rest())
         case None:
             return UpdateSegments()
         case _:
@@ -178,9 +185,25 @@ def _webhook(fields: Fields) -> CallWebhook:
         method=str(method or _Method.POST),
         headers={name: _header(headers, name) for name in headers.values},
         body=dict(fields.child("body", {}).values),
+        response=_response(fields.child("response", {})),
         delivery=_delivery(fields),
         parameters=fields.rest(),
     )
+
+
+def _response(fields: Fields) -> dict[str, str]:
+    if len(fields.values) > MAX_VARIABLES:
+        message = f"sets at most {MAX_VARIABLES} variables, not {len(fields.values)}"
+        fields.problems.add("too_long", fields.path, message)
+        return {}
+    response: dict[str, str] = {}
+    for name in fields.values:
+        if not is_variable(name):
+            message = f"{short(name)} is no name of a variable: a letter, then up to 63 letters, digits and underscores"
+            fields.wrong(name, "bad_id", message)
+        elif path := fields.id(name):
+            response[name] = path
+    return response
 
 
 # ------------------------------------------------------------------------------------------------------------
@@ -284,14 +307,17 @@ def _known(operation: Operation, path: str) -> tuple[ActionType, Mapping[str, ob
                 "unset": list(unset),
                 "increment": dict(increment),
             }
-        case CallWebhook(url, method=method, headers=headers, body=body, delivery=delivery):
+        case CallWebhook(url, method=method, headers=headers, body=body, response=response, delivery=delivery):
             return ActionType.WEBHOOK, {
                 "url": url,
                 "method": str(method),
                 "headers": dict(headers),
                 "body": dict(body),
+                **({"response": dict(response)} if response else {}),
                 **_said(delivery),
             }
+        case CallHandler(name, delivery=delivery):
+            return ActionType.CUSTOM, {"name": name, **_said(delivery)}
         case _:
             assert_never(operation)
 

@@ -100,7 +100,7 @@ def _asked(fields: Fields, kind: TriggerType | None) -> tuple[Schedule | None, C
     # A rule tells a time trigger whose type is misspelled: its keys are not to be called unknown as well.
     if kind is TriggerType.TIME_BASED or (kind is None and any(key in fields.values for key in RULE_KEYS)):
         return _scheduled(fields)
-    return None, read_condition(fields)
+    return None, read_condition(fields, in_run=False)
 
 
 def _scheduled(fields: Fields) -> tuple[Schedule | None, Condition]:
@@ -112,7 +112,7 @@ def _scheduled(fields: Fields) -> tuple[Schedule | None, Condition]:
         fields.wrong(name, "unknown_field", f"is not known; {suggestion(name, _TIMED_KEYS)}")
         del beside[name]
     parts = [part for part in (fields.open(beside, fields.path), where) if part.values]
-    read = [read_condition(part) for part in parts]
+    read = [read_condition(part, in_run=False) for part in parts]
     for part in parts:
         _refuse_events(part, part.values, part.path)
     condition = read[0] if len(read) == 1 else AllOf(tuple(read))
@@ -190,7 +190,7 @@ def _entry(fields: Fields, kind: TriggerType | None, on: On | None) -> EntryPoli
     before = len(fields.problems.found)
     asked = fields.child("filter", {})
     entry = EntryPolicy(
-        filter=read_condition(asked),
+        filter=read_condition(asked, in_run=False),
         grace=_duration(fields, "grace", OPEN_ENTRY.grace),
         reentry=_word(fields, "reentry", Reentry.ALWAYS),
         max_concurrent=_most(fields, "max_concurrent"),

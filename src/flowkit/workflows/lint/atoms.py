@@ -40,6 +40,7 @@ from flowkit.conditions import (
     Ops,
     Order,
     Performed,
+    RunHas,
     Sample,
     Segments,
     Sequence,
@@ -201,6 +202,9 @@ class _Reader:
                 return _all(
                     (_matched(attribute(path), one, holds=holds) for path, one in properties.items()), holds=holds
                 )
+            case RunHas(properties):
+                keys = {path: Key(f"variables.{path}") for path in properties}
+                return _all((_matched(keys[path], one, holds=holds) for path, one in properties.items()), holds=holds)
             case EngagementAtLeast(minimums):
                 return _all(_metrics(minimums, holds=holds), holds=holds)
             case Segments():

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from flowkit.workflows.lint import actions, asked, entry, feedback, names, nodes, together, ways
+from flowkit.workflows.lint import actions, asked, entry, feedback, hosts, names, nodes, together, ways
 from flowkit.workflows.lint.model import HostRule, JointRule, Rule, Severity
 
-__all__ = ["JOINT_RULES", "RULES", "UNKNOWN_CHANNEL"]
+__all__ = ["JOINT_RULES", "RULES", "UNKNOWN_CHANNEL", "UNKNOWN_HANDLER"]
 
 RULES: Final = (
     # The graph.
@@ -332,6 +332,14 @@ UNKNOWN_CHANNEL: Final = HostRule(
     why="Nobody could hand it over.",
     remedy="Name a channel that there is, or give the engine a sender for it.",
     find=actions.unknown_channels,
+)
+UNKNOWN_HANDLER: Final = HostRule(
+    "unknown_handler",
+    Severity.ERROR,
+    summary="a `custom` action whose name none of your engine's handlers has",
+    why="Nobody could carry it out.",
+    remedy="Give the engine a handler of that name, or spell the name as it does.",
+    find=hosts.unknown_handlers,
 )
 
 JOINT_RULES: Final = (

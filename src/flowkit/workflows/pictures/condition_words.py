@@ -20,6 +20,7 @@ from flowkit.conditions import (
     Matcher,
     Not,
     Performed,
+    RunHas,
     Sample,
     Segments,
     Sequence,
@@ -60,6 +61,8 @@ def _leaf_words(leaf: Leaf) -> str:
             return f"value ≥ {number_words(minimum)}"
         case SubscriberHas(properties):
             return few(properties)
+        case RunHas(properties):
+            return few(f"run's {path}" for path in properties)
         case EngagementAtLeast(minimums):
             return few(_minimum(name, least) for name, least in minimums.items())
         case Segments(any=some, all=every, none=none):

@@ -12,6 +12,7 @@ from flowkit.workflows.control import Awaited, Branch, Case, Exit, WaitForEvent
 from flowkit.workflows.model import (
     EMAIL,
     Action,
+    CallHandler,
     CallWebhook,
     CheckEngagement,
     Node,
@@ -63,6 +64,8 @@ def _operation(node: Node, action: Action) -> tuple[Mark, str, str]:
             return Mark.PROFILE, "Profile", changes or "nothing"
         case CallWebhook(url=url, method=method):
             return Mark.WEBHOOK, "Webhook", f"{method} {_host(url)}"
+        case CallHandler(name):
+            return Mark.OTHER, "Custom", name
         # The only default of the pictures: an operation that is added to the language can be seen at once.
         case other:
             return Mark.OTHER, type(other).__name__, ""

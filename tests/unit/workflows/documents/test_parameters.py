@@ -12,6 +12,7 @@ from flowkit.workflows.codec import dump, dumps, load, validate
 from flowkit.workflows.control import Awaited, Branch, Case, Exit, LookBack, WaitForEvent
 from flowkit.workflows.model import (
     Action,
+    CallHandler,
     CallWebhook,
     CheckEngagement,
     Delivery,
@@ -165,6 +166,19 @@ def loaded(action_type: str, **parameters: object) -> Operation:
             "webhook",
             {"url": "http://example.com", "delivery": "at_most_once"},
             CallWebhook("http://example.com", delivery=Delivery.AT_MOST_ONCE),
+        ),
+        (
+            "webhook",
+            {"url": "http://example.com", "response": {"score": "result.score", "Tier_2": "tier"}},
+            CallWebhook("http://example.com", response={"score": "result.score", "Tier_2": "tier"}),
+        ),
+        ("custom", {"name": "score"}, CallHandler("score")),
+        (
+            "custom",
+            {"name": "score", "delivery": "at_most_once", "model": {"weights": [1, 2]}, "response": 1},
+            CallHandler(
+                "score", delivery=Delivery.AT_MOST_ONCE, parameters={"model": {"weights": [1, 2]}, "response": 1}
+            ),
         ),
         (
             "webhook",
@@ -342,6 +356,33 @@ def test_how_an_action_is_delivered_by_default_may_be_said_and_is_not_written():
                 ("99999w", "bad_enum"),
             )
         ],
+        *[
+            ("webhook", {"url": "http://example.com", "response": given}, code, f"/response{path}")
+            for given, code, path in (
+                (None, "wrong_type", ""),
+                (["score"], "wrong_type", ""),
+                ("score", "wrong_type", ""),
+                ({f"v{number}": "a" for number in range(33)}, "too_long", ""),
+                ({"": "a"}, "bad_id", "/"),
+                ({"2nd": "a"}, "bad_id", "/2nd"),
+                ({"a.b": "a"}, "bad_id", "/a.b"),
+                ({"a-b": "a"}, "bad_id", "/a-b"),
+                ({"größe": "a"}, "bad_id", "/größe"),
+                ({"_a": "a"}, "bad_id", "/_a"),
+                ({"v" * 65: "a"}, "bad_id", f"/{'v' * 65}"),
+                ({"a\n": "a"}, "bad_id", "/a\ufffd"),
+                ({"a": ""}, "bad_id", "/a"),
+                ({"a": None}, "wrong_type", "/a"),
+                ({"a": 1}, "wrong_type", "/a"),
+                ({"a": ["b"]}, "wrong_type", "/a"),
+            )
+        ],
+        ("custom", {}, "missing_field", "/name"),
+        ("custom", {"name": None}, "wrong_type", "/name"),
+        ("custom", {"name": 1}, "wrong_type", "/name"),
+        ("custom", {"name": ""}, "bad_id", "/name"),
+        ("custom", {"name": "a\n"}, "bad_id", "/name"),
+        ("custom", {"name": "a", "delivery": "once"}, "bad_enum", "/delivery"),
         ("exit", {}, "missing_field", "/reason"),
         ("exit", {"reason": None}, "wrong_type", "/reason"),
         ("exit", {"reason": 1}, "wrong_type", "/reason"),

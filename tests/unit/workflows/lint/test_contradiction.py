@@ -101,7 +101,8 @@ NEVER = [
         {"sequence": {"steps": [{"event": "a"}, {"event": "b"}]}},
         {"not": {"sequence": {"steps": [{"event": "a"}, {"event": "b"}]}}},
     ),
-    # Events, segments, metrics, samples.
+    # Events, segments, metrics, samples, variables.
+    every({"variables": {"a": 1}}, {"variables": {"a": 2}}),
     every({"event_type": "a"}, {"event_type": ["b", "c"]}),
     every({"event_type": ["a", "b"]}, {"not": {"event_type": ["b", "a"]}}),
     every({"min_value": 5}, {"not": {"min_value": 3}}),

@@ -9,7 +9,7 @@ from attrs import evolve
 from flowkit.errors import DocumentError
 from flowkit.workflows.check import Finding, Severity, check, check_together, errors
 from flowkit.workflows.codec import dump, load
-from flowkit.workflows.lint.rules import JOINT_RULES, RULES
+from flowkit.workflows.lint.rules import JOINT_RULES, RULES, UNKNOWN_CHANNEL, UNKNOWN_HANDLER
 from flowkit.workflows.model import Action, CallWebhook
 from tests.support.workflow_documents import action, golden, node, timed, workflow
 from tests.unit.workflows.lint.cases import CASES, JOINT_CASES, Document, on, segments, triggered, wait
@@ -72,12 +72,12 @@ def test_every_rule_has_cases_of_both_kinds():
 
 
 def test_ids_are_words_and_there_is_each_once():
-    ids = [rule.id for rule in (*RULES, *JOINT_RULES)]
+    ids = [rule.id for rule in (*RULES, UNKNOWN_CHANNEL, UNKNOWN_HANDLER, *JOINT_RULES)]
     assert len(set(ids)) == len(ids)
     assert all(re.fullmatch(r"[a-z]+(_[a-z]+)+", one) for one in ids)
 
 
-@pytest.mark.parametrize("rule", [*RULES, *JOINT_RULES], ids=lambda rule: rule.id)
+@pytest.mark.parametrize("rule", [*RULES, UNKNOWN_CHANNEL, UNKNOWN_HANDLER, *JOINT_RULES], ids=lambda rule: rule.id)
 def test_a_rule_is_told_in_sentences(rule):
     assert rule.summary[0].islower() or rule.summary.startswith("`")
     assert not rule.summary.endswith(".")
@@ -112,6 +112,25 @@ def test_removal_wins_where_a_segment_is_added_and_removed():
     assert told(on("enter", outside, segments("join", add=["vip"]), both)) == [
         "segment_added_and_removed",
         "self_trigger",
+    ]
+
+
+def test_handlers_are_unknown_only_where_the_known_ones_are_named():
+    first, second = action("custom", "first"), action("custom", "second", parameters={"name": 'a"b'})
+    loaded = load(workflow(node("start", action(), first, second)))
+    assert check(loaded) == ()
+    assert check(loaded, handlers=["score", 'a"b']) == ()
+    assert check(loaded, handlers={"score": None, "other": None}) == (
+        Finding(
+            "unknown_handler",
+            Severity.ERROR,
+            path="/nodes/start/actions/2/parameters/name",
+            message='no handler is called "a"b"; known are "other", "score"',
+        ),
+    )
+    assert [finding.path for finding in check(loaded, handlers=[])] == [
+        "/nodes/start/actions/1/parameters/name",
+        "/nodes/start/actions/2/parameters/name",
     ]
 
 
