@@ -74,7 +74,8 @@ if TYPE_CHECKING:
     from flowkit.workflows.check import check, check_together
     from flowkit.workflows.codec import dump as dump_workflow
     from flowkit.workflows.codec import load as load_workflow
-    from flowkit.workflows.control import Awaited, Branch, Case, Exit, LookBack, WaitForEvent
+    from flowkit.workflows.control import Awaited, Branch, Case, Exit, LookBack, Split, WaitForEvent, Way
+    from flowkit.workflows.links import EmitEvent, StartWorkflow
     from flowkit.workflows.model import (
         Action,
         CallHandler,
@@ -120,6 +121,7 @@ __all__ = [
     "DocumentError",
     "Door",
     "Duration",
+    "EmitEvent",
     "EngagementAtLeast",
     "Engine",
     "Entry",
@@ -174,7 +176,9 @@ __all__ = [
     "Sequence",
     "SequenceStep",
     "SmtpSender",
+    "Split",
     "SqliteStore",
+    "StartWorkflow",
     "Status",
     "StoreBusy",
     "StoreError",
@@ -194,6 +198,7 @@ __all__ = [
     "Wait",
     "WaitForEvent",
     "WaitUntil",
+    "Way",
     "Weekday",
     "Window",
     "Workflow",
@@ -237,6 +242,7 @@ _HOMES: Final = {
     "DocumentError": "flowkit.errors:DocumentError",
     "Door": "flowkit.analytics.explain:Door",
     "Duration": "flowkit.conditions:Duration",
+    "EmitEvent": "flowkit.workflows.links:EmitEvent",
     "EngagementAtLeast": "flowkit.conditions:EngagementAtLeast",
     "Engine": "flowkit.engine.sync:Engine",
     "Entry": "flowkit.runs.model:Entry",
@@ -289,7 +295,9 @@ _HOMES: Final = {
     "Sequence": "flowkit.conditions:Sequence",
     "SequenceStep": "flowkit.conditions:SequenceStep",
     "SmtpSender": "flowkit.adapters.smtp:SmtpSender",
+    "Split": "flowkit.workflows.control:Split",
     "SqliteStore": "flowkit.stores.sqlite:SqliteStore",
+    "StartWorkflow": "flowkit.workflows.links:StartWorkflow",
     "Status": "flowkit.runs.model:Status",
     "StoreBusy": "flowkit.errors:StoreBusy",
     "StoreError": "flowkit.errors:StoreError",
@@ -309,6 +317,7 @@ _HOMES: Final = {
     "Wait": "flowkit.workflows.model:Wait",
     "WaitForEvent": "flowkit.workflows.control:WaitForEvent",
     "WaitUntil": "flowkit.workflows.model:WaitUntil",
+    "Way": "flowkit.workflows.control:Way",
     "Weekday": "flowkit.triggers.calendar:Weekday",
     "Window": "flowkit.triggers.windows:Window",
     "Workflow": "flowkit.workflows.model:Workflow",

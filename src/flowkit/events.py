@@ -31,6 +31,7 @@ __all__ = [
 Properties: TypeAlias = Mapping[str, Any]
 """An open bag of JSON values by name."""
 
+_NOTHING: Final[Mapping[str, str]] = {}
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 _ID_LENGTH: Final = 255
@@ -177,6 +178,7 @@ class Facts:
         history: The events of the past by type, in any order, without the event at hand.
         zone: The IANA name of the time zone in which naive dates are read; None, or a name that is none, means UTC.
         subscriber_id: Whose facts they are; None where only an event at hand can tell.
+        assigned: The labels that were assigned before, by what they belong to; see `Split`.
     """
 
     attributes: Properties = field(factory=dict[str, Any])
@@ -185,6 +187,7 @@ class Facts:
     history: Mapping[str, Sequence[Occurrence]] = field(factory=dict[str, Sequence[Occurrence]], kw_only=True)
     zone: str | None = field(default=None, kw_only=True)
     subscriber_id: str | None = field(default=None, kw_only=True)
+    assigned: Mapping[str, str] = field(default=_NOTHING, kw_only=True)
 
 
 @frozen(slots=True, kw_only=True)
@@ -226,6 +229,7 @@ class Needs:
         segments: Names of the segments that are read.
         history: Which events of the past are read, by type; the store has them, and no profile is asked for them.
         zone: Whether the subscriber's time zone is read.
+        splits: Which assignments are read, by what they belong to; the store has them, as it has the past.
     """
 
     attributes: frozenset[str] = frozenset()
@@ -233,6 +237,7 @@ class Needs:
     segments: frozenset[str] = frozenset()
     history: Mapping[str, HistoryNeed] = field(factory=dict[str, HistoryNeed], hash=False)
     zone: bool = False
+    splits: frozenset[str] = frozenset()
 
     def __or__(self, other: Needs) -> Needs:
         history = dict(self.history)
@@ -244,10 +249,11 @@ class Needs:
             segments=self.segments | other.segments,
             history=history,
             zone=self.zone or other.zone,
+            splits=self.splits | other.splits,
         )
 
     def __bool__(self) -> bool:
-        return bool(self.attributes or self.engagement or self.segments or self.history or self.zone)
+        return bool(self.attributes or self.engagement or self.segments or self.history or self.zone or self.splits)
 
 
 def together(all_needs: Iterable[Needs]) -> Needs:

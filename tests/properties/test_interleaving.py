@@ -7,7 +7,7 @@ from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
 
-from attrs import frozen
+from attrs import evolve, frozen
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -119,6 +119,12 @@ def sqlite():
             store.close()
 
 
+def leveled(line):
+    """A line without a say on which of two runs of one subscriber was first at a split to which both came at once."""
+    data = {name: value for name, value in line.entry.data.items() if name != "assigned"}
+    return evolve(line, entry=evolve(line.entry, data=data))
+
+
 def lived(scenario, crew, kept=memory):
     """Live through a scenario: at each moment the events first, and then what is due."""
     with kept() as store:
@@ -147,7 +153,7 @@ def lived(scenario, crew, kept=memory):
         while (due := store.next_due()) is not None and due <= to_micros(HORIZON):
             now = from_micros(due)
             interleaved([member.advance(now=now) for member in members[: crew.workers]], turns)
-        return by_run(store.lines(limit=1_000_000)), stand(store.runs(limit=1_000_000))
+        return by_run(map(leveled, store.lines(limit=1_000_000))), stand(store.runs(limit=1_000_000))
 
 
 scenarios = st.builds(

@@ -25,8 +25,20 @@ from flowkit.triggers.calendar import MonthDay, Offset, Unit, Weekday
 from flowkit.triggers.model import Backfill, EntryPolicy, On, Reentry, Schedule, Trigger, TriggerType
 from flowkit.triggers.rules import At, Cron, DateProperty, Every, LeapDay, Repeat, Rule
 from flowkit.triggers.windows import Window
-from flowkit.workflows.control import EXHAUSTED, TIMEOUT, Awaited, Branch, Case, Exit, LookBack, WaitForEvent
+from flowkit.workflows.control import (
+    EXHAUSTED,
+    TIMEOUT,
+    Awaited,
+    Branch,
+    Case,
+    Exit,
+    LookBack,
+    Split,
+    WaitForEvent,
+    Way,
+)
 from flowkit.workflows.documents.waits import WAIT_KEYS
+from flowkit.workflows.links import EmitEvent, StartWorkflow
 from flowkit.workflows.model import (
     Action,
     CallHandler,
@@ -191,6 +203,19 @@ operations = st.one_of(
         parameters=bags_without("url", "method", "headers", "body", "response", "delivery"),
     ),
     st.builds(CallHandler, ids, delivery=st.sampled_from(Delivery), parameters=bags_without("name", "delivery")),
+    st.builds(
+        EmitEvent,
+        ids,
+        value=json_values,
+        properties=bags_without("type", "value", "timestamp", "id"),
+        parameters=bags_without("event"),
+    ),
+    st.builds(
+        StartWorkflow,
+        ids,
+        properties=st.dictionaries(texts, json_values, max_size=2),
+        parameters=bags_without("workflow_id", "properties"),
+    ),
 )
 
 
@@ -203,6 +228,18 @@ def branches(draw: st.DrawFn) -> Branch:
         [Case(label, draw(conditions_in_runs)) for label in named],
         otherwise=otherwise,
         parameters=draw(bags_without("cases", "otherwise")),
+    )
+
+
+@st.composite
+def splits(draw: st.DrawFn) -> Split:
+    """Splits whose labels are unique, and of which at least one has a weight."""
+    labels = draw(st.lists(ids.filter(lambda label: label != EXHAUSTED), min_size=1, max_size=4, unique=True))
+    weighty, weights = st.integers(1, 100) | st.floats(1e-12, 1e12), st.sampled_from([0, 0.0, 50, 1e-6])
+    return Split(
+        [Way(label, draw(weights if index else weighty)) for index, label in enumerate(labels)],
+        split_id=draw(st.none() | ids),
+        parameters=draw(bags_without("ways", "split_id")),
     )
 
 
@@ -343,7 +380,7 @@ def workflows(draw: st.DrawFn) -> Workflow:
             free = draw(ids.filter(lambda one, taken=tuple(action_ids): one not in taken))
             actions.append(Action(free, Wait(timedelta(microseconds=draw(st.integers(1, 10**15))))))
             anywhere = st.sampled_from(names)
-        ending = draw(st.none() | branches() | exits | waits_for_events())
+        ending = draw(st.none() | branches() | splits() | exits | waits_for_events())
         if ending is not None:
             taken = {action.action_id for action in actions}
             free = draw(ids.filter(lambda one, taken=frozenset(taken): one not in taken))

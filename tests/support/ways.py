@@ -1,6 +1,6 @@
 """Where the ways out of a node lead, told without the code that draws or checks them."""
 
-from flowkit.workflows.control import Branch, Exit, WaitForEvent
+from flowkit.workflows.control import Branch, Exit, Split, WaitForEvent
 from flowkit.workflows.model import Node, Workflow
 
 
@@ -14,6 +14,6 @@ def targets(workflow: Workflow, node: Node) -> set[str]:
         if not isinstance(last, Exit) or (bounded and label == "exhausted"):
             found.add(target)
     chosen = {"exhausted"} if bounded else set()
-    if isinstance(last, (Branch, WaitForEvent)) and "default" not in node.next_nodes:
+    if isinstance(last, (Branch, Split, WaitForEvent)) and "default" not in node.next_nodes:
         chosen.update(last.labels)
     return found | ({nowhere} if chosen - node.next_nodes.keys() else set())

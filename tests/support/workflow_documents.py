@@ -17,11 +17,14 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     },
     "condition": {"condition_type": "engagement_check", "metrics": ["opens"]},
     "branch": {"cases": [{"label": "pro", "when": {"segments": "pro"}}], "otherwise": "others"},
+    "split": {"ways": [{"label": "a", "weight": 50}, {"label": "b", "weight": 50}]},
     "exit": {"reason": "enough"},
     "segment_update": {"add": ["a"], "remove": ["b"]},
     "personalization_update": {"set": {"plan": "pro"}, "unset": ["trial"], "increment": {"visits": 1}},
     "webhook": {"url": "https://example.com/hook"},
     "custom": {"name": "score"},
+    "emit_event": {"event": {"type": "trial_over"}},
+    "start_workflow": {"workflow_id": "winback"},
 }
 
 WAITS: list[dict[str, Any]] = [

@@ -1,18 +1,26 @@
 """Derived keys: frozen, since stored data and receivers depend on them, and never the same for two things."""
 
 import uuid
+from collections import Counter
+from decimal import Decimal, localcontext
+from hashlib import blake2b
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import chi2_contingency, chisquare
 
 from flowkit.events import Event
-from flowkit.hashing import content_hash, digest64, pack, run_id
+from flowkit.hashing import assign, content_hash, digest64, pack, run_id
 from flowkit.runs.effects import Effect, effect_key
 from tests.support.journeys import START
 from tests.support.strategies import ids, texts
 
 RUN = "0123456789abcdef" * 2
+HALVES = [("a", 50), ("b", 50)]
+TINY = (13_593, 264_520, 1_200_978)
+ASSIGNED_HALVES = "aaabaababbbbaaabbaaabaaabbbabaabbabbbbba"
+ASSIGNED_THIRDS = "bbbbbgbbggbbbgbbgbbgbbbbbbgbbbbbbgbbbgbg"
 
 
 # ------------------------------------------------------------------------------------------------------------
@@ -42,6 +50,12 @@ def test_run_ids_are_frozen(parts, frozen):
 )
 def test_digests_are_frozen(parts, frozen):
     assert digest64(*parts) == frozen
+
+
+def test_assignments_are_frozen():
+    assert "".join(assign("1:w:start", f"s{number}", HALVES) for number in range(40)) == ASSIGNED_HALVES
+    thirds = [("größe 😀", 0.5), ("b", 1), ("c", 1e-6), ("d", 0)]
+    assert "".join(assign(":salt", f"s{number}", thirds)[0] for number in range(40)) == ASSIGNED_THIRDS
 
 
 @pytest.mark.parametrize(
@@ -150,3 +164,79 @@ def test_digests_are_uniform_and_independent_between_salts():
 
 def test_the_whole_salt_counts_up_to_64_bytes():
     assert digest64("s" * 63 + "a", "unit") != digest64("s" * 63 + "b", "unit")
+
+
+# ------------------------------------------------------------------------------------------------------------
+# Assignments: uniform, independent, and honouring the least of weights
+
+
+def drawn(salt, ways, units=20_000):
+    return [assign(salt, f"subscriber_{unit}", ways) for unit in range(units)]
+
+
+@pytest.mark.parametrize("weights", [(50, 50), (1, 1, 1), (70, 20, 10), (1, 2, 3, 4, 5), (0.9, 0.1), (1e12, 2e11)])
+def test_each_way_gets_its_share(weights):
+    ways = [(f"w{number}", weight) for number, weight in enumerate(weights)]
+    counted = Counter(drawn("salt", ways))
+    expected = [20_000 * weight / sum(weights) for weight in weights]
+    assert chisquare([counted[label] for label, _ in ways], expected).pvalue > 0.001
+
+
+def test_the_ids_of_subscribers_in_sequence_are_as_good_as_any():
+    """Each block of a thousand is split evenly, which the last digits of a weak hash would not do."""
+    found = drawn("salt", HALVES)
+    blocks = [found[start : start + 1_000].count("a") for start in range(0, 20_000, 1_000)]
+    assert chi2_contingency([blocks, [1_000 - count for count in blocks]]).pvalue > 0.001
+
+
+def test_two_splits_are_independent():
+    pairs = Counter(zip(drawn("first", HALVES), drawn("second", HALVES), strict=True))
+    table = [[pairs[one, other] for other in "ab"] for one in "ab"]
+    assert chi2_contingency(table).pvalue > 0.001
+
+
+def test_salts_that_begin_alike_are_independent_however_long_they_are():
+    one, other = (drawn("s" * 200 + last, HALVES, 2_000) for last in "xy")
+    assert 900 < sum(a == b for a, b in zip(one, other, strict=True)) < 1_100
+
+
+def chosen_exactly(salt, unit, ways):
+    """The same choice by arithmetic with sixty digits."""
+    scores = []
+    with localcontext() as context:
+        context.prec = 60
+        for label, weight in ways:
+            if weight:
+                content = b"".join(len(part).to_bytes(4, "big") + part for part in (salt.encode(), unit.encode()))
+                lot = Decimal(int.from_bytes(blake2b(content + label.encode(), digest_size=8).digest(), "big"))
+                scores.append((-(1 - lot / 2**64).ln() / Decimal(weight), label))
+    return min(scores)[1]
+
+
+weights = st.sampled_from([0, 1e-12, 1e-6, 0.1, 1, 1.0000001, 50, 1e12]) | st.floats(1e-12, 1e12)
+
+
+@given(st.text(max_size=4), st.text(max_size=4), st.dictionaries(st.text(max_size=3), weights, max_size=4))
+def test_the_choice_is_that_of_exact_arithmetic(salt, unit, others):
+    ways = [*others.items(), ("one more", 1)]
+    assert assign(salt, unit, ways) == chosen_exactly(salt, unit, ways)
+
+
+def test_a_way_of_a_millionth_has_its_millionth():
+    """Of three million, these and no others near them."""
+    ways = [("rest", 1.0), ("tiny", 1e-6)]
+    for unit in TINY:
+        found = [assign("salt", str(near), ways) for near in range(unit - 50, unit + 51)]
+        assert (found.count("tiny"), found[50]) == (1, "tiny")
+        assert chosen_exactly("salt", str(unit), ways) == "tiny"
+
+
+def test_without_any_weight_nothing_is_assigned():
+    for ways in ([], [("a", 0)], [("a", 0), ("b", 0.0)]):
+        with pytest.raises(ValueError, match="at least one way"):
+            assign("salt", "unit", ways)
+
+
+@given(st.text(max_size=8), st.text(max_size=8), st.permutations([("a", 1), ("b", 2.5), ("c", 0), ("d", 1e-6)]))
+def test_the_order_of_ways_is_nothing(salt, unit, ways):
+    assert assign(salt, unit, ways) == assign(salt, unit, sorted(ways))

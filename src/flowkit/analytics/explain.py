@@ -154,6 +154,8 @@ def _sentence(line: Line) -> str:  # noqa: C901, PLR0912 - a sentence for each k
         case Kind.DECIDED if entry.action is None:
             most = data.get("operands", {}).get("max_visits")
             return f"did not enter {entry.node} again: it may be entered {'once' if most == 1 else f'{most} times'}"
+        case Kind.DECIDED if "share" in data:
+            return f"{entry.node} chose {data.get('label')}, {_assigned(data)}"
         case Kind.DECIDED if "occurred_at" in data:
             return f"{entry.node} chose {data.get('label')}, since {_event_words(data)}"
         case Kind.DECIDED if "operands" not in data:
@@ -163,7 +165,8 @@ def _sentence(line: Line) -> str:  # noqa: C901, PLR0912 - a sentence for each k
         case Kind.DONE:
             return f"{what} at {entry.node}{_attempt(data)}"
         case Kind.SKIPPED:
-            return f"did not carry out {what} at {entry.node}: {_because(data)}"
+            why = _refused(data) if "workflow" in data else _because(data)
+            return f"did not carry out {what} at {entry.node}: {why}"
         case Kind.RETRYING:
             pause = span_words(data.get("seconds", 0))
             return f"tries {what} at {entry.node} again in {pause}: {_because(data)}"
@@ -234,8 +237,18 @@ def _operation(data: Mapping[str, Any]) -> str:
             return "the webhook"
         case "custom":
             return f"the action {data.get('name')}"
+        case "emit_event":
+            return f"emitting {data.get('event')}"
+        case "start_workflow":
+            return f"starting {data.get('workflow')}"
         case _:
             return "the action"
+
+
+def _assigned(data: Mapping[str, Any]) -> str:
+    if data.get("assigned") == "before":
+        return "which was assigned before"
+    return f"which was assigned now, with a share of {data.get('share', 0):.4g}"
 
 
 def _event_words(data: Mapping[str, Any]) -> str:
@@ -301,6 +314,11 @@ def _error(error: str) -> str:
 
 def _read(data: Mapping[str, Any]) -> str:
     return f": {_values(data)}" if data.get("operands") else ""
+
+
+def _refused(data: Mapping[str, Any]) -> str:
+    """Say why another workflow did not let the subscriber in."""
+    return _rule(str(data.get("reason")), None)
 
 
 def _refusal(data: Mapping[str, Any]) -> str:

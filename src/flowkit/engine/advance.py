@@ -27,6 +27,7 @@ from flowkit.ports import Changes, Claim, Move
 from flowkit.runs.effects import WOKEN, Asks, Effect, Outcome, Result, Settled, effect_key
 from flowkit.runs.model import Entry, Kind, Run, State, Status
 from flowkit.runs.program import Program
+from flowkit.runs.splits import Assigned
 from flowkit.runs.step import Member, Transition
 from flowkit.runs.variables import variables_of
 
@@ -36,6 +37,7 @@ _CLAIMS: Final = 64
 _ROUNDS: Final = 64
 _REREADS: Final = 8
 _DEATHS: Final = 3
+_NOBODY: Final[Mapping[str, Facts]] = {}
 
 
 @frozen
@@ -140,6 +142,7 @@ class _Cohort:
         due: When they want to go on now, in microseconds.
         entries: The lines of the journal on the way.
         trail: The outcomes on the way, which must not be lost.
+        assigned: The labels that were assigned to each one's subscriber on the way.
     """
 
     program: Program
@@ -148,6 +151,7 @@ class _Cohort:
     due: int | None
     entries: tuple[Entry, ...] = ()
     trail: tuple[Settled, ...] = ()
+    assigned: tuple[Assigned, ...] = ()
 
 
 class _Shift:
@@ -180,7 +184,8 @@ class _Shift:
             cohorts = [
                 cohort for wave in self._waves(runs) for cohort in await self._until_parked(self._gathered(wave))
             ]
-        self.leaves_due = any(cohort.due is not None and cohort.due <= self._now for cohort in cohorts)
+        due = any(cohort.due is not None and cohort.due <= self._now for cohort in cohorts)
+        self.leaves_due = due or self._hands.has_led_on
         await self._commit(cohorts)
         results = self._results
         return Advanced(
@@ -251,7 +256,7 @@ class _Shift:
         # What is pending may have been done: a receiver that honours keys is called without a note.
         result = None if cohort.state.pending is None else Result.UNKNOWN
         state = evolve(cohort.state, status=Status.FAILED, reason=reason, result=result)
-        return _Cohort(cohort.program, (run,), state, None, (*cohort.entries, entry), cohort.trail)
+        return _Cohort(cohort.program, (run,), state, None, (*cohort.entries, entry), cohort.trail, cohort.assigned)
 
     async def _until_parked(self, cohorts: Iterable[_Cohort]) -> list[_Cohort]:
         """Move cohorts until nothing of them is due, or for as many rounds as one claim may take."""
@@ -280,7 +285,7 @@ class _Shift:
         decided = self._decisions.of(cohort.program, cohort.state, WOKEN, None, self._now, member)
         facts: Mapping[str, Facts] = {}
         if isinstance(decided, Asks):
-            facts = await self._facts(cohort.program, cohort.runs, decided)
+            facts = await self._facts(cohort, cohort.runs, decided)
         elif not decided.own:
             return [self._after(cohort, decided, cohort.runs)]
         parts = self._decisions.split(cohort.program, cohort.runs, cohort.state, WOKEN, facts, self._now)
@@ -306,7 +311,7 @@ class _Shift:
         member = Member.of(run, cohort.due)
         first = decisions.of(cohort.program, cohort.state, settled, None, self._now, member)
         if isinstance(first, Asks):
-            facts = await self._facts(cohort.program, runs, first)
+            facts = await self._facts(cohort, runs, first)
             parts = decisions.split(cohort.program, runs, cohort.state, settled, facts, self._now)
             return [self._after(cohort, transition, members, settled) for transition, members in parts]
         if not first.own:
@@ -324,30 +329,40 @@ class _Shift:
         ]
         return [self._after(cohort, transition, (run,), settled) for transition, run in zip(own, runs, strict=True)]
 
-    async def _facts(self, program: Program, runs: Sequence[Run], asks: Asks) -> Mapping[str, Facts]:
+    async def _facts(self, cohort: _Cohort, runs: Sequence[Run], asks: Asks) -> Mapping[str, Facts]:
+        program = cohort.program
         ids = list(dict.fromkeys(run.subscriber_id for run in runs))
-        facts = await profile_facts(self._parts, ids, asks.needs)
+        facts = await profile_facts(self._parts, ids, asks.needs) if program.asks_host else _NOBODY
         if not program.personal:
             return facts
         past: Mapping[str, Mapping[str, Sequence[Occurrence]]] = {}
         if asks.needs.history:
             types = sorted(asks.needs.history)
             past = await resolve("store.history", self._parts.store.history(ids, types))
-        return {one: personal(facts.get(one), one, past.get(one, {})) for one in ids}
+        assigned: Mapping[str, Mapping[str, str]] = {}
+        if asks.needs.splits:
+            splits = sorted(asks.needs.splits)
+            assigned = await resolve("store.assigned", self._parts.store.assigned(ids, splits))
+        # What was assigned since the claim is not in the store yet.
+        own = {one.split: one.label for one in cohort.assigned}
+        if own:
+            assigned = {one: {**assigned.get(one, {}), **own} for one in ids}
+        return {one: personal(facts.get(one), one, past.get(one, {}), assigned.get(one, {})) for one in ids}
 
     def _after(
         self, cohort: _Cohort, transition: Transition, runs: Sequence[Run], settled: Settled | None = None
     ) -> _Cohort:
         trail = cohort.trail if settled is None else (*cohort.trail, settled)
         entries = self._decisions.joined(cohort.entries, transition.entries)
-        return _Cohort(cohort.program, runs, transition.state, transition.due(self._now), entries, trail)
+        assigned = cohort.assigned + transition.assigned
+        return _Cohort(cohort.program, runs, transition.state, transition.due(self._now), entries, trail, assigned)
 
     async def _commit(self, cohorts: Sequence[_Cohort]) -> None:
         """Write what was done; where others wrote meanwhile, apply it to what they left and write again."""
         for _ in range(_REREADS):
             if self._hold.lost:
                 break
-            moves = [Move(cohort.runs, cohort.state, cohort.due, cohort.entries) for cohort in cohorts]
+            moves = [Move(cohort.runs, cohort.state, cohort.due, cohort.entries, cohort.assigned) for cohort in cohorts]
             changes = Changes(self._now, moves=moves, claim=self._claim, ends=True)
             refused = await resolve("store.commit", self._parts.store.commit(changes))
             if not refused.runs:

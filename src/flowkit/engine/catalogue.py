@@ -275,6 +275,10 @@ class Catalogue:
         """Look up the trigger of a workflow that may be entered; None where it may not."""
         return self._gates.get(workflow_id)
 
+    def is_live(self, workflow_id: str) -> bool:
+        """Whether a version of a workflow is live, be it that nobody may enter it."""
+        return workflow_id in self._live
+
     def swept(self) -> Sequence[Gate]:
         """Give the triggers whose audience is gone through: those by the clock, and those on ``enter``."""
         return [

@@ -11,7 +11,9 @@ from flowkit.events import NO_FACTS, Facts
 from flowkit.runs.effects import Asks, Looked, Observed, Settled, Signal, Started
 from flowkit.runs.model import Entry, Run, State
 from flowkit.runs.program import Program
+from flowkit.runs.splits import Fork
 from flowkit.runs.step import Member, Transition, decide
+from flowkit.runs.walk import ASSIGNED, DRAWN
 
 __all__ = ["Decisions"]
 
@@ -107,13 +109,13 @@ class Decisions:
 
     def _alternatives(self, program: Program, state: State, signal: Signal) -> _Alternatives:
         if isinstance(signal, Settled) and signal.outcome.output is not None:
-            return _Alternatives()  # It may be long, and is seldom like another.
+            return _Alternatives(program.forks)  # It may be long, and is seldom like another.
         key = (program, state, signal)
         known = self._known.get(key)
         if known is None:
             if len(self._known) >= _KEPT:
                 self._known.clear()
-            known = self._known[key] = _Alternatives()
+            known = self._known[key] = _Alternatives(program.forks)
         return known
 
     def joined(self, before: _Entries, after: _Entries) -> _Entries:
@@ -151,18 +153,20 @@ class Decisions:
 class _Alternatives:
     """What was decided for one state and signal: by what was read and, where that was a clock, at the last instant."""
 
-    def __init__(self) -> None:
+    def __init__(self, forks: Mapping[str, Fork]) -> None:
+        self._forks = forks
         self._lasting: list[Transition] = []
         # By zone, since each has a clock of its own. One attribute, so that threads see both parts change at once.
         self._dated: tuple[int | None, dict[str | None, list[Transition]]] = (None, {})
 
     def find(self, facts: Facts | None, now: int) -> Transition | None:
         """Find the transition that was decided on what these facts say, and that holds now."""
-        found = _fitting(self._lasting, facts)
+        found = _fitting(self._lasting, facts, self._forks)
         if found is None:
             instant, by_zone = self._dated
             if instant == now:
-                return _fitting(by_zone.get(None if facts is None else _name(facts.zone), ()), facts)
+                known = by_zone.get(None if facts is None else _name(facts.zone), ())
+                return _fitting(known, facts, self._forks)
         return found
 
     def keep(self, decided: Transition, facts: Facts | None) -> None:
@@ -183,12 +187,26 @@ def _name(zone: object) -> str | None:
     return zone if isinstance(zone, str) else None
 
 
-def _fitting(known: Sequence[Transition], facts: Facts | None) -> Transition | None:
+def _fitting(known: Sequence[Transition], facts: Facts | None, forks: Mapping[str, Fork]) -> Transition | None:
     """Find the transition that was decided on what these facts say."""
+    lots = _Lots(forks, facts.subscriber_id or "") if facts is not None and forks and known else None
     for transition in known:
-        if not transition.reads or (facts is not None and _agrees(facts, transition.reads)):
+        if not transition.reads or (facts is not None and _agrees(facts, transition.reads, lots)):
             return transition
     return None
+
+
+class _Lots(dict[str, str]):
+    """The labels that a subscriber draws, by node; each is drawn once, and when it is first asked for."""
+
+    def __init__(self, forks: Mapping[str, Fork], unit: str) -> None:
+        super().__init__()
+        self._forks = forks
+        self._unit = unit
+
+    def __missing__(self, node_id: str) -> str:
+        label = self[node_id] = self._forks[node_id].drawn(self._unit)
+        return label
 
 
 def _decided(decided: Transition | Asks) -> Transition:
@@ -198,22 +216,26 @@ def _decided(decided: Transition | Asks) -> Transition:
     return decided
 
 
-def _agrees(facts: Facts, reads: tuple[Operand, ...]) -> bool:
+def _agrees(facts: Facts, reads: tuple[Operand, ...], lots: Mapping[str, str] | None) -> bool:
     """Whether the facts hold, to the type, the very values that a decision was made on."""
     for operand in reads:
-        found = _read(facts, operand.path)
+        found = _read(facts, operand.path, lots)
         if found is not operand.value and not _alike(found, operand.value):
             return False
     return True
 
 
-def _read(facts: Facts, place: str) -> object:
+def _read(facts: Facts, place: str, lots: Mapping[str, str] | None) -> object:
     root, _, path = place.partition(".")
     match root:
         case "subscriber":
             return look_up(facts.attributes, path)
         case "zone":
             return facts.zone
+        case _ if root == ASSIGNED:
+            return facts.assigned.get(path)
+        case _ if root == DRAWN and lots is not None:
+            return lots[path]
         case _:
             return facts.engagement.get(path)
 

@@ -25,6 +25,7 @@ from flowkit.events import (
 )
 from flowkit.ports import Change, Ledger, Move, Pending, Recalled, Started
 from flowkit.runs.model import Entry
+from flowkit.runs.splits import Assigned
 
 __all__ = ["Desk", "Knock", "Places", "earlier", "flip", "key_of", "occurrence_of", "personal", "without"]
 
@@ -53,6 +54,7 @@ class Knock(NamedTuple):
         kind: The type of the event, or what stands for it; for the journal.
         event: The event at hand; None where there is none.
         passed: Whether the filter has been asked, and held.
+        hops: By how many actions of runs it came about; 0 for what a host ingests.
     """
 
     cause: str
@@ -60,6 +62,7 @@ class Knock(NamedTuple):
     kind: str
     event: Event | None = None
     passed: bool = False
+    hops: int = 0
 
 
 class Desk:
@@ -88,6 +91,8 @@ class Desk:
         totals: How many entries count towards the limits for all subscribers.
         full: The facts with the past and the subscriber's name, where conditions read those; else as given.
         history: The past, with what this batch added to it.
+        assigned: The labels that were assigned before, with those of this batch.
+        newly_assigned: Those of this batch, in order.
         asked_runs: Whether the living runs were asked for, so that the change depends on them.
         crowded_out: Whether an entry was refused only since others of the same batch took the last places.
         watch: Keeps an eye on the data; None where nobody wants to know.
@@ -95,6 +100,7 @@ class Desk:
 
     __slots__ = (
         "asked_runs",
+        "assigned",
         "catalogue",
         "crowded_out",
         "decisions",
@@ -107,6 +113,7 @@ class Desk:
         "ledgers",
         "lines",
         "moment",
+        "newly_assigned",
         "now",
         "observed",
         "occurred",
@@ -147,8 +154,10 @@ class Desk:
         self.history: dict[str, list[Occurrence]] = {}
         if recalled.history:
             self.history = {kind: list(past) for kind, past in recalled.history.items()}
+        self.assigned: Mapping[str, str] = recalled.assigned
+        self.newly_assigned: tuple[Assigned, ...] = ()
         if own:
-            self.full = personal(facts, subscriber_id, self.history)
+            self.full = personal(facts, subscriber_id, self.history, self.assigned)
         self.ledgers: dict[str, Ledger] = {}
         self.observed: dict[str, Move] | None = None
         self.occurred: tuple[tuple[str, Occurrence], ...] = ()
@@ -202,6 +211,12 @@ class Desk:
             pending=ledger.pending if pending is None else pending,
         )
 
+    def assign(self, assigned: Sequence[Assigned]) -> None:
+        """Note labels that are assigned to the subscriber, for the runs that come after."""
+        if assigned:
+            self.newly_assigned += tuple(assigned)
+            self.assigned = {**self.assigned, **{one.split: one.label for one in assigned}}
+
     def change(self) -> Change:
         """Give what all of it came to."""
         asked = self.asked_runs or self.observed is not None
@@ -217,11 +232,17 @@ class Desk:
             self.occurred,
             self.recalled.latest if self.fenced else None,
             tuple(self.totals.items()) if self.totals else (),
+            self.newly_assigned,
         )
 
 
-def personal(facts: Facts | None, subscriber_id: str, history: Mapping[str, Sequence[Occurrence]]) -> Facts:
-    """Put the past and the name of a subscriber beside what the host knows."""
+def personal(
+    facts: Facts | None,
+    subscriber_id: str,
+    history: Mapping[str, Sequence[Occurrence]],
+    assigned: Mapping[str, str],
+) -> Facts:
+    """Put the past, the name and the labels of a subscriber beside what the host knows."""
     known = facts or NO_FACTS
     return Facts(
         known.attributes,
@@ -230,6 +251,7 @@ def personal(facts: Facts | None, subscriber_id: str, history: Mapping[str, Sequ
         history=history,
         zone=known.zone,
         subscriber_id=subscriber_id,
+        assigned=assigned,
     )
 
 
@@ -251,7 +273,7 @@ def without(desk: Desk, event: Event) -> Facts:
         return facts
     rest = list(past)
     rest.remove(own)
-    return personal(facts, desk.subscriber_id, {**desk.history, event.type: rest})
+    return personal(facts, desk.subscriber_id, {**desk.history, event.type: rest}, desk.assigned)
 
 
 def flip(desk: Desk, condition: Condition, event: Event | None, facts: Facts) -> int | None:

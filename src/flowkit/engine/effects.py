@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, assert_never
 
+from flowkit.engine import links
 from flowkit.engine.calls import Caller, Receiver
 from flowkit.engine.hold import Hold
 from flowkit.engine.inputs import first_inputs
@@ -16,7 +17,8 @@ from flowkit.errors import ConflictError
 from flowkit.ports import Claim, HandlerRequest, ProfileChange, WebhookRequest
 from flowkit.runs.effects import Outcome, Result
 from flowkit.runs.model import Run
-from flowkit.workflows.control import Branch, Exit, WaitForEvent
+from flowkit.workflows.control import Branch, Exit, Split, WaitForEvent
+from flowkit.workflows.links import EmitEvent, StartWorkflow
 from flowkit.workflows.model import (
     EMAIL,
     CallHandler,
@@ -31,11 +33,15 @@ from flowkit.workflows.model import (
 
 __all__ = ["Hands"]
 
-_PROFILE_SECONDS: Final = 0.0
+_NO_SECONDS: Final = 0.0
 
 
 class Hands:
-    """Carries out the effects of one claim."""
+    """Carries out the effects of one claim.
+
+    Attributes:
+        has_led_on: Whether other runs may be due by what was carried out.
+    """
 
     def __init__(self, parts: Parts, claim: Claim, hold: Hold, now: int) -> None:
         self._parts = parts
@@ -44,6 +50,7 @@ class Hands:
         self._hold = hold
         self._caller = Caller(parts, claim, hold)
         self._mailers: dict[str, Mailer] = {}
+        self.has_led_on = False
 
     async def carry_out(self, jobs: Sequence[Job]) -> None:
         """Carry jobs out; their outcomes say how they ended, and are None where the claim was lost before."""
@@ -59,7 +66,15 @@ class Hands:
                     await self._call(job, operation)
                 case CallHandler():
                     await self._handle(job, operation)
-                case Wait() | WaitUntil() | CheckEngagement() | Branch() | Exit() | WaitForEvent():
+                case EmitEvent():
+                    self.has_led_on = True
+                    if await self._hold.secure(_NO_SECONDS):
+                        await links.emit(self._parts, job, operation, self._now)
+                case StartWorkflow():
+                    self.has_led_on = True
+                    if await self._hold.secure(_NO_SECONDS):
+                        await links.start(self._parts, job, operation, self._now)
+                case Wait() | WaitUntil() | CheckEngagement() | Branch() | Split() | Exit() | WaitForEvent():
                     message = f"{type(operation).__name__} is decided, never carried out"
                     raise AssertionError(message)
                 case _:
@@ -84,7 +99,7 @@ class Hands:
             _fail(job, "no profiles")
             return
         changes = [ProfileChange(run.id + job.effect.suffix, run.subscriber_id, operation) for run in job.runs]
-        receiver = Receiver("profiles.change", profiles, profiles.change, _PROFILE_SECONDS)
+        receiver = Receiver("profiles.change", profiles, profiles.change, _NO_SECONDS)
         await self._caller.in_windows(job, receiver, changes)
         if self._parts.catalogue.watchful or self._parts.catalogue.watching:
             await self._look(job)

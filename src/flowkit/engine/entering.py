@@ -15,8 +15,10 @@ from flowkit.runs.model import Entry, Kind, Run, operand_data
 from flowkit.triggers.entry import Refusal, Standing, refusal
 from flowkit.triggers.evaluate import Gate
 
-__all__ = ["admit", "asked_again", "door", "enter_all", "filtered", "lets_in", "refuse"]
+__all__ = ["STARTED", "admit", "asked_again", "door", "enter_all", "filtered", "lets_in", "refuse"]
 
+STARTED: Final = "flowkit.started"
+"""What stands for the type of an event where a run of another workflow lets the subscriber in."""
 _PENDING: Final = 16
 _MICROSECONDS: Final = 1_000_000
 _NOTHING_READ: Final[Mapping[str, object]] = {}
@@ -118,7 +120,7 @@ def asked_again(desk: Desk, gate: Gate, event: Event | None, until: int, facts: 
 def _begin(desk: Desk, gate: Gate, knock: Knock) -> None:
     program = desk.catalogue.program(gate.version)
     run = run_id(gate.workflow_id, desk.subscriber_id, knock.cause)
-    facts = personal(desk.facts, desk.subscriber_id, desk.history) if program.personal else desk.full
+    facts = personal(desk.facts, desk.subscriber_id, desk.history, desk.assigned) if program.personal else desk.full
     # An entry that waited is let in by its event, which has been taken since; any other event is taken afterwards.
     origin = knock.origin if knock.passed else ""
     transition = desk.decisions.begun(program, run, facts, desk.now, origin=origin)
@@ -132,6 +134,7 @@ def _begin(desk: Desk, gate: Gate, knock: Knock) -> None:
         transition.state,
         transition.due(desk.now),
     )
+    desk.assign(transition.assigned)
     desk.started += (Started(begun, transition.entries),)
 
 
@@ -177,4 +180,6 @@ def _group(desk: Desk, run: Run) -> str | None:
 
 def _about(gate: Gate | None, knock: Knock, reason: str) -> dict[str, object]:
     trigger = None if gate is None else gate.trigger.trigger_id
-    return {"reason": reason, "trigger": trigger, "event": knock.kind}
+    about: dict[str, object] = {"reason": reason, "trigger": trigger, "event": knock.kind}
+    # Who did it may have to find out what came of it.
+    return {**about, "cause": knock.cause} if knock.kind == STARTED else about

@@ -24,7 +24,8 @@ from flowkit.ports import Edition
 from flowkit.runs.model import Line, Run, Status
 from flowkit.triggers.model import Backfill
 from flowkit.workflows.codec import validate
-from flowkit.workflows.control import Awaited, Branch, Exit, WaitForEvent
+from flowkit.workflows.control import Awaited, Branch, Exit, Split, WaitForEvent
+from flowkit.workflows.links import EmitEvent, StartWorkflow
 from flowkit.workflows.lint.actions import unknown_channels
 from flowkit.workflows.lint.hosts import unnamed_handlers
 from flowkit.workflows.model import (
@@ -145,9 +146,9 @@ def _port_of(operation: Operation) -> str | None:
             return "profiles"
         case CallWebhook():
             return "webhooks"
-        case CallHandler():
+        case CallHandler() | EmitEvent() | StartWorkflow():
             return None
-        case Wait() | WaitUntil() | CheckEngagement() | Branch() | Exit() | WaitForEvent():
+        case Wait() | WaitUntil() | CheckEngagement() | Branch() | Split() | Exit() | WaitForEvent():
             return None
         case _:
             assert_never(operation)

@@ -16,7 +16,7 @@ from flowkit.events import Event, to_micros
 from flowkit.ports import Store
 from flowkit.runs.model import origin_text
 
-__all__ = ["Ingested", "ingest"]
+__all__ = ["Ingested", "ingest", "ingest_emitted"]
 
 _Batch: TypeAlias = Mapping[str, Sequence[tuple[Knock, Event]]]
 
@@ -34,6 +34,20 @@ async def ingest(parts: Parts, store: Store, events: Iterable[Event], now: datet
     if rejected:
         raise EventsRejected(rejected)
     return total
+
+
+async def ingest_emitted(parts: Parts, emitted: Iterable[tuple[Event, int]], now: datetime) -> Ingested:
+    """Accept events that runs emitted, each with the number of hops by which it came about.
+
+    Raises:
+        ConflictError: As for ``ingest``.
+    """
+    at = to_micros(now)
+    batch: dict[str, list[tuple[Knock, Event]]] = {}
+    for event, hops in emitted:
+        knock = Knock(event.identity(now), origin_text(event, at, hops), event.type, event, hops=hops)
+        batch.setdefault(event.subscriber_id, []).append((knock, event))
+    return await run_errand(parts, parts.store, _Events(batch), at)
 
 
 def _sorted(events: Iterable[Event], now: datetime) -> tuple[_Batch, dict[int, DocumentError]]:

@@ -121,7 +121,13 @@ async def _decided(
     wants = errand.wants(catalogue)
     recall = await resolve(
         "store.recall",
-        store.recall(asked, runs=wants.runs, history=sorted(wants.needs.history), totals=sorted(wants.totals)),
+        store.recall(
+            asked,
+            runs=wants.runs,
+            history=sorted(wants.needs.history),
+            totals=sorted(wants.totals),
+            splits=sorted(wants.needs.splits),
+        ),
     )
     await catalogue.refresh(recall.stamp)
     edition = catalogue.edition
@@ -171,8 +177,8 @@ def _covers(wants: Wants, others: Wants) -> bool:
 
 
 async def profile_facts(parts: Parts, subscriber_ids: Sequence[str], needs: Needs) -> Mapping[str, Facts]:
-    """Read what the host knows; who is not known to it is left out. The past is none of its business."""
+    """Read what the host knows; who is not known to it is left out. What the store knows is none of its business."""
     if parts.profiles is None or not subscriber_ids:
         return {}
-    asked = evolve(needs, history={}) if needs.history else needs
+    asked = evolve(needs, history={}, splits=frozenset()) if needs.history or needs.splits else needs
     return await resolve("profiles.facts", parts.profiles.facts(subscriber_ids, asked))

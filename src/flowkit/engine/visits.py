@@ -26,7 +26,7 @@ def take(desk: Desk, knock: Knock, event: Event, entrance: Entrance) -> None:
     if not desk.accept(knock.cause):
         return
     if entrance.observed:
-        _observe(desk, event)
+        _observe(desk, event, hops=knock.hops)
     matching = _matching(desk, entrance, event)
     if desk.watch is not None:
         for inspected in (entrance, desk.catalogue.at_looks):
@@ -88,25 +88,25 @@ def _matching(desk: Desk, entrance: Entrance, event: Event) -> Sequence[Gate]:
     return found
 
 
-def _observe(desk: Desk, event: Event | None, *, but: str = "") -> None:
+def _observe(desk: Desk, event: Event | None, *, but: str = "", hops: int = 0) -> None:
     """Let living runs observe an event, or, without one, look at the subscriber whose profile was changed."""
-    desk.started = tuple(_after(desk, begun, event) for begun in desk.started)
+    desk.started = tuple(_after(desk, begun, event, hops) for begun in desk.started)
     observed = desk.observed = desk.observed or {}
     for run in desk.recalled.runs:
         if run.id == but or not run.state.on_its_way or _signal(desk, run, event) is None:
             continue
         before = observed.get(run.id)
         at_hand = Started(run, ()) if before is None else Started(run.moved(before.state, before.due), before.entries)
-        now, entries = _after(desk, at_hand, event)
+        now, entries = _after(desk, at_hand, event, hops)
         # Written where nothing moved, too: a worker that decides meanwhile, without this event, is to decide again.
         observed[run.id] = Move((run,), now.state, now.due, entries)
 
 
-def _signal(desk: Desk, run: Run, event: Event | None) -> Observed | Looked | None:
+def _signal(desk: Desk, run: Run, event: Event | None, hops: int = 0) -> Observed | Looked | None:
     """Say what an event, or a change of the profile, is to a run; None where it is nothing."""
     program = desk.catalogue.program(run.version)
     if event is not None and (event.type in program.listens or program.watches) and _concerns(desk, run, event):
-        return Observed(event)
+        return Observed(event, hops)
     return Looked(event) if program.watches else None
 
 
@@ -119,23 +119,24 @@ def _concerns(desk: Desk, run: Run, event: Event) -> bool:
     return named is None or named == key_of(path, run.origin)
 
 
-def _after(desk: Desk, begun: Started, event: Event | None) -> Started:
+def _after(desk: Desk, begun: Started, event: Event | None, hops: int) -> Started:
     """Let a run observe: the run after it, with the entries so far."""
     run, entries = begun
-    signal = _signal(desk, run, event)
+    signal = _signal(desk, run, event, hops)
     if signal is None:
         return begun
     program = desk.catalogue.program(run.version)
     transition = desk.decisions.informed(
         program, run.state, signal, _facts(desk, program), desk.now, Member.of(run, run.due)
     )
+    desk.assign(transition.assigned)
     return Started(run.moved(transition.state, transition.due(desk.now)), entries + transition.entries)
 
 
 def _facts(desk: Desk, program: Program) -> Facts:
     """Give what a run is told about the subscriber: the past without the event at hand."""
     if program.personal:
-        return personal(desk.facts, desk.subscriber_id, desk.history)
+        return personal(desk.facts, desk.subscriber_id, desk.history, desk.assigned)
     return desk.facts or NO_FACTS
 
 

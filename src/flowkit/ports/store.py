@@ -13,6 +13,7 @@ from flowkit.events import HistoryNeed, Occurrence
 from flowkit.ports.host import Maybe
 from flowkit.runs.effects import Outcome
 from flowkit.runs.model import Entry, Line, Run, State, Status
+from flowkit.runs.splits import Assigned
 
 __all__ = [
     "EMPTY_RECALL",
@@ -105,6 +106,7 @@ class Recalled(NamedTuple):
         runs: Its living runs, oldest first.
         history: Its past events by type, oldest first, of the types that were asked for.
         latest: The store's number of the newest past event that it keeps of the subscriber, of any type; 0 for none.
+        assigned: The labels that were assigned to it, by what they belong to, of those that were asked for.
     """
 
     handle: int | None = None
@@ -113,6 +115,7 @@ class Recalled(NamedTuple):
     runs: Sequence[Run] = ()
     history: Mapping[str, Sequence[Occurrence]] = _NOTHING
     latest: int = 0
+    assigned: Mapping[str, str] = _NOTHING
 
 
 EMPTY_RECALL: Final = Recalled()
@@ -149,12 +152,15 @@ class Move(NamedTuple):
         state: Where they stand now.
         due: When they want to go on, in microseconds; None where they do not.
         entries: The lines of each one's journal.
+        assigned: The labels that are assigned to the subscriber of each, in order. A run is refused where the
+            subscriber has another label by then, be it by a run before it in the same batch.
     """
 
     runs: Sequence[Run]
     state: State
     due: int | None
     entries: tuple[Entry, ...]
+    assigned: Sequence[Assigned] = ()
 
 
 class Change(NamedTuple):
@@ -174,6 +180,8 @@ class Change(NamedTuple):
         latest: The number of the newest past event that was recalled: where others have come since, the change is
             refused. None where no past event was asked about.
         totals: For each workflow with a limit for all subscribers together, how many entries this change adds.
+        assigned: The labels that are assigned to the subscriber, in order; where it has another one by then, be it by a
+            change before it in the same batch, the change is refused.
     """
 
     subscriber_id: str
@@ -187,6 +195,7 @@ class Change(NamedTuple):
     occurred: Sequence[tuple[str, Occurrence]] = ()
     latest: int | None = None
     totals: Sequence[tuple[str, int]] = ()
+    assigned: Sequence[Assigned] = ()
 
 
 @frozen
@@ -347,6 +356,7 @@ class Store(Protocol):
         runs: bool,
         history: Sequence[str] = (),
         totals: Sequence[str] = (),
+        splits: Sequence[str] = (),
     ) -> Maybe[Recall]:
         """Read what is remembered about subscribers.
 
@@ -355,6 +365,7 @@ class Store(Protocol):
             runs: Whether living runs are wanted as well.
             history: The types of past events that are wanted, without repeats.
             totals: The workflows whose entries by all subscribers are wanted, without repeats.
+            splits: What the labels that are wanted belong to, without repeats.
         """
         ...
 
@@ -362,6 +373,10 @@ class Store(Protocol):
         self, subscriber_ids: Sequence[str], types: Sequence[str]
     ) -> Maybe[Mapping[str, Mapping[str, Sequence[Occurrence]]]]:
         """Read past events by subscriber and type, oldest first; who has none is left out."""
+        ...
+
+    def assigned(self, subscriber_ids: Sequence[str], splits: Sequence[str]) -> Maybe[Mapping[str, Mapping[str, str]]]:
+        """Read the labels that were assigned, by subscriber and by what they belong to; who has none is left out."""
         ...
 
     def watches(self, now: int, *, limit: int) -> Maybe[tuple[int, Sequence[str]]]:

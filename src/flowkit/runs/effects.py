@@ -139,9 +139,15 @@ class Woken:
 
 @frozen
 class Observed:
-    """An event of the subscriber came while the run is alive."""
+    """An event of the subscriber came while the run is alive.
+
+    Attributes:
+        event: The event.
+        hops: By how many actions of runs it came about; 0 for what a host ingests.
+    """
 
     event: Event
+    hops: int = 0
 
 
 @frozen

@@ -91,6 +91,7 @@ class State:
         watch: What it keeps in mind for its waits for what happens.
         beside: Its detached actions that are open or failed; None where there are none.
         variables: The run's variables, as JSON text with sorted names; empty where there are none.
+        hops: By how many actions of runs the longest chain led to an event that it has observed; see `links`.
     """
 
     status: Status = Status.ACTIVE
@@ -105,6 +106,7 @@ class State:
     watch: Watch = field(default=NO_WATCH, kw_only=True)
     beside: Beside | None = field(default=None, kw_only=True)
     variables: str = field(default="", kw_only=True)
+    hops: int = field(default=0, kw_only=True)
 
     @property
     def keeps_inputs(self) -> bool:
@@ -188,6 +190,11 @@ class Run(NamedTuple):
     def variables(self) -> Mapping[str, Any]:
         """Its variables by name, as webhooks and the host's own actions have set them; none once it has ended."""
         return variables_of(self.state.variables)
+
+    @property
+    def hops(self) -> int:
+        """By how many actions of runs, each of which caused the next, it came to what it does now."""
+        return max(self.state.hops, origin_hops(self.origin))
 
     @property
     def event(self) -> Event:
@@ -329,12 +336,13 @@ class Line:
 _encode: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
 
-def origin_text(event: Event, now: int) -> str:
+def origin_text(event: Event, now: int, hops: int = 0) -> str:
     """Write the event that leads to a run as the text kept with the run.
 
     Args:
         event: The event.
         now: The instant that stands for a missing ``occurred_at``, in microseconds.
+        hops: By how many actions of runs it came about; 0 for what a host ingests.
 
     Raises:
         TypeError: A property is nothing that JSON can hold.
@@ -350,6 +358,8 @@ def origin_text(event: Event, now: int) -> str:
         text += f',"properties":{_encode(event.properties)}'
     if event.value is not None:
         text += f',"value":{_encode(event.value)}'
+    if hops:
+        text += f',"hops":{hops}'
     if not text.isascii():
         text.encode()  # refuses lone surrogates, which no database takes
     return text + "}"
@@ -361,6 +371,12 @@ def kind_text(kind: str, at: int, **properties: object) -> str:
     if properties:
         document["properties"] = properties
     return _encode(document)
+
+
+def origin_hops(origin: str) -> int:
+    """Read by how many actions of runs the event came about that led to a run."""
+    # What stands behind the properties cannot be one of them, so this look spares most runs the reading.
+    return int(json.loads(origin).get("hops", 0)) if '"hops":' in origin else 0
 
 
 def origin_instant(origin: str) -> tuple[str, int] | None:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from attrs import frozen
+from attrs import field, frozen
 
 from flowkit.conditions import NO_PREDICATES, Condition, Predicate, is_personal, needs
 from flowkit.events import Needs, together
 from flowkit.runs.awaiting import Post, awaited_types, needs_of
+from flowkit.runs.splits import Fork, forks_of
 from flowkit.runs.waits import needs_of_wait
 from flowkit.workflows.control import Awaited, Branch, Case, LookBack, WaitForEvent
+from flowkit.workflows.links import EmitEvent, StartWorkflow
 from flowkit.workflows.model import (
     END,
     CallHandler,
@@ -48,13 +50,17 @@ class Program:
         listens: The event types that its live runs want to observe.
         loops: The nodes that lie on a loop, whose visits are counted.
         needs: The facts that any of its conditions and waits reads.
-        personal: Whether any of them reads more than the profile: the past, a sample, or a host's predicate.
+        personal: Whether any of them reads more than the profile: the past, a sample, a host's predicate, or a label
+            that was assigned.
         predicates: The host's predicates by name.
         counted: Those event types that are counted.
         posts: Where its runs wait for what happens.
         watches: Whether any of those waits is for a condition, so that its runs are looked at whatever happens.
         notes_sends: Whether the last message of a run is the instant from which on events count.
-        changes: Whether it changes profiles, or may, as an action of the host's own does.
+        changes: Whether it changes profiles, or may, as an action of the host's own does, emits events or starts
+            workflows.
+        forks: Its splits, by node.
+        asks_host: Whether what it reads may be more than the labels that splits assigned.
     """
 
     workflow: Workflow
@@ -69,6 +75,8 @@ class Program:
     watches: bool = False
     notes_sends: bool = False
     changes: bool = False
+    forks: Mapping[str, Fork] = field(factory=dict[str, Fork])
+    asks_host: bool = True
 
     @property
     def workflow_id(self) -> str:
@@ -103,24 +111,29 @@ def compile_workflow(workflow: Workflow, version: int, predicates: Mapping[str, 
     asked = [*(node.condition for node in checks), *_cases(workflow)]
     posts = tuple(_posts(workflow))
     asked += (branch.when for post in posts for branch in post.wait.branches if isinstance(branch, Case))
+    forks = forks_of(workflow)
     spans = any(not isinstance(post.wait.look_back, LookBack) for post in posts)
+    read = together([*map(needs, asked), *(needs_of(post.wait) for post in posts), *map(needs_of_wait, waits)])
+    is_own = spans or any(map(is_personal, asked))
     return Program(
         workflow,
         version,
         frozenset(counted).union(*(awaited_types(post.wait) for post in posts)),
         frozenset(_on_loops(workflow)),
-        together([*map(needs, asked), *(needs_of(post.wait) for post in posts), *map(needs_of_wait, waits)]),
-        spans or any(map(is_personal, asked)),
+        read | Needs(splits=frozenset(fork.split for fork in forks.values())) if forks else read,
+        is_own or bool(forks),
         predicates,
         frozenset(counted),
         posts,
         watches=any(isinstance(branch, Case) for post in posts for branch in post.wait.branches),
         notes_sends=any(_looks_to_sends(post.wait) for post in posts),
         changes=any(
-            isinstance(action.do, UpdateProfile | UpdateSegments | CallHandler)
+            isinstance(action.do, UpdateProfile | UpdateSegments | CallHandler | EmitEvent | StartWorkflow)
             for node in workflow.nodes.values()
             for action in node.actions
         ),
+        forks=forks,
+        asks_host=bool(read) or is_own or not forks,
     )
 
 

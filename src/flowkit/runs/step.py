@@ -67,9 +67,11 @@ from flowkit.runs.effects import (
 )
 from flowkit.runs.model import Entry, Kind, Member, Run, State, Status, Waiting
 from flowkit.runs.program import Program
+from flowkit.runs.splits import Assigned
 from flowkit.runs.variables import take, variables_of
 from flowkit.runs.walk import MAX_STEPS, Walk, passed, seconds_of
-from flowkit.workflows.control import Branch, Exit, WaitForEvent
+from flowkit.workflows.control import Branch, Exit, Split, WaitForEvent
+from flowkit.workflows.links import EmitEvent, StartWorkflow
 from flowkit.workflows.model import (
     EMAIL,
     Action,
@@ -113,6 +115,7 @@ class Transition:
             due, or, for a condition, on what time it is.
         only_at: The one instant at which it holds, in microseconds, where a wait by the clock was computed from it;
             None where it holds at any. What is decided for one run holds for all at the same instant.
+        assigned: The labels that are assigned to the subscriber, to be written with the state.
     """
 
     state: State
@@ -121,6 +124,7 @@ class Transition:
     reads: tuple[Operand, ...] = ()
     own: bool = False
     only_at: int | None = None
+    assigned: tuple[Assigned, ...] = ()
 
     def due(self, now: int) -> int | None:
         """Give the due instant after it, in microseconds; None where the run waits for nothing."""
@@ -140,6 +144,8 @@ def step(program: Program, run: Run, signal: Signal, facts: Facts, now: datetime
     Returns:
         The run as it stands now, and the lines of the journal. What the run wants done stands in ``run.state.pending``.
     """
+    if program.forks and facts.subscriber_id is None:
+        facts = evolve(facts, subscriber_id=run.subscriber_id)
     transition = decide(program, run.state, signal, facts, to_micros(now), Member.of(run, run.due))
     if isinstance(transition, Asks):
         message = "decide asks for facts only where it was given none"
@@ -178,8 +184,8 @@ def decide(
                 walk.on()
         case Woken():
             _woken(walk)
-        case Observed(event):
-            _observed(walk, event)
+        case Observed(event, hops):
+            _observed(walk, event, hops)
         case Looked(event):
             _looked(walk, event, mine=False)
         case Settled(effect, outcome, at):
@@ -194,7 +200,15 @@ def decide(
         return _with_beside(walk)
     delay = None if walk.due is None else walk.due - now
     own = walk.own or not walk.timed
-    return Transition(walk.state, delay, tuple(walk.entries), tuple(walk.reads), own, now if walk.dated else None)
+    return Transition(
+        walk.state,
+        delay,
+        tuple(walk.entries),
+        tuple(walk.reads),
+        own,
+        now if walk.dated else None,
+        tuple(walk.assigned),
+    )
 
 
 def _with_beside(walk: Walk) -> Transition:
@@ -238,7 +252,7 @@ def _action(walk: Walk) -> Action:
     return node.actions[walk.state.action]
 
 
-def _observed(walk: Walk, event: Event) -> None:
+def _observed(walk: Walk, event: Event, hops: int) -> None:
     program, run_id = walk.program, walk.member.run_id
     if not walk.state.on_its_way:
         return
@@ -252,6 +266,8 @@ def _observed(walk: Walk, event: Event) -> None:
         counts[event.type] = counts.get(event.type, 0) + 1
         walk.note(Kind.OBSERVED, type=event.type, count=counts[event.type])
         walk.state = evolve(walk.state, counts=tuple(sorted(counts.items())))
+    if mine and hops > walk.state.hops:
+        walk.state = evolve(walk.state, hops=hops)
     facts = walk.facts or NO_FACTS
     if mine and program.posts:
         member = walk.member
@@ -425,7 +441,11 @@ def _told(operation: Operation) -> dict[str, object]:
             return {"type": "webhook", "method": method}
         case CallHandler(name):
             return {"type": "custom", "name": name}
-        case Wait() | WaitUntil() | CheckEngagement() | Branch() | Exit() | WaitForEvent():
+        case EmitEvent(event_type):
+            return {"type": "emit_event", "event": event_type}
+        case StartWorkflow(workflow_id):
+            return {"type": "start_workflow", "workflow": workflow_id}
+        case Wait() | WaitUntil() | CheckEngagement() | Branch() | Split() | Exit() | WaitForEvent():
             return {}
         case _:
             assert_never(operation)

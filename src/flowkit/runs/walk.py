@@ -1,9 +1,9 @@
 """A walk: a run on its way from one place to the next, and what the actions on the way decide.
 
 To walk is to take the actions of the node in order until one has to be waited for or carried out, then to leave the
-node by a label, without recursion. A branch leaves its node at once, an exit ends the run, and a node that was entered
-as often as it may be is left by ``exhausted`` before its first action. A walk of ``MAX_STEPS`` actions and nodes takes
-a turn: it parks, due at once.
+node by a label, without recursion. A branch and a split leave their node at once, an exit ends the run, and a node that
+was entered as often as it may be is left by ``exhausted`` before its first action. A walk of ``MAX_STEPS`` actions and
+nodes takes a turn: it parks, due at once.
 
 A wait by the clock is computed once, on arrival, by ``waits.py``; one that is over by then is passed.
 """
@@ -24,15 +24,20 @@ from flowkit.runs.choices import asks_facts, choose, is_shared, of_facts
 from flowkit.runs.effects import Asks, Effect, Outcome
 from flowkit.runs.model import Entry, Kind, Member, State, Status, Waiting, Watch, operand_data, origin_instant
 from flowkit.runs.program import COUNTED_EVENTS, Program
+from flowkit.runs.splits import Assigned
 from flowkit.runs.variables import variables_of
 from flowkit.runs.waits import Due, due_of
-from flowkit.workflows.control import EXHAUSTED, Branch, Exit, LookBack, WaitForEvent
+from flowkit.workflows.control import EXHAUSTED, Branch, Exit, LookBack, Split, WaitForEvent
 from flowkit.workflows.model import END, Action, CheckEngagement, Node, Wait, WaitUntil
 from flowkit.workflows.waits import GoTo, Instead, InsteadOfWaiting, ProfileDate, WaitRule
 
-__all__ = ["MAX_STEPS", "Walk", "passed", "seconds_of"]
+__all__ = ["ASSIGNED", "DRAWN", "MAX_STEPS", "Walk", "passed", "seconds_of"]
 
 MAX_STEPS: Final = 64
+ASSIGNED: Final = "assigned"
+"""Before a dot, in what was read: the label that was assigned before."""
+DRAWN: Final = "drawn"
+"""Likewise: the label that is drawn at a node."""
 _MICROSECOND: Final = timedelta(microseconds=1)
 
 
@@ -52,6 +57,7 @@ class Walk:
         own: Whether it depended on more than these: on whose run it is, or on what time it is.
         timed: Whether the due instant was set anew.
         dated: Whether a wait was computed from the instant.
+        assigned: The labels that were assigned on the way, in order.
         asks: What has to be known before it can go on; what is decided then is decided anew.
     """
 
@@ -66,6 +72,7 @@ class Walk:
     own: bool = False
     timed: bool = False
     dated: bool = False
+    assigned: list[Assigned] = field(factory=list[Assigned])
     asks: Asks | None = None
 
     def note(self, kind: Kind, action: Action | None = None, **data: object) -> None:
@@ -98,13 +105,13 @@ class Walk:
 
     def end(self, status: Status, reason: str = "") -> None:
         """End the run, and forget where it was. What is open beside it is dropped, but where the run is complete."""
-        beside = self.state.beside if status is Status.COMPLETED else None
+        beside, hops = self.state.beside if status is Status.COMPLETED else None, self.state.hops
         variables = self.state.variables
         self.state = State(status, reason=reason)
         self.due = None
         self.timed = True
         if beside is not None:
-            self.state = State(Status.ACTIVE, variables=variables)
+            self.state = State(Status.ACTIVE, variables=variables, hops=hops)
             self.hold(beside)
 
     def detach(self, effect: Effect, due: int) -> None:
@@ -181,7 +188,7 @@ class Walk:
                     return None
                 self.skip()
                 return ""
-            case CheckEngagement() | WaitUntil() | Branch() | Exit() | WaitForEvent():
+            case CheckEngagement() | WaitUntil() | Branch() | Split() | Exit() | WaitForEvent():
                 if delay:
                     self.note(Kind.WAITING, action, seconds=seconds_of(delay))
                     self.park(self.now + delay, waiting=Waiting.DELAY)
@@ -229,7 +236,10 @@ class Walk:
 
 
 def _steer(
-    walk: Walk, node: Node, action: Action, operation: CheckEngagement | WaitUntil | Branch | Exit | WaitForEvent
+    walk: Walk,
+    node: Node,
+    action: Action,
+    operation: CheckEngagement | WaitUntil | Branch | Split | Exit | WaitForEvent,
 ) -> str | None:
     """Take an action that decides where or when the run goes on; give what it decided, or None where it cannot."""
     match operation:
@@ -239,6 +249,8 @@ def _steer(
             return _check(walk, node, action)
         case Branch():
             return _branch(walk, node, action, operation)
+        case Split():
+            return _split(walk, node, action, operation)
         case WaitForEvent():
             return _arrive(walk, node, action, operation)
         case Exit(reason):
@@ -308,6 +320,26 @@ def _branch(walk: Walk, node: Node, action: Action, branch: Branch) -> str | Non
     walk.own = walk.own or choice.timed or not is_shared(choice.operands)
     walk.note(Kind.DECIDED, action, **choice.data)
     walk.leave_by(node, choice.label)
+    return ""
+
+
+def _split(walk: Walk, node: Node, action: Action, split: Split) -> str | None:
+    """Leave the node by the label that is assigned to the subscriber: the one that it has, else one that is drawn."""
+    if walk.facts is None:
+        walk.asks = Asks(walk.program.needs)
+        return None
+    fork = walk.program.forks[node.node_id]
+    label = next((one.label for one in reversed(walk.assigned) if one.split == fork.split), None)
+    if label is None:
+        label = walk.facts.assigned.get(fork.split)
+        walk.reads.append(Operand(f"{ASSIGNED}.{fork.split}", label, holds=True))
+    kept = label in split.labels
+    if label is None or not kept:
+        before, label = label, fork.drawn(walk.facts.subscriber_id or "")
+        walk.reads.append(Operand(f"{DRAWN}.{node.node_id}", label, holds=True))
+        walk.assigned.append(Assigned(fork.split, label, before))
+    walk.note(Kind.DECIDED, action, label=label, share=split.share(label), assigned="before" if kept else "now")
+    walk.leave_by(node, label)
     return ""
 
 

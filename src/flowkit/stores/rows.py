@@ -117,6 +117,8 @@ def _more(state: State) -> dict[str, Any]:
         more["beside"] = _beside_row(state.beside)
     if state.variables:
         more["variables"] = state.variables
+    if state.hops:
+        more["hops"] = state.hops
     return more
 
 

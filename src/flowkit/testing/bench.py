@@ -170,9 +170,10 @@ class Bench:
         runs: bool = True,
         history: Sequence[str] = (),
         totals: Sequence[str] = (),
+        splits: Sequence[str] = (),
     ) -> Recall:
         """Read what is remembered about subscribers."""
-        return self.done(self.store.recall(events, runs=runs, history=history, totals=totals))
+        return self.done(self.store.recall(events, runs=runs, history=history, totals=totals, splits=splits))
 
     def recalled(self, subscriber_id: str, *events: str, history: Sequence[str] = ()) -> Recalled:
         """Read all that is remembered about one subscriber, and the past of the types that are wanted."""
@@ -186,6 +187,13 @@ class Bench:
         """Read past events."""
         found = self.done(self.store.history(subscriber_ids, types))
         return {name: {kind: list(past) for kind, past in types.items()} for name, types in found.items()}
+
+    def assigned(self, *subscriber_ids: str, splits: Sequence[str]) -> Mapping[str, Mapping[str, str]]:
+        """Read labels that were assigned; the two ways to read them agree."""
+        found = self.done(self.store.assigned(subscriber_ids, splits))
+        recall = self.recall({name: [] for name in subscriber_ids}, splits=splits)
+        assert {name: dict(known.assigned) for name, known in recall.subscribers.items() if known.assigned} == found
+        return found
 
     def watches(self, now: int = NOW, *, limit: int = _MANY) -> Sequence[str]:
         """Name who is to be looked at again."""

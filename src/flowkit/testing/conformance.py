@@ -25,6 +25,7 @@ pytest.register_assert_rewrite("flowkit.testing.bench", "flowkit.testing.suites"
 
 from flowkit.ports import Store  # noqa: E402 - after pytest knows whose asserts it is to explain
 from flowkit.testing.bench import Bench, Ticks  # noqa: E402
+from flowkit.testing.suites.assignments import Assignments  # noqa: E402
 from flowkit.testing.suites.claims import Claims  # noqa: E402
 from flowkit.testing.suites.events import Events  # noqa: E402
 from flowkit.testing.suites.history import History  # noqa: E402
@@ -39,7 +40,9 @@ from flowkit.testing.suites.versions import Versions  # noqa: E402
 __all__ = ["StoreConformance"]
 
 
-class StoreConformance(Versions, Events, Ledgers, History, Totals, Claims, Takeovers, Sweeps, Reading, Transactions):
+class StoreConformance(
+    Versions, Events, Ledgers, History, Totals, Assignments, Claims, Takeovers, Sweeps, Reading, Transactions
+):
     """The tests of a store.
 
     A subclass gives ``make_store``, or a fixture ``store`` where the store must be closed. Where it keeps anything

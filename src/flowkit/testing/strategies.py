@@ -39,7 +39,19 @@ from flowkit.runs.effects import DONE, Outcome, Result
 from flowkit.triggers.calendar import Offset, Weekday
 from flowkit.triggers.model import EntryPolicy, Reentry, Trigger, TriggerType
 from flowkit.triggers.windows import Window
-from flowkit.workflows.control import EXHAUSTED, TIMEOUT, Awaited, Branch, Case, Exit, LookBack, WaitForEvent
+from flowkit.workflows.control import (
+    EXHAUSTED,
+    TIMEOUT,
+    Awaited,
+    Branch,
+    Case,
+    Exit,
+    LookBack,
+    Split,
+    WaitForEvent,
+    Way,
+)
+from flowkit.workflows.links import EmitEvent, StartWorkflow
 from flowkit.workflows.model import (
     EMAIL,
     END,
@@ -83,6 +95,7 @@ _DAY: Final = timedelta(days=1)
 _SPAN: Final = timedelta(days=9)
 _PLANS: Final = ("pro", "free", 1, True)
 _ZONES: Final = ("America/New_York", "Asia/Tokyo", "UTC", "Mars/Phobos")
+_EMITTED: Final = "news"
 _durations: Final = st.sampled_from([timedelta(), timedelta(microseconds=1), _HOUR, 2 * _HOUR, _DAY, 3 * _DAY])
 _event_types: Final = st.sampled_from(EVENT_TYPES)
 _PURCHASE: Final = EventIs(("purchase",))
@@ -122,6 +135,8 @@ _operations: Final[st.SearchStrategy[Operation]] = st.one_of(
     st.just(CallWebhook("https://example.com/hook")),
     st.just(CallWebhook("https://example.com/hook", response={"score": "score"})),
     st.sampled_from(Delivery).map(lambda delivery: CallHandler(HANDLER, delivery=delivery)),
+    st.just(EmitEvent(_EMITTED, value=10, properties={"source": "web"})),
+    st.just(StartWorkflow("elsewhere")),
 )
 _LABELS: Final[tuple[str, ...]] = ("default", "success", "failure", "engaged", "not_engaged")
 _branches: Final = st.lists(st.sampled_from(_LABELS), min_size=2, max_size=4, unique=True).flatmap(
@@ -129,8 +144,17 @@ _branches: Final = st.lists(st.sampled_from(_LABELS), min_size=2, max_size=4, un
         lambda asked: Branch(map(Case, labels, asked), otherwise=labels[-1])
     )
 )
+_splits: Final = st.lists(st.sampled_from(_LABELS), min_size=1, max_size=3, unique=True).flatmap(
+    lambda labels: st.builds(
+        Split,
+        st.lists(st.sampled_from([1, 3]), min_size=len(labels), max_size=len(labels)).map(
+            lambda weights: tuple(map(Way, labels, weights))
+        ),
+        split_id=st.sampled_from([None, None, "shared"]),
+    )
+)
 _awaited: Final[st.SearchStrategy[Condition]] = st.one_of(
-    _event_types.map(lambda kind: EventIs((kind,))),
+    st.sampled_from((*EVENT_TYPES, _EMITTED)).map(lambda kind: EventIs((kind,))),
     st.sampled_from(["web", "shop"]).map(lambda source: AllOf((_PURCHASE, EventHas({"source": Equals(source)})))),
 )
 
@@ -148,8 +172,8 @@ def _awaits(draw: st.DrawFn) -> WaitForEvent:
     )
 
 
-_endings: Final[st.SearchStrategy[Branch | Exit | WaitForEvent | None]] = st.one_of(
-    st.none(), st.none(), _branches, _awaits(), st.sampled_from(["enough", "done"]).map(Exit)
+_endings: Final[st.SearchStrategy[Branch | Split | Exit | WaitForEvent | None]] = st.one_of(
+    st.none(), st.none(), _branches, _splits, _awaits(), st.sampled_from(["enough", "done"]).map(Exit)
 )
 
 

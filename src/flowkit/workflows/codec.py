@@ -18,7 +18,7 @@ from flowkit.errors import DocumentError, Problem
 from flowkit.fields import Fields, instant_text
 from flowkit.problems import Problems, pointer, short, suggestion
 from flowkit.workflows.check import errors
-from flowkit.workflows.control import Branch, Exit, WaitForEvent
+from flowkit.workflows.control import Branch, Exit, Split, WaitForEvent
 from flowkit.workflows.documents import parameters
 from flowkit.workflows.documents.conditions import dump_condition, read_condition
 from flowkit.workflows.documents.parameters import ActionType, in_units
@@ -176,7 +176,7 @@ def _action(fields: Fields) -> Action:
         failure_path=None if fields.null("failure_path") else fields.id("failure_path"),
         detached=fields.flag("detached", default=False),
     )
-    if isinstance(action.do, (Branch, Exit, WaitForEvent)):
+    if isinstance(action.do, (Branch, Split, Exit, WaitForEvent)):
         _refuse_paths(fields, action.do)
     if action.detached and not is_carried_out(action.do):
         message = "only what is carried out can be detached: this action decides where or when the run goes on"
@@ -185,7 +185,7 @@ def _action(fields: Fields) -> Action:
     return action
 
 
-def _refuse_paths(fields: Fields, operation: Branch | Exit | WaitForEvent) -> None:
+def _refuse_paths(fields: Fields, operation: Branch | Split | Exit | WaitForEvent) -> None:
     """Refuse the paths of an action that neither succeeds nor fails."""
     instead = "an exit ends the run" if isinstance(operation, Exit) else "name its labels in next_nodes"
     for name in ("success_path", "failure_path"):

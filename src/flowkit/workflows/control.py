@@ -1,4 +1,4 @@
-"""What steers a run and touches nothing outside of it: branches, exits, and waits for what happens."""
+"""What steers a run and touches nothing outside of it: branches, splits, exits, and waits for what happens."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from flowkit.conditions import Condition, Duration
 from flowkit.events import Properties
 from flowkit.workflows.durations import DurationUnit
 
-__all__ = ["EXHAUSTED", "TIMEOUT", "Awaited", "Branch", "Case", "Exit", "LookBack", "WaitForEvent"]
+__all__ = ["EXHAUSTED", "TIMEOUT", "Awaited", "Branch", "Case", "Exit", "LookBack", "Split", "WaitForEvent", "Way"]
 
 EXHAUSTED: Final = "exhausted"
 """The label of the way that a run takes instead of a node whose ``max_visits`` are spent."""
@@ -58,6 +58,51 @@ class Branch:
     def labels(self) -> tuple[str, ...]:
         """The labels that may be chosen, in order, the one for none of the cases last."""
         return (*(case.label for case in self.cases), self.otherwise)
+
+
+@frozen
+class Way:
+    """One way of a split.
+
+    Attributes:
+        label: The way out of the node.
+        weight: Its share, in proportion to the weights of the others: 0, or a number from 1e-12 to 1e12. A way of
+            weight 0 takes nobody on, and keeps those whom it has.
+    """
+
+    label: str
+    weight: float
+
+
+def _of_split(ways: Iterable[Way]) -> tuple[Way, ...]:
+    return tuple(ways)
+
+
+@frozen
+class Split:
+    """Leave the node by a label that is assigned at random and for good (``split``); it is the last action of its node.
+
+    A subscriber who was assigned a label before keeps it, in every later run and in every later version that has it.
+
+    Attributes:
+        ways: The ways, at least one, each label once; their order is nothing.
+        split_id: What the assignments belong to: splits of one id agree on every subscriber whom they both have a label
+            for, across workflows. None for one of its own, named by workflow and node.
+        parameters: Whatever else the document gave.
+    """
+
+    ways: tuple[Way, ...] = field(converter=_of_split)
+    split_id: str | None = field(default=None, kw_only=True)
+    parameters: Properties = field(factory=dict[str, Any], kw_only=True)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels that may be assigned, in order."""
+        return tuple(way.label for way in self.ways)
+
+    def share(self, label: str) -> float:
+        """Give the share of a way, from 0 to 1."""
+        return sum(way.weight for way in self.ways if way.label == label) / sum(way.weight for way in self.ways)
 
 
 @frozen

@@ -15,8 +15,9 @@ from flowkit.errors import DocumentError, Problem
 from flowkit.events import Properties
 from flowkit.problems import pointer, short
 from flowkit.triggers.model import Trigger
-from flowkit.workflows.control import Branch, Exit, WaitForEvent
+from flowkit.workflows.control import Branch, Exit, Split, WaitForEvent
 from flowkit.workflows.durations import DurationUnit
+from flowkit.workflows.links import EmitEvent, StartWorkflow
 from flowkit.workflows.pictures.model import NodeCounts
 from flowkit.workflows.waits import WaitRule
 
@@ -215,11 +216,14 @@ Operation: TypeAlias = (
     | WaitForEvent
     | CheckEngagement
     | Branch
+    | Split
     | Exit
     | UpdateSegments
     | UpdateProfile
     | CallWebhook
     | CallHandler
+    | EmitEvent
+    | StartWorkflow
 )
 """What an action does."""
 
@@ -236,7 +240,9 @@ def is_carried_out(operation: Operation) -> bool:
     match operation:
         case SendEmail() | UpdateSegments() | UpdateProfile() | CallWebhook() | CallHandler():
             return True
-        case Wait() | WaitUntil() | WaitForEvent() | CheckEngagement() | Branch() | Exit():
+        case EmitEvent() | StartWorkflow():
+            return True
+        case Wait() | WaitUntil() | WaitForEvent() | CheckEngagement() | Branch() | Split() | Exit():
             return False
         case _:
             assert_never(operation)

@@ -15,6 +15,9 @@ from flowkit.runs.model import Kind
 from flowkit.stores.memory import MemoryStore
 from flowkit.testing.recording import RecordingSender
 from flowkit.triggers.model import EntryPolicy, On, Reentry, TriggerType
+from flowkit.workflows.control import Split, Way
+from flowkit.workflows.links import EmitEvent, StartWorkflow
+from flowkit.workflows.model import Action
 from tests.support.journeys import DAY, HOUR, START, check, node, opened, send, signup, tag, wait, workflow
 
 SERIES = workflow(
@@ -169,6 +172,52 @@ def test_a_send_that_failed_says_why():
     engine.advance()
     texts = [reason.text for reason in engine.explain("s", "w").reasons]
     assert texts[1:] == ["sending hello at start failed: mailbox gone", "failed: mailbox gone"]
+
+
+def test_what_a_split_assigned_is_told_with_what_was_before():
+    def parting(*weights):
+        ways = [Way(label, weight) for label, weight in zip("ab", weights, strict=True)]
+        return workflow(node("start", Action("split", Split(ways)), a="end", b="end"))
+
+    engine, _ = engine_on(parting(3, 0))
+    engine.ingest([signup()])
+    engine.publish(parting(1, 2))
+    engine.ingest([signup(event_id="2"), signup("t")])
+    texts = [reason.text for reason in engine.explain("s", "w").reasons if reason.kind is Kind.DECIDED]
+    assert texts == [
+        "start chose a, which was assigned now, with a share of 1",
+        "start chose a, which was assigned before",
+    ]
+    [text] = [reason.text for reason in engine.explain("t", "w").reasons if reason.kind is Kind.DECIDED]
+    assert text in {
+        "start chose a, which was assigned now, with a share of 0.3333",
+        "start chose b, which was assigned now, with a share of 0.6667",
+    }
+
+
+def test_what_came_of_what_was_emitted_and_started_is_told():
+    lead = workflow(
+        node(
+            "start",
+            Action("emit", EmitEvent("ping")),
+            Action("first", StartWorkflow("v")),
+            Action("again", StartWorkflow("v")),
+            Action("nowhere", StartWorkflow("x"), failure_path="end"),
+        )
+    )
+    engine, _ = engine_on(lead, workflow(node("start", wait(DAY)), workflow_id="v", event="never", cooldown=DAY))
+    engine.ingest([signup()])
+    engine.advance()
+    [started] = engine.runs(workflow_id="v")
+    assert [reason.text for reason in engine.explain("s", "w").reasons[1:5]] == [
+        "emitting ping at start was done",
+        f"starting v at start was done, known to the receiver as {started.id}",
+        "did not carry out starting v at start: the cooldown is not over",
+        "starting x at start failed: unknown_workflow",
+    ]
+    assert engine.explain("s", "v").reasons[-1].text == (
+        "was not let in for flowkit.started: the cooldown is not over; it would have in 1 d"
+    )
 
 
 def test_a_long_journal_is_read_to_its_end():

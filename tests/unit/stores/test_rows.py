@@ -48,6 +48,7 @@ states = st.builds(
         failed=st.lists(st.tuples(effects, st.sampled_from(Result), texts), max_size=2).map(tuple),
     ),
     variables=st.just("") | texts,
+    hops=st.integers(0, 16),
 )
 entries = st.builds(
     Entry, st.sampled_from(Kind), st.none() | ids, st.none() | ids, st.dictionaries(texts, json_values, max_size=3)
@@ -128,6 +129,7 @@ FROZEN_STATES = {
     "[0]": State(),
     '[0,"n"]': State(node="n"),
     '[0,"n",1]': State(node="n", action=1),
+    '[0,"n",0,null,null,null,null,null,null,null,{"hops":3}]': State(node="n", hops=3),
     '[0,"n",0,null,"duration"]': State(node="n", waiting=Waiting.DURATION),
     '[0,"n",2,null,"delay"]': State(node="n", action=2, waiting=Waiting.DELAY),
     '[0,"n",0,null,"turn"]': State(node="n", waiting=Waiting.TURN),

@@ -688,7 +688,8 @@ def test_a_detached_action_is_written_only_where_it_is_one():
 @pytest.mark.parametrize("kind", sorted(PARAMETERS))
 def test_only_what_is_carried_out_can_be_detached(kind):
     document = workflow(node("start", action(kind, detached=True)))
-    if kind in {"send_email", "send", "segment_update", "personalization_update", "webhook", "custom"}:
+    carried_out = {"send_email", "send", "segment_update", "personalization_update", "webhook", "custom"}
+    if kind in {*carried_out, "emit_event", "start_workflow"}:
         assert load(document).nodes["start"].actions[0].detached
     else:
         assert ("conflicting_fields", f"{ACTION}/detached") in refusals(lambda: load(document))

@@ -9,7 +9,7 @@ from flowkit.conditions import ALWAYS, Equals, EventIs, SubscriberHas
 from flowkit.triggers.calendar import Unit
 from flowkit.triggers.model import EntryPolicy, Reentry, Schedule, Trigger, TriggerType
 from flowkit.triggers.rules import Every
-from flowkit.workflows.control import Awaited, Branch, Case, Exit, LookBack, WaitForEvent
+from flowkit.workflows.control import Awaited, Branch, Case, Exit, LookBack, Split, WaitForEvent, Way
 from flowkit.workflows.diff import Continuation, Diff, Fate, Place, diff
 from flowkit.workflows.diff.changes import (
     ActionAdded,
@@ -30,6 +30,7 @@ from flowkit.workflows.diff.changes import (
     TriggerChanged,
     WorkflowChanged,
 )
+from flowkit.workflows.links import EmitEvent, StartWorkflow
 from flowkit.workflows.model import (
     Action,
     CallHandler,
@@ -403,6 +404,21 @@ def test_a_diff_is_a_value():
             "look_back is entry instead of last_send",
         ),
         (Exit("enough"), Exit("done"), 'reason is "done" instead of "enough"'),
+        (
+            Split([Way("a", 50), Way("b", 50)]),
+            Split([Way("a", 90), Way("b", 0.5), Way("c", 0)]),
+            "ways is a 90, b 0.5, c 0 instead of a 50, b 50",
+        ),
+        (Split([Way("a", 1)]), Split([Way("a", 1)], split_id="s"), 'split_id is "s" instead of none'),
+        (Split([Way("a", 1)]), EmitEvent("e"), 'emits "e" instead of splits into a 1'),
+        (EmitEvent("e"), EmitEvent("f"), 'event_type is "f" instead of "e"'),
+        (
+            EmitEvent("e", value=1, properties={"a": 1}),
+            EmitEvent("e", properties={"a": 2}),
+            "value is none instead of 1\nstart / do: properties has a of 2 instead of 1",
+        ),
+        (EmitEvent("e"), StartWorkflow("v"), 'starts "v" instead of emits "e"'),
+        (StartWorkflow("v"), StartWorkflow("w"), 'workflow_id is "w" instead of "v"'),
         (
             Exit("enough"),
             Branch([Case("a", ALWAYS)], otherwise="b"),

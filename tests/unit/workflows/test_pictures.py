@@ -29,7 +29,8 @@ from flowkit.conditions import (
 from flowkit.triggers.calendar import MonthDay, Offset, Unit, Weekday
 from flowkit.triggers.model import EntryPolicy, On, Schedule, Trigger, TriggerType
 from flowkit.triggers.rules import At, DateProperty, Every, Repeat
-from flowkit.workflows.control import Awaited, Branch, Case, Exit, WaitForEvent
+from flowkit.workflows.control import Awaited, Branch, Case, Exit, Split, WaitForEvent, Way
+from flowkit.workflows.links import EmitEvent, StartWorkflow
 from flowkit.workflows.model import (
     Action,
     CallHandler,
@@ -99,6 +100,9 @@ def arrows(picture):
         (Wait(timedelta(hours=72)), "Wait: 3 days"),
         (Wait(timedelta()), "Wait: no time"),
         (CheckEngagement(), "Check: always engaged"),
+        (Split([Way("a", 50), Way("b", 0.5)]), "Split: a 50, b 0.5"),
+        (EmitEvent("trial_over"), "Emit: trial_over"),
+        (StartWorkflow("winback"), "Start: winback"),
         (Branch([Case("pro", ALWAYS)], otherwise="b"), "Branch: pro if always"),
         (Branch([Case("a", PLAN), Case("b", PAID)], otherwise="c"), "Branch: a if plan, b if event's paid"),
         (
@@ -366,6 +370,14 @@ def test_each_branch_of_a_wait_and_its_timeout_are_on_an_arrow():
     wait = WaitForEvent([Awaited("x", EventIs(("purchase",))), Case("y", PLAN)], timeout=timedelta(days=1))
     shown = workflow(node("a", Action("await", wait), x="b"), node("b"))
     assert arrows(drawn(shown))[1:] == [("A", "B", ("x",)), ("A", "End", ("y", "timeout"))]
+
+
+def test_each_way_of_a_split_is_on_an_arrow():
+    split = Action("split", Split([Way("x", 1), Way("y", 1)]))
+    assert arrows(drawn(workflow(node("a", split, x="b"), node("b"))))[1:] == [
+        ("A", "B", ("x",)),
+        ("A", "End", ("y",)),
+    ]
 
 
 def test_a_run_that_is_complete_does_not_go_to_a_node_called_end():

@@ -31,6 +31,7 @@ from flowkit.ports import (
 )
 from flowkit.runs.effects import RUN_ID_LENGTH
 from flowkit.runs.model import Entry, Line, Run, Status
+from flowkit.stores.memory.assignments import Assignments
 from flowkit.stores.memory.claims import Held
 from flowkit.stores.memory.journal import Journal
 from flowkit.stores.memory.past import Past
@@ -67,6 +68,7 @@ class MemoryStore:
         self._frozen: dict[str, dict[str, str]] = {}
         self._journal = Journal(self._runs)
         self._past = Past()
+        self._assignments = Assignments()
         self._totals = Counter[str]()
         self._watches = Watches()
         self._sweeps = Sweeps()
@@ -120,6 +122,7 @@ class MemoryStore:
         runs: bool,
         history: Sequence[str] = (),
         totals: Sequence[str] = (),
+        splits: Sequence[str] = (),
     ) -> Recall:
         """Read what is remembered about subscribers; see ``Store.recall``."""
         with self._lock:
@@ -134,6 +137,7 @@ class MemoryStore:
                         [self._runs[living - 1] for living in self._living.get(subscriber_id, ())] if runs else (),
                         self._past.read(subscriber_id, history) if history else {},
                         self._past.latest(subscriber_id) if history else 0,
+                        self._assignments.read(subscriber_id, splits) if splits else {},
                     )
             entered = {workflow_id: self._totals[workflow_id] for workflow_id in totals if workflow_id in self._totals}
             return Recall(self._stamp, found, entered)
@@ -144,6 +148,11 @@ class MemoryStore:
         """Read past events; see ``Store.history``."""
         with self._lock:
             return {name: past for name in subscriber_ids if (past := self._past.read(name, types))}
+
+    def assigned(self, subscriber_ids: Sequence[str], splits: Sequence[str]) -> Mapping[str, Mapping[str, str]]:
+        """Read labels that were assigned; see ``Store.assigned``."""
+        with self._lock:
+            return {name: found for name in subscriber_ids if (found := self._assignments.read(name, splits))}
 
     def watches(self, now: int, *, limit: int) -> tuple[int, Sequence[str]]:
         """Name who is to be looked at again; see ``Store.watches``."""
@@ -265,6 +274,8 @@ class MemoryStore:
             self._ledgers[subscriber] = tuple(ledgers.values())
         if change.occurred:
             self._past.add(subscriber, change.occurred, batch.history, at)
+        if change.assigned:
+            self._assignments.write(subscriber, change.assigned)
         for workflow_id, added in change.totals:
             self._totals[workflow_id] += added
         for run, entries in change.started:
@@ -287,6 +298,8 @@ class MemoryStore:
         """Whether nobody wrote what the change was decided on."""
         subscriber = change.subscriber_id
         if self._handles.get(subscriber) != change.handle:
+            return False
+        if change.assigned and not self._assignments.fits(subscriber, change.assigned):
             return False
         if change.handle is None:
             return True
@@ -320,12 +333,17 @@ class MemoryStore:
         """
         stale: list[Run] = []
         moved: list[int] = []
-        runs, state, due = self._runs, move.state, move.due
+        runs, state, due, assigned = self._runs, move.state, move.due, move.assigned
         for run in move.runs:
             handle, sequence = run.handle, run.sequence
             if runs[handle - 1].sequence != sequence:
                 stale.append(run)
                 continue
+            if assigned:
+                if not self._assignments.fits(run.subscriber_id, assigned):
+                    stale.append(run)
+                    continue
+                self._assignments.write(run.subscriber_id, assigned)
             moved.append(handle)
             runs[handle - 1] = run.moved(state, due, sequence=sequence + 1)
             if not state.alive:

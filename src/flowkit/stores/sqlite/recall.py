@@ -12,6 +12,7 @@ from flowkit.ports import Ledger, Recall, Recalled
 from flowkit.runs.model import Run
 from flowkit.stores.rows import read_pending
 from flowkit.stores.sqlite import schema as sql
+from flowkit.stores.sqlite.assignments import read_assigned
 from flowkit.stores.sqlite.decode import Decoder
 from flowkit.stores.sqlite.history import Past, read_latest, read_past
 
@@ -19,6 +20,8 @@ __all__ = ["recall"]
 
 _NOTHING: Final[Past] = {}
 _NO_TYPES: Final[Mapping[str, Sequence[Occurrence]]] = {}
+_NO_LABELS: Final[Mapping[str, Mapping[str, str]]] = {}
+_NO_LABEL: Final[Mapping[str, str]] = {}
 _encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
@@ -30,6 +33,7 @@ def recall(
     runs: bool,
     history: Sequence[str],
     totals: Sequence[str],
+    splits: Sequence[str],
 ) -> Recall:
     """Read what is remembered; see ``Store.recall``."""
     known = cursor.execute(sql.KNOWN, (_encode(list(events)),)).fetchall()
@@ -54,6 +58,7 @@ def recall(
         # In this order: what comes in between is then read as past, and yet found to be newer by the commit.
         latest = read_latest(cursor, numbers)
         past = read_past(cursor, list(handles), history)
+    assigned = read_assigned(cursor, list(handles), splits) if splits else _NO_LABELS
     return Recall(
         stamp,
         {
@@ -64,6 +69,7 @@ def recall(
                 tuple(living.get(name, ())),
                 past.get(name, _NO_TYPES),
                 latest.get(handle, 0),
+                assigned.get(name, _NO_LABEL),
             )
             for name, handle in handles.items()
         },

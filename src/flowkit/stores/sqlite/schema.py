@@ -41,6 +41,11 @@ CREATE TABLE flowkit_history(
 );
 CREATE INDEX flowkit_history_past ON flowkit_history(subscriber, type, at);
 
+-- The label that a subscriber has at a split, for good.
+CREATE TABLE flowkit_assignment(
+    subscriber INTEGER NOT NULL, split TEXT NOT NULL, label TEXT NOT NULL, PRIMARY KEY(subscriber, split)
+) WITHOUT ROWID;
+
 -- How often all subscribers together entered, of the workflows that limit it.
 CREATE TABLE flowkit_total(workflow INTEGER PRIMARY KEY, entries INTEGER NOT NULL);
 
@@ -150,6 +155,19 @@ PRUNE_OLD: Final = (
 PRUNE_SURPLUS: Final = (
     "DELETE FROM flowkit_history WHERE id IN (SELECT id FROM flowkit_history"
     " WHERE subscriber = ? AND type = ? ORDER BY at DESC, id DESC LIMIT -1 OFFSET ?)"
+)
+
+ASSIGNED: Final = (
+    "SELECT s.name, a.split, a.label FROM flowkit_subscriber s JOIN flowkit_assignment a ON a.subscriber = s.id"
+    " WHERE s.name IN (SELECT value FROM json_each(?)) AND a.split IN (SELECT value FROM json_each(?))"
+)
+# Counts no row where the subscriber has another label by then.
+_UNLESS_ANOTHER: Final = (
+    " ON CONFLICT(subscriber, split) DO UPDATE SET label = excluded.label WHERE label IN (excluded.label, ?)"
+)
+ASSIGN: Final = f"INSERT INTO flowkit_assignment(subscriber, split, label) VALUES(?, ?, ?){_UNLESS_ANOTHER}"
+ASSIGN_ALIKE: Final = ASSIGN.replace(
+    "VALUES(?, ?, ?)", "SELECT subscriber, ?, ? FROM flowkit_run WHERE id IN (SELECT value FROM json_each(?))"
 )
 
 TOTALS: Final = (

@@ -27,6 +27,7 @@ from flowkit.runs.effects import RUN_ID_LENGTH
 from flowkit.runs.model import Line, Run, Status
 from flowkit.stores.phrases import Phrases
 from flowkit.stores.sqlite import schema as sql
+from flowkit.stores.sqlite.assignments import read_assigned
 from flowkit.stores.sqlite.claims import find_lapsed, take_due, take_lapsed
 from flowkit.stores.sqlite.decode import Decoder, Shared
 from flowkit.stores.sqlite.editions import publish, read_editions, read_source, read_stamp
@@ -171,11 +172,12 @@ class SqliteStore:
         runs: bool,
         history: Sequence[str] = (),
         totals: Sequence[str] = (),
+        splits: Sequence[str] = (),
     ) -> Recall:
         """Read what is remembered about subscribers; see ``Store.recall``."""
         with self._lock, translated(joined=self._session.joined):
             cursor = self._session.cursor
-            return recall(cursor, self._decoder, events, runs=runs, history=history, totals=totals)
+            return recall(cursor, self._decoder, events, runs=runs, history=history, totals=totals, splits=splits)
 
     def history(
         self, subscriber_ids: Sequence[str], types: Sequence[str]
@@ -183,6 +185,11 @@ class SqliteStore:
         """Read past events; see ``Store.history``."""
         with self._lock, translated(joined=self._session.joined):
             return read_past(self._session.cursor, subscriber_ids, types)
+
+    def assigned(self, subscriber_ids: Sequence[str], splits: Sequence[str]) -> Mapping[str, Mapping[str, str]]:
+        """Read labels that were assigned; see ``Store.assigned``."""
+        with self._lock, translated(joined=self._session.joined):
+            return read_assigned(self._session.cursor, subscriber_ids, splits)
 
     def watches(self, now: int, *, limit: int) -> tuple[int, Sequence[str]]:
         """Name who is to be looked at again; see ``Store.watches``."""

@@ -19,6 +19,7 @@ from flowkit.runs.model import Entry, Run, Status
 from flowkit.stores.phrases import Phrases, Texts
 from flowkit.stores.rows import STATUS_CODES, write_entries, write_occurrence, write_pending
 from flowkit.stores.sqlite import schema as sql
+from flowkit.stores.sqlite.assignments import Labels, assign_all, assign_runs
 from flowkit.stores.sqlite.history import has_newer_past, prune
 
 __all__ = ["Stale", "Writer", "stale"]
@@ -80,6 +81,9 @@ class Writer:
         self._remember(pairs)
         self._insert(sql.NEW_SEEN, [(handle, event, at) for handle, change in pairs for event in change.seen])
         self._ledgers([(handle, ledger) for handle, change in pairs for ledger in change.ledgers])
+        assigned = [(handle, one) for handle, change in pairs if change.assigned for one in change.assigned]
+        if assigned and not assign_all(self._cursor, assigned):
+            raise Stale
         self._begin(pairs)
         lines: list[tuple[int, None, int, int | str, int]] = []
         for handle, change in pairs:
@@ -217,6 +221,8 @@ class Writer:
                 self._cursor.execute(sql.MOVE if same else sql.END, (*values, _encode(handles), sequence))
             if self._cursor.rowcount != len(handles):
                 raise Stale
+            if move.assigned and not assign_runs(self._cursor, handles, move.assigned):
+                raise Stale
             self._journal(handles, move.entries)
 
     def _journal(self, handles: Sequence[int], entries: tuple[Entry, ...]) -> None:
@@ -260,18 +266,22 @@ def _together(statement: str) -> str:
 
 def stale(cursor: sqlite3.Cursor, changes: Changes, workflows: Callable[[str], int]) -> Refused:
     """Look at every row that a batch was decided on, and say what of it others wrote since, or does not fit a limit."""
-    room = _room(cursor, changes)
+    room, labels = _room(cursor, changes), Labels.of(cursor, changes)
     refused: list[str] = []
     for change in changes.changes:
         fits = all(added <= room[workflow_id] for workflow_id, added in change.totals if workflow_id in room)
-        if not fits or _is_stale(cursor, change, workflows):
+        stands = (
+            fits and not _is_stale(cursor, change, workflows) and labels.takes(change.subscriber_id, change.assigned)
+        )
+        if not stands:
             refused.append(change.subscriber_id)
             continue
         for workflow_id, added in change.totals:
             if workflow_id in room:
                 room[workflow_id] -= added
     runs = [run for move in changes.moves for run in move.runs]
-    return Refused(refused, _moved(cursor, runs))
+    moved = _moved(cursor, runs)
+    return Refused(refused, [*moved, *labels.refused(changes.moves, moved)])
 
 
 def _room(cursor: sqlite3.Cursor, changes: Changes) -> dict[str, int]:

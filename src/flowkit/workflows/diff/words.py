@@ -13,7 +13,7 @@ from flowkit.documents import is_list, is_object
 from flowkit.triggers.model import Schedule
 from flowkit.triggers.schedule_documents import dump_rule
 from flowkit.triggers.windows import Window
-from flowkit.workflows.control import Awaited, Branch, Case, Exit, LookBack, WaitForEvent
+from flowkit.workflows.control import Awaited, Branch, Case, Exit, LookBack, Split, WaitForEvent, Way
 from flowkit.workflows.diff.changes import (
     ActionAdded,
     ActionRemoved,
@@ -35,6 +35,7 @@ from flowkit.workflows.diff.changes import (
     VisitsChanged,
     WorkflowChanged,
 )
+from flowkit.workflows.links import EmitEvent, StartWorkflow
 from flowkit.workflows.model import (
     EMAIL,
     CallHandler,
@@ -48,7 +49,7 @@ from flowkit.workflows.model import (
     Wait,
     WaitUntil,
 )
-from flowkit.workflows.pictures.phrases import duration_words, plural
+from flowkit.workflows.pictures.phrases import duration_words, number_words, plural
 from flowkit.workflows.pictures.wait_words import wait_words
 from flowkit.workflows.waits import CalendarDays, LocalTime, PreferredTime, ProfileDate
 
@@ -138,7 +139,7 @@ def _node(node: Node) -> str:
     return f"{_shown(node.name)} with {plural(len(node.actions), 'action')}"
 
 
-def _operation(operation: Operation) -> str:
+def _operation(operation: Operation) -> str:  # noqa: C901 - a case for each operation
     match operation:
         case SendEmail(template_id, channel=channel):
             return f"sends {_shown(template_id)}{'' if channel == EMAIL else f' by {_line(channel)}'}"
@@ -153,6 +154,8 @@ def _operation(operation: Operation) -> str:
             return "decides"
         case Branch():
             return f"branches to {_shown(list(operation.labels))}"
+        case Split(ways):
+            return f"splits into {_shares(ways)}"
         case Exit(reason):
             return f"ends the run: {_shown(reason)}"
         case UpdateSegments(add=add, remove=remove):
@@ -163,6 +166,10 @@ def _operation(operation: Operation) -> str:
             return f"calls {_line(method)} {_host(url)}"
         case CallHandler(name):
             return f"carries out {_shown(name)}"
+        case EmitEvent(event_type):
+            return f"emits {_shown(event_type)}"
+        case StartWorkflow(workflow_id):
+            return f"starts {_shown(workflow_id)}"
         case _:
             assert_never(operation)
 
@@ -240,6 +247,8 @@ def _shown(value: object) -> str:
             return f"{_json(dump_rule(rule))} in {_line(where)}, up to {duration_words(late)} late"
         case Case() | Awaited() | LookBack() | Duration():
             return _awaited(value)
+        case _ if _are_ways(value):
+            return _shares(value)
         case _ if _are_awaited(value):
             return _line(", ".join(map(_awaited, value)))
         case CalendarDays() | LocalTime() | Window() | ProfileDate() | PreferredTime():
@@ -256,6 +265,14 @@ def _shown(value: object) -> str:
 
 def _are_awaited(value: object) -> TypeGuard[Sequence[Case | Awaited]]:
     return is_list(value) and bool(value) and all(isinstance(one, Case | Awaited) for one in value)
+
+
+def _are_ways(value: object) -> TypeGuard[Sequence[Way]]:
+    return is_list(value) and bool(value) and all(isinstance(one, Way) for one in value)
+
+
+def _shares(ways: Sequence[Way]) -> str:
+    return _line(", ".join(f"{way.label} {number_words(way.weight)}" for way in ways))
 
 
 def _awaited(value: Case | Awaited | LookBack | Duration) -> str:

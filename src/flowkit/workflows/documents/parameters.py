@@ -12,11 +12,14 @@ from urllib.parse import urlsplit
 from flowkit.errors import DocumentError, Problem
 from flowkit.fields import Fields
 from flowkit.problems import pointer, short
-from flowkit.workflows.control import Branch, Exit, WaitForEvent
+from flowkit.workflows.control import Branch, Exit, Split, WaitForEvent
 from flowkit.workflows.documents.awaits import dump_await, read_await
 from flowkit.workflows.documents.branches import dump_branch, read_branch
+from flowkit.workflows.documents.links import dump_emit, dump_start, read_emit, read_start
+from flowkit.workflows.documents.splits import dump_split, read_split
 from flowkit.workflows.documents.waits import WAIT_KEYS, dump_wait, read_wait
 from flowkit.workflows.durations import DURATIONS, dump_span, in_units, read_span
+from flowkit.workflows.links import EmitEvent, StartWorkflow
 from flowkit.workflows.model import (
     EMAIL,
     MAX_VARIABLES,
@@ -45,11 +48,14 @@ class ActionType(StrEnum):
     WAIT_FOR_EVENT = "wait_for_event"
     CONDITION = "condition"
     BRANCH = "branch"
+    SPLIT = "split"
     EXIT = "exit"
     SEGMENT_UPDATE = "segment_update"
     PERSONALIZATION_UPDATE = "personalization_update"
     WEBHOOK = "webhook"
     CUSTOM = "custom"
+    EMIT_EVENT = "emit_event"
+    START_WORKFLOW = "start_workflow"
 
 
 class _ConditionType(StrEnum):
@@ -73,11 +79,14 @@ _KNOWN: Final = {
     ActionType.WAIT_FOR_EVENT: {"branches", "timeout", "look_back"},
     ActionType.CONDITION: {"condition_type", "metrics"},
     ActionType.BRANCH: {"cases", "otherwise"},
+    ActionType.SPLIT: {"ways", "split_id"},
     ActionType.EXIT: {"reason"},
     ActionType.SEGMENT_UPDATE: {"add", "remove"},
     ActionType.PERSONALIZATION_UPDATE: {"set", "unset", "increment"},
     ActionType.WEBHOOK: {"url", "method", "headers", "body", "response", "delivery"},
     ActionType.CUSTOM: {"name", "delivery"},
+    ActionType.EMIT_EVENT: {"event"},
+    ActionType.START_WORKFLOW: {"workflow_id", "properties"},
 }
 
 
@@ -85,7 +94,7 @@ _KNOWN: Final = {
 # Reading
 
 
-def load(kind: ActionType | None, fields: Fields) -> Operation:  # noqa: C901 - a case for each action
+def load(kind: ActionType | None, fields: Fields) -> Operation:  # noqa: C901, PLR0912 - a case for each action
     """Read the parameters of an action.
 
     Args:
@@ -112,6 +121,8 @@ def load(kind: ActionType | None, fields: Fields) -> Operation:  # noqa: C901 - 
             return CheckEngagement(fields.ids("metrics"), parameters=fields.rest())
         case ActionType.BRANCH:
             return read_branch(fields)
+        case ActionType.SPLIT:
+            return read_split(fields)
         case ActionType.EXIT:
             return Exit(_reason(fields), parameters=fields.rest())
         case ActionType.SEGMENT_UPDATE:
@@ -122,6 +133,10 @@ def load(kind: ActionType | None, fields: Fields) -> Operation:  # noqa: C901 - 
             return _webhook(fields)
         case ActionType.CUSTOM:
             return CallHandler(fields.id("name"), delivery=_delivery(fields), parameters=fields.rest())
+        case ActionType.EMIT_EVENT:
+            return read_emit(fields)
+        case ActionType.START_WORKFLOW:
+            return read_start(fields)
         case None:
             return UpdateSegments()
         case _:
@@ -272,7 +287,7 @@ def dump(operation: Operation, path: str) -> tuple[ActionType, dict[str, object]
     return kind, {**known, **operation.parameters}
 
 
-def _known(operation: Operation, path: str) -> tuple[ActionType, Mapping[str, object]]:
+def _known(operation: Operation, path: str) -> tuple[ActionType, Mapping[str, object]]:  # noqa: C901 - a case for each operation
     match operation:
         case SendEmail(template_id, subject=subject, personalization=personalization, delivery=delivery):
             line = {} if subject is None else {"subject": subject}
@@ -297,6 +312,8 @@ def _known(operation: Operation, path: str) -> tuple[ActionType, Mapping[str, ob
             }
         case Branch():
             return ActionType.BRANCH, dump_branch(operation, path)
+        case Split():
+            return ActionType.SPLIT, dump_split(operation)
         case Exit(reason):
             return ActionType.EXIT, {"reason": reason}
         case UpdateSegments(add=add, remove=remove):
@@ -318,6 +335,10 @@ def _known(operation: Operation, path: str) -> tuple[ActionType, Mapping[str, ob
             }
         case CallHandler(name, delivery=delivery):
             return ActionType.CUSTOM, {"name": name, **_said(delivery)}
+        case EmitEvent():
+            return ActionType.EMIT_EVENT, dump_emit(operation, path)
+        case StartWorkflow():
+            return ActionType.START_WORKFLOW, dump_start(operation)
         case _:
             assert_never(operation)
 

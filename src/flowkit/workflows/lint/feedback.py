@@ -1,7 +1,8 @@
-"""Rules about workflows that trigger each other, or themselves, by what they change of a subscriber.
+"""Rules about workflows that let subscribers into each other, or themselves: by changes, by events, by starts.
 
 A trigger on ``change`` fires on every change after which its condition holds. One on ``enter`` fires only where its
-condition ceased to hold before, so a circle needs an action that ends it and another that brings it back.
+condition ceased to hold before, so a circle needs an action that ends it and another that brings it back. What a
+workflow emits or starts needs neither.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from flowkit.workflows.lint.atoms import Atom, Formula, attribute, formula, memb
 from flowkit.workflows.lint.contradiction import conflict
 from flowkit.workflows.lint.entry import is_once
 from flowkit.workflows.lint.graph import Graph, graph_of, inner_ways, knots, shortest, shown
+from flowkit.workflows.lint.links import leads, may_let_in
 from flowkit.workflows.lint.model import Breach, JointBreach
 from flowkit.workflows.model import Operation, UpdateProfile, UpdateSegments, Wait, WaitUntil, Workflow
 from flowkit.workflows.waits import CalendarDays, LocalTime, PreferredTime, ProfileDate
@@ -32,6 +34,7 @@ __all__ = ["self_triggers", "triggers_of_each_other"]
 _NO_TIME: Final = timedelta()
 _DAY: Final = timedelta(days=1)
 _INFINITE: Final = float("inf")
+_LIMIT: Final = f"limit it by max_executions, a cooldown or another reentry, such as {short(str(Reentry.NEVER))}"
 _Update: TypeAlias = UpdateSegments | UpdateProfile
 
 
@@ -150,10 +153,15 @@ def _fires_on_changes(trigger: Trigger) -> bool:
 
 
 def self_triggers(workflow: Workflow) -> Iterator[Breach]:
-    """Find changes that let the same subscriber in again."""
+    """Find changes, events and starts that let the same subscriber in again."""
     trigger = workflow.trigger
     while_alive = trigger.entry.reentry is Reentry.AFTER_EXIT or trigger.entry.max_concurrent == 1
-    if not _fires_on_changes(trigger) or while_alive or not _may_outlast(workflow, trigger.cooldown):
+    if is_once(trigger) or while_alive or not _may_outlast(workflow, trigger.cooldown):
+        return
+    for lead in leads(workflow):
+        if may_let_in(lead.do, workflow):
+            yield Breach(lead.path, f"may let the same subscriber into this workflow again; {_LIMIT}")
+    if not _fires_on_changes(trigger):
         return
     listener = _Listener.of(workflow)
     changes = [(change, _effect(listener, change.do)) for change in _changes(workflow)]
@@ -162,8 +170,7 @@ def self_triggers(workflow: Workflow) -> Iterator[Breach]:
         for change in bringing:
             yield Breach(
                 change.path,
-                "is a change after which this workflow's own trigger may fire again; "
-                f"limit it by max_executions, a cooldown or another reentry, such as {short(str(Reentry.NEVER))}",
+                f"is a change after which this workflow's own trigger may fire again; {_LIMIT}",
             )
         return
     ended = _ended(workflow, [change for change, effect in changes if effect.ends])
@@ -172,8 +179,7 @@ def self_triggers(workflow: Workflow) -> Iterator[Breach]:
         if before is not None:
             yield Breach(
                 change.path,
-                f"may bring back what {short(before)} ended, and so fire this workflow's own trigger again; "
-                f"limit it by max_executions, a cooldown or another reentry, such as {short(str(Reentry.NEVER))}",
+                f"may bring back what {short(before)} ended, and so fire this workflow's own trigger again; {_LIMIT}",
             )
 
 
@@ -237,15 +243,16 @@ def _longest(operation: Operation) -> timedelta | None:
 
 
 def triggers_of_each_other(workflows: Sequence[Workflow]) -> Iterator[JointBreach]:
-    """Find circles of workflows each of which may fire the trigger of the next."""
+    """Find circles of workflows each of which may let a subscriber into the next."""
     by_id = {workflow.workflow_id: workflow for workflow in workflows}
     fired = {key: _Listener.of(one) for key, one in by_id.items() if _fires_on_changes(one.trigger)}
-    brings = _brings(by_id, fired)
-    graph: Graph[str] = {key: [other for other in fired if (key, other) in brings and other != key] for key in by_id}
+    led = _led(by_id)
+    brings = {**_brings(by_id, fired), **led}
+    graph: Graph[str] = {key: [other for other in by_id if (key, other) in brings and other != key] for key in by_id}
     knot_of = knots(graph)
     for members in _knots_of_several(graph, knot_of):
         changes = [change for key in members for change in _changes(by_id[key])]
-        if all(_is_ended(fired[key], changes) for key in members):
+        if all(any((other, key) in led for other in members) or _is_ended(fired[key], changes) for key in members):
             loop = _circle(graph, members)
             message = (
                 f"may fire each other's triggers without end: {shown(loop)}; limit one by max_executions or reentry"
@@ -261,6 +268,17 @@ def _brings(by_id: Mapping[str, Workflow], fired: Mapping[str, _Listener]) -> Ma
             for other, listener in fired.items():
                 if (key, other) not in found and _effect(listener, change.do).may_bring:
                     found[key, other] = change.path
+    return found
+
+
+def _led(by_id: Mapping[str, Workflow]) -> Mapping[tuple[str, str], str]:
+    """Name which workflow may let a subscriber into which, by what it emits or starts, with the path of the first."""
+    found: dict[tuple[str, str], str] = {}
+    for key, workflow in by_id.items():
+        for lead in leads(workflow):
+            for other, target in by_id.items():
+                if (key, other) not in found and not is_once(target.trigger) and may_let_in(lead.do, target):
+                    found[key, other] = lead.path
     return found
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Final
+from typing import Final, assert_never
 
 from flowkit.problems import pointer, short
-from flowkit.workflows.control import Branch, Exit, WaitForEvent
+from flowkit.workflows.control import Branch, Exit, Split, WaitForEvent
 from flowkit.workflows.lint.contradiction import always_holds
 from flowkit.workflows.lint.model import Breach
 from flowkit.workflows.lint.outcomes import DEFAULT, outcomes
@@ -27,7 +27,12 @@ __all__ = [
 ]
 
 _ENGAGED: Final = frozenset({"engaged", "not_engaged"})
-_ENDS: Final[Mapping[type, str]] = {Branch: "a branch", Exit: "an exit", WaitForEvent: "a wait for an event"}
+_ENDS: Final[Mapping[type, str]] = {
+    Branch: "a branch",
+    Split: "a split",
+    Exit: "an exit",
+    WaitForEvent: "a wait for an event",
+}
 _OUTCOMES: Final = frozenset({"engaged", "not_engaged", "success", "failure"})
 
 
@@ -49,14 +54,13 @@ def unreachable_actions(workflow: Workflow) -> Iterator[Breach]:
 
 
 def labels_without_way(workflow: Workflow) -> Iterator[Breach]:
-    """Find labels of branches and of waits by which a run is complete since no way out has them."""
+    """Find labels of branches, of splits and of waits by which a run is complete since no way out has them."""
     for key, node in workflow.nodes.items():
         last = node.actions[-1].do if node.actions else None
-        if not isinstance(last, Branch | WaitForEvent) or DEFAULT in node.next_nodes:
+        if not isinstance(last, Branch | Split | WaitForEvent) or DEFAULT in node.next_nodes:
             continue
         path = f"{pointer('/nodes', key)}/actions/{len(node.actions) - 1}/parameters"
-        listed, rest = ("cases", "otherwise") if isinstance(last, Branch) else ("branches", "timeout")
-        count = len(last.cases if isinstance(last, Branch) else last.branches)
+        listed, count, rest = _listing(last)
         for index, label in enumerate(last.labels):
             if label not in node.next_nodes:
                 place = f"{path}/{listed}/{index}/label" if index < count else f"{path}/{rest}"
@@ -64,6 +68,19 @@ def labels_without_way(workflow: Workflow) -> Iterator[Breach]:
                     f'a run is complete here, since next_nodes has no {short(label)}; write "{END}" where that is meant'
                 )
                 yield Breach(place, message)
+
+
+def _listing(last: Branch | Split | WaitForEvent) -> tuple[str, int, str]:
+    """Name where labels are listed in the parameters, how many of them are, and where the one behind them stands."""
+    match last:
+        case Branch(cases):
+            return "cases", len(cases), "otherwise"
+        case Split(ways):
+            return "ways", len(ways), ""
+        case WaitForEvent(branches):
+            return "branches", len(branches), "timeout"
+        case _:
+            assert_never(last)
 
 
 def unreached_actions(workflow: Workflow) -> Iterator[Breach]:
@@ -142,7 +159,7 @@ def _instead(node: Node) -> str:
     match last.do:
         case Exit():
             return "the run ends here"
-        case Branch(labels=labels) | WaitForEvent(labels=labels):
+        case Branch(labels=labels) | Split(labels=labels) | WaitForEvent(labels=labels):
             return f'its last action, {short(last.action_id)}, leaves by {_listed(labels)}, else by "{DEFAULT}"'
         case Wait() | WaitUntil():
             return f'a node whose last action is a wait leaves by "{DEFAULT}"'

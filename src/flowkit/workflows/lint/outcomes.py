@@ -1,9 +1,9 @@
 """What can come of a node: which of its actions are reached, and which of its ways out can be taken.
 
 This says of a definition what `runs.step` does with it: a wait has no outcome, a decision leaves by ``engaged`` or
-``not_engaged``, a branch and a wait for what happens by their labels, everything else by ``success`` or ``failure``,
-and only a node's last action chooses among its edges. An exit has none; a node that may not be entered again has
-``exhausted``.
+``not_engaged``, a branch, a split and a wait for what happens by their labels, everything else by ``success`` or
+``failure``, and only a node's last action chooses among its edges. An exit has none; a node that may not be entered
+again has ``exhausted``.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Final
 
 from attrs import field, frozen
 
-from flowkit.workflows.control import EXHAUSTED, Branch, Exit, WaitForEvent
+from flowkit.workflows.control import EXHAUSTED, Branch, Exit, Split, WaitForEvent
 from flowkit.workflows.model import Action, CheckEngagement, Node, Wait, WaitUntil
 from flowkit.workflows.waits import Instead, ProfileDate, ways
 
@@ -71,7 +71,7 @@ def labels(action: Action) -> tuple[str, ...]:
     match action.do:
         case Wait() | WaitUntil():
             return ("",)
-        case Branch() | WaitForEvent():
+        case Branch() | Split() | WaitForEvent():
             return action.do.labels
         case Exit():
             return ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from flowkit.workflows.lint import actions, asked, entry, feedback, hosts, names, nodes, together, ways
+from flowkit.workflows.lint import actions, asked, entry, feedback, hosts, names, nodes, splits, together, ways
 from flowkit.workflows.lint.model import HostRule, JointRule, Rule, Severity
 
 __all__ = ["JOINT_RULES", "RULES", "UNKNOWN_CHANNEL", "UNKNOWN_HANDLER"]
@@ -61,7 +61,7 @@ RULES: Final = (
     Rule(
         "unreachable_action",
         Severity.ERROR,
-        summary="an action behind a branch, an exit or a wait for an event",
+        summary="an action behind a branch, a split, an exit or a wait for an event",
         why="These leave the node, so it is never done.",
         remedy="Put it in front, or into another node.",
         find=nodes.unreachable_actions,
@@ -85,7 +85,7 @@ RULES: Final = (
     Rule(
         "label_without_way",
         Severity.WARNING,
-        summary="a label of a branch, or of a wait for an event, that no way out has",
+        summary="a label of a branch, a split or a wait for an event that no way out has",
         why="A run that leaves by it is complete; often a way was forgotten, or a label is misspelled.",
         remedy='Lead it to a node, give the node a `default`, or write `"end"` where that is meant.',
         find=nodes.labels_without_way,
@@ -95,10 +95,10 @@ RULES: Final = (
         Severity.WARNING,
         summary="an edge in `next_nodes` whose label nothing in the node gives",
         why=(
-            "A node's last action alone gives one: a `condition` action `engaged` or `not_engaged`, a branch or a wait "
-            "for an event its own labels, an exit and what is detached none, all but waits else `success` or "
-            "`failure`; besides, a node "
-            "with `max_visits` has `exhausted`. Where an action has a path of its own, it does not give that label."
+            "A node's last action alone gives one: a `condition` action `engaged` or `not_engaged`, a branch, a split "
+            "or a wait for an event its own labels, an exit and what is detached none, all but waits else `success` or "
+            "`failure`; besides, a node with `max_visits` has `exhausted`. Where an action has a path of its own, it "
+            "does not give that label."
         ),
         remedy="Name a label that the last action gives, or `default`.",
         find=nodes.edges_never_taken,
@@ -150,6 +150,31 @@ RULES: Final = (
         why="It does nothing, and is one more line in every journal.",
         remedy="Lead to the next node at once.",
         find=nodes.empty_nodes,
+    ),
+    # Splits.
+    Rule(
+        "undivided_split",
+        Severity.INFO,
+        summary="a split of which one way has all the weight",
+        why="Whoever comes there for the first time goes that way; the others keep only whom they have.",
+        remedy="Where the test is over that is meant. Else give another way a weight.",
+        find=splits.undivided_splits,
+    ),
+    Rule(
+        "way_without_weight",
+        Severity.INFO,
+        summary="a way of weight 0 in a split that divides",
+        why="It takes nobody on. In a first version nobody ever goes it.",
+        remedy="Leave the way out of a first version; in a later one it keeps those whom it has.",
+        find=splits.ways_without_weight,
+    ),
+    Rule(
+        "weights_near_a_hundred",
+        Severity.INFO,
+        summary="weights of a split that add up to nearly 100",
+        why="They look like percentages and are none: what counts is each one's part of the sum.",
+        remedy="Make them add up to 100, or choose numbers that look like no percentages.",
+        find=splits.sums_not_100,
     ),
     # Actions.
     Rule(
@@ -314,10 +339,11 @@ RULES: Final = (
     Rule(
         "self_trigger",
         Severity.WARNING,
-        summary="a change of a subscriber that may fire the workflow's own trigger again",
+        summary="an action that may let the same subscriber into the workflow again",
         why=(
             "A trigger on `change` fires on every change after which it holds, those of its own actions too. One on "
-            "`enter` fires again where one action ends its condition and a later one brings it back."
+            "`enter` fires again where one action ends its condition and a later one brings it back. An event that the "
+            "workflow emits may fire its trigger, and it may start itself; such a chain is cut after 16 hops."
         ),
         remedy='Limit it by `max_executions` of 1, a cooldown that is longer than a run, or a `reentry` of `"never"`.',
         find=feedback.self_triggers,
@@ -368,11 +394,25 @@ JOINT_RULES: Final = (
         find=together.groups_of_one,
     ),
     JointRule(
+        "unknown_workflow_started",
+        Severity.INFO,
+        summary="an action that starts a workflow which none of these is",
+        why="Where it is not published by then, the action fails.",
+        remedy="Name one of them, or look at all of them together.",
+        find=together.unknown_starts,
+    ),
+    JointRule(
         "trigger_circle",
         Severity.WARNING,
-        summary="workflows each of which may fire the trigger of the next, round in a circle",
-        why="One change of a subscriber keeps them going without end.",
-        remedy='Limit one of them by `max_executions` of 1 or a `reentry` of `"never"`, or change other attributes.',
+        summary="workflows each of which may let a subscriber into the next, round in a circle",
+        why=(
+            "By what they change, emit or start, one subscriber keeps them going: without end by changes, for 16 hops "
+            "by events and starts."
+        ),
+        remedy=(
+            'Limit one of them by `max_executions` of 1 or a `reentry` of `"never"`, or change other attributes, or '
+            "emit other events."
+        ),
         find=feedback.triggers_of_each_other,
     ),
 )

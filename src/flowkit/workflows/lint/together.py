@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from flowkit.problems import short
+from flowkit.problems import short, suggestion
+from flowkit.workflows.links import StartWorkflow
+from flowkit.workflows.lint.links import leads
 from flowkit.workflows.lint.model import JointBreach
 from flowkit.workflows.lint.names import alike
 from flowkit.workflows.model import Workflow
 
-__all__ = ["duplicate_workflow_ids", "duplicate_workflow_names", "groups_of_one"]
+__all__ = ["duplicate_workflow_ids", "duplicate_workflow_names", "groups_of_one", "unknown_starts"]
 
 
 def duplicate_workflow_ids(workflows: Sequence[Workflow]) -> Iterator[JointBreach]:
@@ -48,3 +50,14 @@ def groups_of_one(workflows: Sequence[Workflow]) -> Iterator[JointBreach]:
                 "put the others in, or leave it out"
             )
             yield JointBreach(workflow.workflow_id, "/trigger/entry/exclusion_group", message)
+
+
+def unknown_starts(workflows: Sequence[Workflow]) -> Iterator[JointBreach]:
+    """Find actions that start a workflow which is none of these."""
+    known = {workflow.workflow_id: None for workflow in workflows}
+    for workflow in workflows:
+        for lead in leads(workflow):
+            if isinstance(lead.do, StartWorkflow) and lead.do.workflow_id not in known:
+                name = lead.do.workflow_id
+                message = f"none of these workflows is {short(name)}; {suggestion(name, known)}"
+                yield JointBreach(workflow.workflow_id, f"{lead.path}/parameters/workflow_id", message)

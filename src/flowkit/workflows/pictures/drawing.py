@@ -8,7 +8,7 @@ from typing import Final
 
 from attrs import field, frozen
 
-from flowkit.workflows.control import EXHAUSTED, Branch, Exit, WaitForEvent
+from flowkit.workflows.control import EXHAUSTED, Branch, Exit, Split, WaitForEvent
 from flowkit.workflows.model import END, Node, WaitUntil, Workflow
 from flowkit.workflows.pictures.model import Arrow, Box, BoxKind, Line, Mark, NodeCounts, Picture
 from flowkit.workflows.pictures.phrases import plural
@@ -162,7 +162,7 @@ def _ways(node: Node) -> Iterator[_Way]:
             yield _Way(target=target, label=label)
     if node.max_visits is not None and EXHAUSTED not in node.next_nodes:
         yield _Way(target=None, label=EXHAUSTED)
-    if isinstance(last, (Branch, WaitForEvent)):
+    if isinstance(last, (Branch, Split, WaitForEvent)):
         rest = node.next_nodes.get(_DEFAULT)
         yield from (_Way(target=rest, label=label) for label in last.labels if label not in node.next_nodes)
 

@@ -8,7 +8,8 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from flowkit.conditions import ALWAYS
-from flowkit.workflows.control import Awaited, Branch, Case, Exit, WaitForEvent
+from flowkit.workflows.control import Awaited, Branch, Case, Exit, Split, WaitForEvent
+from flowkit.workflows.links import EmitEvent, StartWorkflow
 from flowkit.workflows.model import (
     EMAIL,
     Action,
@@ -40,7 +41,7 @@ def action_line(node: Node, action: Action) -> Line:
     return Line(mark, verb, detail=", ".join(part for part in (detail, beside, after) if part))
 
 
-def _operation(node: Node, action: Action) -> tuple[Mark, str, str]:
+def _operation(node: Node, action: Action) -> tuple[Mark, str, str]:  # noqa: C901 - a case for each operation
     match action.do:
         case SendEmail(template_id, channel=channel):
             return Mark.SEND, "Send", template_id if channel == EMAIL else f"{template_id} by {channel}"
@@ -55,6 +56,8 @@ def _operation(node: Node, action: Action) -> tuple[Mark, str, str]:
             return Mark.CHECK, "Check", _asked(node)
         case Branch(cases):
             return Mark.CHECK, "Branch", few(_case_words(case) for case in cases)
+        case Split(ways):
+            return Mark.CHECK, "Split", few(f"{way.label} {number_words(way.weight)}" for way in ways)
         case Exit(reason):
             return Mark.OTHER, "Exit", reason
         case UpdateSegments(add=add, remove=remove):
@@ -66,6 +69,10 @@ def _operation(node: Node, action: Action) -> tuple[Mark, str, str]:
             return Mark.WEBHOOK, "Webhook", f"{method} {_host(url)}"
         case CallHandler(name):
             return Mark.OTHER, "Custom", name
+        case EmitEvent(event_type):
+            return Mark.OTHER, "Emit", event_type
+        case StartWorkflow(workflow_id):
+            return Mark.OTHER, "Start", workflow_id
         # The only default of the pictures: an operation that is added to the language can be seen at once.
         case other:
             return Mark.OTHER, type(other).__name__, ""

@@ -9,7 +9,8 @@ from flowkit.conditions import ALWAYS, Duration, EventIs, Not, parse
 from flowkit.documents import Limits
 from flowkit.errors import DocumentError
 from flowkit.workflows.codec import dump, dumps, load, validate
-from flowkit.workflows.control import Awaited, Branch, Case, Exit, LookBack, WaitForEvent
+from flowkit.workflows.control import Awaited, Branch, Case, Exit, LookBack, Split, WaitForEvent, Way
+from flowkit.workflows.links import EmitEvent, StartWorkflow
 from flowkit.workflows.model import (
     Action,
     CallHandler,
@@ -28,6 +29,7 @@ from tests.support.refusals import refusals
 from tests.support.workflow_documents import PARAMETERS, action, node, put, without, workflow
 
 CASE = {"subscriber_properties": {"plan": "pro"}, "segments": "vip"}
+W = {"label": "a", "weight": 1}
 A = {"label": "a", "when": {}}
 BUYS = {"label": "bought", "event": {"event_type": "purchase"}}
 BOUGHT = {"performed": {"event": "purchase", "since": "workflow_start"}}
@@ -80,6 +82,24 @@ def loaded(action_type: str, **parameters: object) -> Operation:
             "condition",
             {"condition_type": "engagement_check", "metrics": ["opens", "clicks"], "more": 1},
             CheckEngagement(("opens", "clicks"), parameters={"more": 1}),
+        ),
+        ("split", {"ways": [W]}, Split((Way("a", 1),))),
+        (
+            "split",
+            {"ways": [W, {"label": "b", "weight": 0}, {"label": "c", "weight": 1e-6}], "split_id": "s", "x": 1},
+            Split([Way("a", 1), Way("b", 0), Way("c", 1e-6)], split_id="s", parameters={"x": 1}),
+        ),
+        ("emit_event", {"event": {"type": "e"}}, EmitEvent("e")),
+        (
+            "emit_event",
+            {"event": {"type": "e", "value": [1], "plan": "pro", "n": None}, "x": 1},
+            EmitEvent("e", value=[1], properties={"plan": "pro", "n": None}, parameters={"x": 1}),
+        ),
+        ("start_workflow", {"workflow_id": "v"}, StartWorkflow("v")),
+        (
+            "start_workflow",
+            {"workflow_id": "v", "properties": {"type": "t"}, "x": 1},
+            StartWorkflow("v", properties={"type": "t"}, parameters={"x": 1}),
         ),
         (
             "branch",
@@ -254,6 +274,33 @@ def test_how_an_action_is_delivered_by_default_may_be_said_and_is_not_written():
         ("condition", {"metrics": "opens"}, "wrong_type", "/metrics"),
         ("condition", {"metrics": None}, "wrong_type", "/metrics"),
         ("condition", {"metrics": ["opens", 1]}, "wrong_type", "/metrics/1"),
+        ("split", {}, "missing_field", "/ways"),
+        ("split", {"ways": []}, "too_short", "/ways"),
+        ("split", {"ways": None}, "wrong_type", "/ways"),
+        ("split", {"ways": {"a": 1}}, "wrong_type", "/ways"),
+        ("split", {"ways": [W, "b"]}, "wrong_type", "/ways/1"),
+        ("split", {"ways": [W, W]}, "duplicate_id", "/ways/1/label"),
+        ("split", {"ways": [{"weight": 1}]}, "missing_field", "/ways/0/label"),
+        ("split", {"ways": [W | {"label": "exhausted"}]}, "reserved_label", "/ways/0/label"),
+        ("split", {"ways": [{"label": "a"}]}, "missing_field", "/ways/0/weight"),
+        ("split", {"ways": [W | {"weight": "1"}]}, "wrong_type", "/ways/0/weight"),
+        ("split", {"ways": [W | {"weight": True}]}, "wrong_type", "/ways/0/weight"),
+        ("split", {"ways": [W | {"weight": -1}]}, "out_of_range", "/ways/0/weight"),
+        ("split", {"ways": [W | {"weight": 1e13}]}, "out_of_range", "/ways/0/weight"),
+        ("split", {"ways": [W | {"weight": 1e-13}]}, "out_of_range", "/ways/0/weight"),
+        ("split", {"ways": [W | {"when": {}}]}, "unknown_field", "/ways/0/when"),
+        ("split", {"ways": [W | {"weight": 0}, {"label": "b", "weight": 0.0}]}, "no_weight", "/ways"),
+        ("split", {"ways": [W], "split_id": None}, "wrong_type", "/split_id"),
+        ("split", {"ways": [W], "split_id": ""}, "bad_id", "/split_id"),
+        ("emit_event", {}, "missing_field", "/event"),
+        ("emit_event", {"event": "e"}, "wrong_type", "/event"),
+        ("emit_event", {"event": {}}, "missing_field", "/event/type"),
+        ("emit_event", {"event": {"type": ""}}, "bad_id", "/event/type"),
+        ("emit_event", {"event": {"type": "e", "id": "1"}}, "reserved_field", "/event/id"),
+        ("emit_event", {"event": {"type": "e", "timestamp": "2030-01-01"}}, "reserved_field", "/event/timestamp"),
+        ("start_workflow", {}, "missing_field", "/workflow_id"),
+        ("start_workflow", {"workflow_id": 1}, "wrong_type", "/workflow_id"),
+        ("start_workflow", {"workflow_id": "v", "properties": []}, "wrong_type", "/properties"),
         ("branch", {"otherwise": "x"}, "missing_field", "/cases"),
         ("branch", {"cases": [], "otherwise": "x"}, "too_short", "/cases"),
         ("branch", {"cases": None, "otherwise": "x"}, "wrong_type", "/cases"),
@@ -489,7 +536,7 @@ def test_of_an_unknown_action_the_parameters_are_not_judged():
 # Branches and exits
 
 
-@pytest.mark.parametrize("action_type", ["branch", "exit", "wait_for_event"])
+@pytest.mark.parametrize("action_type", ["branch", "split", "exit", "wait_for_event"])
 @pytest.mark.parametrize("name", ["success_path", "failure_path"])
 def test_what_steers_the_run_takes_no_path(action_type, name):
     broken = workflow(node("start", action(action_type, **{name: "end"})))
@@ -562,3 +609,47 @@ def test_the_channel_is_no_free_parameter(channel):
     made = load(workflow(node("start", action())))
     made = evolve(made, nodes=[Node("start", "Start", actions=[Action("send", sends)])])
     assert refusals(lambda: dump(made)) == [("reserved_field", f"{PLACE}/channel")]
+
+
+# ------------------------------------------------------------------------------------------------------------
+# Splits, and what leads to other workflows
+
+
+def test_all_that_is_wrong_with_a_split_is_told_at_once():
+    ways = [{"label": "a", "weight": -1}, {"label": "a", "weight": 0}, 7]
+    assert refusals(lambda: load(document("split", {"ways": ways, "split_id": 1}))) == [
+        ("out_of_range", f"{PLACE}/ways/0/weight"),
+        ("duplicate_id", f"{PLACE}/ways/1/label"),
+        ("wrong_type", f"{PLACE}/ways/2"),
+        ("wrong_type", f"{PLACE}/split_id"),
+    ]
+
+
+def test_a_split_without_weight_is_told_of_beside_what_is_wrong_elsewhere():
+    broken = put(document("split", {"ways": [W | {"weight": 0}]}), "/name", 7)
+    assert refusals(lambda: load(broken)) == [("wrong_type", "/name"), ("no_weight", f"{PLACE}/ways")]
+
+
+def test_a_split_has_as_many_ways_as_a_node_may_have_actions():
+    ways = [{"label": f"w{number}", "weight": 1} for number in range(3)]
+    made = document("split", {"ways": ways})
+    assert refusals(lambda: load(made, limits=Limits(actions=2))) == [("too_long", f"{PLACE}/ways")]
+    assert load(put(made, f"{PLACE}/ways", ways[:2]), limits=Limits(actions=2))
+
+
+@pytest.mark.parametrize(
+    ("operation", "refused"),
+    [
+        (Split(()), ("too_short", "/ways")),
+        (Split([Way("a", 0)]), ("no_weight", "/ways")),
+        (Split([Way("a", 1)], parameters={"ways": []}), ("reserved_field", "/ways")),
+        (EmitEvent("e", properties={"id": "1"}), ("reserved_field", "/event/id")),
+        (EmitEvent("e", properties={"type": "f"}), ("reserved_field", "/event/type")),
+        (EmitEvent("e", parameters={"event": 1}), ("reserved_field", "/event")),
+        (StartWorkflow("", properties={}), ("bad_id", "/workflow_id")),
+    ],
+)
+def test_what_was_made_in_python_is_held_to_the_same_rules(operation, refused):
+    made = load(workflow(node("start", action())))
+    broken = evolve(made, nodes=[Node("start", "Start", actions=[Action("act", operation)])])
+    assert refusals(lambda: validate(broken)) == [(refused[0], f"{PLACE}{refused[1]}")]

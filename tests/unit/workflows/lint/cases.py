@@ -48,6 +48,24 @@ def await_(*labels: str) -> Document:
     return action("wait_for_event", "await", parameters={"branches": branches, "timeout": {"duration_hours": 1}})
 
 
+def split(*weights: float, **fields: Any) -> Document:
+    ways = [{"label": label, "weight": weight} for label, weight in zip("abcd", weights, strict=False)]
+    return action("split", "split", parameters={"ways": ways} | fields)
+
+
+def parting(*weights: float) -> Document:
+    """A workflow that does nothing but split, with a way for everybody."""
+    return workflow(node("start", split(*weights), next_nodes={"default": "end"}))
+
+
+def emit(kind: str, **event: Any) -> Document:
+    return action("emit_event", "emit", parameters={"event": {"type": kind} | event})
+
+
+def enter(workflow_id: str) -> Document:
+    return action("start_workflow", "enter", parameters={"workflow_id": workflow_id})
+
+
 def leave() -> Document:
     return action("exit", "leave")
 
@@ -120,6 +138,7 @@ GRAPH = (
             workflow(node("start", branch("a"), action(), next_nodes={"default": "end"})),
             workflow(node("start", leave(), wait())),
             workflow(node("start", await_("a"), action(), next_nodes={"default": "end"})),
+            workflow(node("start", split(1, 1), action(), next_nodes={"default": "end"})),
         ),
         kept=(
             workflow(node("start", action(), branch("a"), next_nodes={"default": "end"})),
@@ -132,8 +151,10 @@ GRAPH = (
             workflow(node("start", branch("a"), next_nodes={"a": "end"})),
             workflow(node("start", branch("a"), next_nodes={"others": "end"})),
             workflow(node("start", await_("a"), next_nodes={"a": "end"})),
+            workflow(node("start", split(1, 1), next_nodes={"b": "end"})),
         ),
         kept=(
+            workflow(node("start", split(1, 1), next_nodes={"a": "end", "b": "end"})),
             workflow(node("start", branch("a"), next_nodes={"a": "end", "others": "end"})),
             workflow(node("start", branch("a"), next_nodes={"default": "end"})),
             workflow(node("start", await_("a"), next_nodes={"a": "end", "timeout": "end"})),
@@ -578,8 +599,22 @@ ENTRY = (
             ),
             # The cooldown is over before.
             on("change", PRO, wait(), profile(set={"tips": True}), max_executions=None, cooldown_hours=24),
+            triggered(SIGNUP, node("start", emit("signup"))),
+            triggered(SIGNUP | {"min_value": 3}, node("start", wait(), emit("signup", value=3)), cooldown_hours=24),
+            triggered(SIGNUP | PRO, node("start", emit("signup"))),
+            workflow(node("start", enter("w"))),
+            clocked(node("start", enter("w"))),
         ),
         kept=(
+            triggered(SIGNUP, node("start", emit("signin"))),
+            triggered(SIGNUP | PRO, node("start", emit("signin"))),
+            triggered(SIGNUP | {"min_value": 3}, node("start", emit("signup", value=2))),
+            triggered(SIGNUP | {"event_properties": {"x": 1}}, node("start", emit("signup", x=2))),
+            triggered(SIGNUP, node("start", emit("signup")), max_executions=1),
+            triggered(SIGNUP, node("start", emit("signup")), cooldown_hours=1),
+            triggered(SIGNUP, node("start", emit("signup")), entry={"reentry": "after_exit"}),
+            on("enter", SIGNUP | VIP, emit("signup")),
+            workflow(node("start", enter("other"))),
             # It ends the condition, and nothing brings it back.
             on("enter", VIP, segments(remove=["vip"])),
             on("enter", {"all": [PRO, {"not": subscriber(told=True)}]}, profile(set={"told": True})),
@@ -605,11 +640,30 @@ ENTRY = (
     ),
 )
 
-CASES = (*GRAPH, *NODES, *ACTIONS, *NAMES, *CONDITIONS, *ENTRY)
+SPLITS = (
+    Case(
+        "undivided_split",
+        broken=(parting(1), parting(100), parting(0, 7), parting(0, 0.5, 0)),
+        kept=(parting(1, 1), parting(1, 0.000001)),
+    ),
+    Case("way_without_weight", broken=(parting(1, 1, 0), parting(0, 50, 50)), kept=(parting(1, 0.000001),)),
+    Case(
+        "weights_near_a_hundred",
+        broken=(parting(50, 49), parting(33.3, 33.3, 33.3), parting(60, 50)),
+        kept=(parting(50, 50), parting(99.5, 0.5), parting(1, 1), parting(60, 51), parting(500, 490)),
+    ),
+)
+
+CASES = (*GRAPH, *NODES, *SPLITS, *ACTIONS, *NAMES, *CONDITIONS, *ENTRY)
 
 
 def called(workflow_id: str, document: Document, **fields: Any) -> Document:
     return document | {"workflow_id": workflow_id, "name": workflow_id.title()} | fields
+
+
+def leading(workflow_id: str, listens: str, *actions: Document, **fields: Any) -> Document:
+    """A workflow that somebody enters by an event of a type, and that does some actions."""
+    return called(workflow_id, triggered({"event_type": listens}, node("start", *actions), **fields))
 
 
 def grouped(workflow_id: str, group: str) -> Document:
@@ -622,6 +676,11 @@ def passing(workflow_id: str, source: str, target: str, **fields: Any) -> Docume
 
 
 JOINT_CASES = (
+    JointCase(
+        "unknown_workflow_started",
+        broken=((leading("a", "x", enter("b")),), (leading("a", "x", enter("b")), leading("c", "y"))),
+        kept=((leading("a", "x", enter("b")), leading("b", "y")), (leading("a", "x", emit("b")),)),
+    ),
     JointCase(
         "duplicate_workflow_id",
         broken=((called("a", workflow()), called("a", workflow())),),
@@ -646,6 +705,14 @@ JOINT_CASES = (
                 called("a", on("change", PRO, profile(set={"tips": True}), entry={"reentry": "after_exit"})),
                 called("b", on("change", PRO, profile(increment={"seen": 1}), entry={"reentry": "after_exit"})),
             ),
+            (leading("a", "x", emit("y")), leading("b", "y", emit("x"))),
+            (leading("a", "x", emit("y")), leading("b", "y", wait(), enter("a"))),
+            (leading("a", "x", enter("b")), leading("b", "y", enter("c")), leading("c", "z", enter("a"))),
+            # By an event there, and by a change back.
+            (
+                leading("a", "x", profile(set={"plan": "pro"})),
+                called("b", on("change", PRO, emit("x"))),
+            ),
         ),
         kept=(
             # Nobody ends what the other brings.
@@ -657,6 +724,9 @@ JOINT_CASES = (
             (passing("a", "new", "warm"), called("b", on("enter", {"segments": "warm"}, segments(add=["new"])))),
             (passing("a", "new", "warm"), passing("b", "warm", "new", max_executions=1)),
             (passing("a", "new", "warm"), passing("b", "warm", "new", entry={"reentry": "never"}, max_executions=None)),
+            (leading("a", "x", emit("y")), leading("b", "y", emit("z"))),
+            (leading("a", "x", enter("b")), leading("b", "y", enter("a"), max_executions=1)),
+            (leading("a", "x", emit("y")), leading("b", "y", emit("x"), active=False)),
         ),
     ),
 )

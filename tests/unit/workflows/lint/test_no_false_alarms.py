@@ -17,8 +17,13 @@ PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").rglob("*.md"))]
 DOCUMENTS = sorted((REPOSITORY / "examples").rglob("*.json"))
 BLOCK = re.compile(r"^```python\n(.*?)^```", flags=re.MULTILINE | re.DOTALL)
 
-MEANT = {"triggers": {"reentry_unlimited"}, "waits": {"endless_loop"}, "actions": {"endless_loop"}}
-"""What pages show on purpose, by their name: one is about what fires, others show a loop that is refused."""
+MEANT = {
+    "triggers": {"reentry_unlimited"},
+    "waits": {"endless_loop"},
+    "actions": {"endless_loop"},
+    "emit_event": {"self_trigger"},
+}
+"""What pages show on purpose, by their name: some are about what fires, others show a loop that is refused."""
 
 
 def workflows_of(page: Path) -> list[Workflow]:
