@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from flowkit.adapters.clock import VirtualClock
+    from flowkit.adapters.consent import MemoryConsent
     from flowkit.adapters.console import ConsoleSender
     from flowkit.adapters.http import HttpWebhooks
     from flowkit.adapters.logs import LoggedFaults
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from flowkit.engine.aio import AsyncEngine
     from flowkit.engine.clock import SystemClock
     from flowkit.engine.dead_letters import Requeue
+    from flowkit.engine.suppressing import Suppressed
     from flowkit.engine.sweeps import Progress
     from flowkit.engine.sync import Engine
     from flowkit.errors import (
@@ -63,6 +65,7 @@ if TYPE_CHECKING:
     from flowkit.event_documents import dump_event, load_event, load_events
     from flowkit.events import Event, Facts, Needs
     from flowkit.rendering.model import OutgoingMessage, Template
+    from flowkit.runs.consent import ConsentStatus, Suppression, SuppressionReason, SuppressionScope
     from flowkit.runs.effects import Outcome, Result
     from flowkit.runs.model import Entry, Kind, Line, Run, Status
     from flowkit.stores.memory import MemoryStore
@@ -82,7 +85,9 @@ if TYPE_CHECKING:
         CallWebhook,
         CheckEngagement,
         Delivery,
+        MessageClass,
         Node,
+        OnSkip,
         SendEmail,
         UpdateProfile,
         UpdateSegments,
@@ -111,6 +116,7 @@ __all__ = [
     "Condition",
     "ConfigurationError",
     "ConflictError",
+    "ConsentStatus",
     "ConsoleSender",
     "Cron",
     "Custom",
@@ -144,14 +150,17 @@ __all__ = [
     "LocalTime",
     "LoggedFaults",
     "LookBack",
+    "MemoryConsent",
     "MemoryProfiles",
     "MemoryStore",
+    "MessageClass",
     "Needs",
     "Node",
     "NodeCounts",
     "Not",
     "Offset",
     "On",
+    "OnSkip",
     "Ops",
     "Outcome",
     "OutgoingMessage",
@@ -184,6 +193,10 @@ __all__ = [
     "StoreError",
     "StoreVersionError",
     "SubscriberHas",
+    "Suppressed",
+    "Suppression",
+    "SuppressionReason",
+    "SuppressionScope",
     "SystemClock",
     "Template",
     "Trigger",
@@ -230,6 +243,7 @@ _HOMES: Final = {
     "Condition": "flowkit.conditions:Condition",
     "ConfigurationError": "flowkit.errors:ConfigurationError",
     "ConflictError": "flowkit.errors:ConflictError",
+    "ConsentStatus": "flowkit.runs.consent:ConsentStatus",
     "ConsoleSender": "flowkit.adapters.console:ConsoleSender",
     "HttpWebhooks": "flowkit.adapters.http:HttpWebhooks",
     "LoggedFaults": "flowkit.adapters.logs:LoggedFaults",
@@ -263,14 +277,17 @@ _HOMES: Final = {
     "Line": "flowkit.runs.model:Line",
     "LocalTime": "flowkit.workflows.waits:LocalTime",
     "LookBack": "flowkit.workflows.control:LookBack",
+    "MemoryConsent": "flowkit.adapters.consent:MemoryConsent",
     "MemoryProfiles": "flowkit.adapters.profiles:MemoryProfiles",
     "MemoryStore": "flowkit.stores.memory:MemoryStore",
+    "MessageClass": "flowkit.workflows.model:MessageClass",
     "Needs": "flowkit.events:Needs",
     "Node": "flowkit.workflows.model:Node",
     "NodeCounts": "flowkit.workflows.pictures:NodeCounts",
     "Not": "flowkit.conditions:Not",
     "Offset": "flowkit.triggers.calendar:Offset",
     "On": "flowkit.triggers.model:On",
+    "OnSkip": "flowkit.workflows.model:OnSkip",
     "Ops": "flowkit.conditions:Ops",
     "Outcome": "flowkit.runs.effects:Outcome",
     "OutgoingMessage": "flowkit.rendering.model:OutgoingMessage",
@@ -303,6 +320,10 @@ _HOMES: Final = {
     "StoreError": "flowkit.errors:StoreError",
     "StoreVersionError": "flowkit.errors:StoreVersionError",
     "SubscriberHas": "flowkit.conditions:SubscriberHas",
+    "Suppressed": "flowkit.engine.suppressing:Suppressed",
+    "Suppression": "flowkit.runs.consent:Suppression",
+    "SuppressionReason": "flowkit.runs.consent:SuppressionReason",
+    "SuppressionScope": "flowkit.runs.consent:SuppressionScope",
     "SystemClock": "flowkit.engine.clock:SystemClock",
     "Template": "flowkit.rendering.model:Template",
     "Trigger": "flowkit.triggers.model:Trigger",

@@ -46,7 +46,9 @@ from flowkit.workflows.model import (
     CheckEngagement,
     Delivery,
     DurationUnit,
+    MessageClass,
     Node,
+    OnSkip,
     SendEmail,
     UpdateProfile,
     UpdateSegments,
@@ -150,7 +152,12 @@ sends = st.builds(
     subject=st.none() | subjects,
     personalization=st.booleans(),
     delivery=st.sampled_from(Delivery),
-    parameters=bags_without("channel", "template_id", "subject", "personalization", "delivery"),
+    topic=st.none() | ids,
+    message_class=st.sampled_from(MessageClass),
+    on_skip=st.sampled_from(OnSkip),
+    parameters=bags_without(
+        "channel", "template_id", "subject", "personalization", "delivery", "topic", "message_class", "on_skip"
+    ),
 )
 clock_times = st.times().map(lambda at: at.replace(second=0, microsecond=0))
 _weekdays = st.lists(st.sampled_from(Weekday), max_size=3).map(tuple)

@@ -77,6 +77,7 @@ from flowkit.ports import (
     Addressed,
     Audience,
     Clock,
+    Consent,
     Handler,
     HandlerRequest,
     InDoubt,
@@ -89,7 +90,7 @@ from flowkit.ports import (
     WebhookRequest,
 )
 from flowkit.ports import Webhooks as WebhooksPort
-from flowkit.testing.recording import RecordingHandler, RecordingSender, RecordingWebhooks
+from flowkit.testing.recording import RecordingConsent, RecordingHandler, RecordingSender, RecordingWebhooks
 from flowkit.workflows.waits import WaitRule
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -265,6 +266,11 @@ class Shelf:
         return Template(template_id, subject="Hello", text="Hello") if template_id == "hello" else None
 
 
+class Asked:
+    async def status(self, ids: Sequence[str], topic: str) -> Mapping[str, flowkit.ConsentStatus]:
+        return dict.fromkeys(ids, flowkit.ConsentStatus.SUBSCRIBED if topic else flowkit.ConsentStatus.UNKNOWN)
+
+
 class Calls:
     timeout = timedelta(seconds=3)
 
@@ -307,11 +313,12 @@ def fit(connection: sqlite3.Connection, sqlite: SqliteStore) -> None:
     profiles: list[Profiles] = [Users(connection), MemoryProfiles()]
     audiences: list[Audience] = [MemoryProfiles()]
     templates: list[Templates] = [Shelf(), DictTemplates({}), DirectoryTemplates(Path())]
+    consents: list[Consent] = [Asked(), flowkit.MemoryConsent(), RecordingConsent()]
     webhooks: list[WebhooksPort] = [Calls(), RecordingWebhooks(), HttpWebhooks(allow=["10.0.0.0/8"])]
     handlers: list[Handler] = [score, score_later, Scores(), RecordingHandler()]
     clocks: list[Clock] = [Noon(), VirtualClock(datetime.now(UTC)), flowkit.SystemClock()]
     stores: list[Store] = [MemoryStore(), sqlite, sqlite.joined(connection)]
-    del senders, lookup, addressed, profiles, audiences, templates, webhooks, handlers, clocks, stores
+    del senders, lookup, addressed, profiles, audiences, templates, consents, webhooks, handlers, clocks, stores
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -343,6 +350,9 @@ def host(path: Path, connection: sqlite3.Connection) -> Sequence[Run]:
     assert_type(engine.backfill("onboarding", where=EventIs(("signup",)), backfill_id="spring"), bool)
     assert_type(engine.sweeps()[0].due_at, datetime | None)
     assert_type(engine.explain("ada", "onboarding").text, str)
+    assert_type(engine.suppress(["ada"], reason=flowkit.SuppressionReason.BOUNCE), flowkit.Suppressed)
+    assert_type(engine.suppressions(), Sequence[flowkit.Suppression])
+    assert_type(engine.unsuppress(["ada"], reason=flowkit.SuppressionReason.BOUNCE), Sequence[str])
     assert_type(engine.next_due(), datetime | None)
     runs = engine.runs(subscriber_id="ada")
     assert_type(runs, Sequence[Run])

@@ -10,11 +10,13 @@ from attrs import frozen
 
 from flowkit.conditions import Operand
 from flowkit.documents import is_list
+from flowkit.runs.consent import Suppression, SuppressionScope
 from flowkit.runs.model import Kind, Line, operand_data
 
 __all__ = ["Door", "Explanation", "Reason", "explained", "span_words"]
 
 _WHEN: Final = "%Y-%m-%d %H:%M:%S"
+_SUPPRESSED: Final = "suppressed: "
 _UNITS: Final = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 
 
@@ -71,12 +73,14 @@ class Explanation:
         workflow_id: Which workflow.
         reasons: Everything that was decided, oldest first.
         door: What would become of the subscriber now; None where no version of the workflow may be entered.
+        suppressions: The subscriber's lines of the suppression list, those that were lifted too.
     """
 
     subscriber_id: str
     workflow_id: str
     reasons: Sequence[Reason]
     door: Door | None
+    suppressions: Sequence[Suppression] = ()
 
     @property
     def text(self) -> str:
@@ -91,13 +95,20 @@ class Explanation:
             whose = "" if reason.run_id is None else f"run {runs.index(reason.run_id) + 1}: "
             lines.append(f"  {reason.at.strftime(_WHEN)}  {whose}{reason.text}")
         lines += [f"  {line}" for line in _door_words(self.door)]
+        lines += [f"  {_suppression_words(one)}" for one in self.suppressions if one.lifted is None]
         return "\n".join(lines)
 
     def __str__(self) -> str:
         return self.text
 
 
-def explained(subscriber_id: str, workflow_id: str, lines: Iterable[Line], door: Door | None) -> Explanation:
+def explained(
+    subscriber_id: str,
+    workflow_id: str,
+    lines: Iterable[Line],
+    door: Door | None,
+    suppressions: Sequence[Suppression] = (),
+) -> Explanation:
     """Say in sentences what lines of the journal tell.
 
     Args:
@@ -105,15 +116,22 @@ def explained(subscriber_id: str, workflow_id: str, lines: Iterable[Line], door:
         workflow_id: About which workflow; lines about others are left out.
         lines: Lines of the journal, oldest first.
         door: What would become of the subscriber now.
+        suppressions: The subscriber's lines of the suppression list.
     """
     reasons = [
         Reason(
-            line.at, line.run_id, line.entry.kind, line.entry.node, line.entry.action, _sentence(line), line.entry.data
+            line.at,
+            line.run_id,
+            line.entry.kind,
+            line.entry.node,
+            line.entry.action,
+            _sentence(line) + _since(line, suppressions),
+            line.entry.data,
         )
         for line in lines
         if line.subscriber_id == subscriber_id and line.workflow_id == workflow_id
     ]
-    return Explanation(subscriber_id, workflow_id, reasons, door)
+    return Explanation(subscriber_id, workflow_id, reasons, door, tuple(suppressions))
 
 
 def span_words(seconds: float) -> str:
@@ -164,6 +182,8 @@ def _sentence(line: Line) -> str:  # noqa: C901, PLR0912 - a sentence for each k
             return f"{entry.node} chose {data.get('label')}, since {_values(data)}"
         case Kind.DONE:
             return f"{what} at {entry.node}{_attempt(data)}"
+        case Kind.SKIPPED if data.get("type") == "send_email":
+            return f"{data.get('template_id')} was not sent at {entry.node}: {_because(data)}"
         case Kind.SKIPPED:
             why = _refused(data) if "workflow" in data else _because(data)
             return f"did not carry out {what} at {entry.node}: {why}"
@@ -194,6 +214,20 @@ def _sentence(line: Line) -> str:  # noqa: C901, PLR0912 - a sentence for each k
             return f"an outcome came too late to change anything at {entry.node}: {data.get('result')}"
         case _:
             assert_never(entry.kind)
+
+
+def _since(line: Line, suppressions: Iterable[Suppression]) -> str:
+    """Say since when a suppression stood that stopped a message, or kept somebody out."""
+    data = line.entry.data
+    _, _, reason = str(data.get("reason", "")).partition(_SUPPRESSED)
+    reason = str(data["suppression"]) if "suppression" in data else reason.partition(";")[0]
+    since = [one.since for one in suppressions if one.reason == reason and one.since <= line.at]
+    return f", since {since[-1].strftime(_WHEN)}" if since else ""
+
+
+def _suppression_words(one: Suppression) -> str:
+    what = "no message" if one.scope is SuppressionScope.ALL else "no marketing"
+    return f"Now: suppressed ({one.reason}) since {one.since.strftime(_WHEN)}: {what} is sent."
 
 
 def _until(data: Mapping[str, Any]) -> str:
@@ -325,6 +359,8 @@ def _refusal(data: Mapping[str, Any]) -> str:
     seconds = data.get("opens_in_seconds")
     by = data.get("by")
     rule = _rule(str(data.get("reason")), None if by is None else str(by)) + _read(data)
+    if "suppression" in data:
+        rule += f" ({data['suppression']})"
     return rule if seconds is None else f"{rule}; it would have in {span_words(seconds)}"
 
 
@@ -344,6 +380,8 @@ def _rule(reason: str, by: str | None) -> str:
             return "as many runs as may be are alive"
         case "exclusion_group":
             return f"the subscriber is in {by}, of the same group"
+        case "suppressed":
+            return "the subscriber is suppressed"
         case "inactive":
             return "the workflow was taken out"
         case _:

@@ -273,7 +273,8 @@ class _Shift:
                 (acting if self._acts(cohort) else parked).append(cohort)
             if not acting:
                 return parked
-            moving = await self._acted(acting)
+            moving, left = await self._acted(acting)
+            parked += left
         return parked + moving
 
     def _acts(self, cohort: _Cohort) -> bool:
@@ -291,19 +292,28 @@ class _Shift:
         parts = self._decisions.split(cohort.program, cohort.runs, cohort.state, WOKEN, facts, self._now)
         return [self._after(cohort, transition, runs) for transition, runs in parts]
 
-    async def _acted(self, cohorts: Sequence[_Cohort]) -> list[_Cohort]:
-        """Carry out what the cohorts wait for, and settle it."""
+    async def _acted(self, cohorts: Sequence[_Cohort]) -> tuple[list[_Cohort], list[_Cohort]]:
+        """Carry out what the cohorts wait for, and settle it.
+
+        Returns:
+            What is settled; and the runs whose turn did not come, since others wrote to them, or the claim is lost.
+            They stay as they are: the commit refuses them, so they are decided again with the outcomes in hand.
+        """
         jobs = [
             Job(cohort.program, _at_hand(cohort), cohort.runs, variables_of(cohort.state.variables))
             for cohort in cohorts
         ]
         await self._hands.carry_out(jobs)
         moved: list[_Cohort] = []
+        left: list[_Cohort] = []
         for cohort, job in zip(cohorts, jobs, strict=True):
             for (outcome, at), runs in _endings(job).items():
+                if outcome is None:
+                    left.append(evolve(cohort, runs=runs))
+                    continue
                 self._results[outcome.result] += len(runs)
                 moved += await self._settled(cohort, Settled(job.effect, outcome, at), runs)
-        return moved
+        return moved, left
 
     async def _settled(self, cohort: _Cohort, settled: Settled, runs: Sequence[Run]) -> list[_Cohort]:
         decisions = self._decisions
@@ -400,15 +410,14 @@ class _Shift:
         return cohorts
 
 
-def _endings(job: Job) -> dict[tuple[Outcome, int | None], Sequence[Run]]:
-    """Part the runs of a job by outcome and by when it came; who has none was not called before the claim was lost."""
+def _endings(job: Job) -> dict[tuple[Outcome | None, int | None], Sequence[Run]]:
+    """Part the runs of a job by outcome and by when it came; no outcome stands for those whose turn did not come."""
     first = job.outcomes[0]
     if first is not None and not job.begun and job.outcomes.count(first) == len(job.outcomes):
         return {(first, None): job.runs}
-    endings: dict[tuple[Outcome, int | None], list[Run]] = {}
+    endings: dict[tuple[Outcome | None, int | None], list[Run]] = {}
     for index, (run, outcome) in enumerate(zip(job.runs, job.outcomes, strict=True)):
-        if outcome is not None:
-            endings.setdefault((outcome, job.begun.get(index)), []).append(run)
+        endings.setdefault((outcome, job.begun.get(index)), []).append(run)
     return dict(endings)
 
 

@@ -24,6 +24,7 @@ from flowkit.events import (
     to_micros,
 )
 from flowkit.ports import Change, Ledger, Move, Pending, Recalled, Started
+from flowkit.runs.consent import Ban
 from flowkit.runs.model import Entry
 from flowkit.runs.splits import Assigned
 
@@ -93,6 +94,8 @@ class Desk:
         history: The past, with what this batch added to it.
         assigned: The labels that were assigned before, with those of this batch.
         newly_assigned: Those of this batch, in order.
+        suppresses: Whether what is reported may put the subscriber on the suppression list.
+        bans: What is forbidden about the subscriber, with what this batch added to it.
         asked_runs: Whether the living runs were asked for, so that the change depends on them.
         crowded_out: Whether an entry was refused only since others of the same batch took the last places.
         watch: Keeps an eye on the data; None where nobody wants to know.
@@ -101,6 +104,7 @@ class Desk:
     __slots__ = (
         "asked_runs",
         "assigned",
+        "bans",
         "catalogue",
         "crowded_out",
         "decisions",
@@ -123,6 +127,7 @@ class Desk:
         "seen",
         "started",
         "subscriber_id",
+        "suppresses",
         "totals",
         "watch",
     )
@@ -164,6 +169,8 @@ class Desk:
         self.totals: Mapping[str, int] = _NO_TOTALS
         self.lines: tuple[tuple[str, Entry], ...] = ()
         self.asked_runs = self.crowded_out = False
+        self.suppresses = parts.suppresses
+        self.bans: Sequence[Ban] = recalled.bans
         self.seen: dict[str, None] = {}
         self.duplicates = 0
         self.refused = 0
@@ -191,6 +198,11 @@ class Desk:
             return False
         self.seen[cause] = None
         return True
+
+    def forbid(self, ban: Ban) -> None:
+        """Put the subscriber on the suppression list, where it is not there already for that."""
+        if ban not in self.bans:
+            self.bans = (*self.bans, ban)
 
     def ledger(self, workflow_id: str) -> Ledger:
         """Give what a workflow remembers about the subscriber, as it stands now."""
@@ -233,6 +245,7 @@ class Desk:
             self.recalled.latest if self.fenced else None,
             tuple(self.totals.items()) if self.totals else (),
             self.newly_assigned,
+            self.bans[len(self.recalled.bans) :] if self.bans else (),
         )
 
 

@@ -11,6 +11,7 @@ from flowkit.engine.desk import Desk, Knock, earlier, flip, key_of, personal
 from flowkit.events import NO_FACTS, Event, Facts, from_micros
 from flowkit.hashing import run_id
 from flowkit.ports import Ledger, Pending, Started
+from flowkit.runs.consent import Ban, stopped_by
 from flowkit.runs.model import Entry, Kind, Run, operand_data
 from flowkit.triggers.entry import Refusal, Standing, refusal
 from flowkit.triggers.evaluate import Gate
@@ -21,6 +22,7 @@ STARTED: Final = "flowkit.started"
 """What stands for the type of an event where a run of another workflow lets the subscriber in."""
 _PENDING: Final = 16
 _MICROSECONDS: Final = 1_000_000
+_SUPPRESSED: Final = Refusal("suppressed")
 _NOTHING_READ: Final[Mapping[str, object]] = {}
 
 
@@ -34,6 +36,9 @@ def admit(desk: Desk, gate: Gate, knock: Knock) -> None:
     """Let the subscriber in where the rules do; where they do not, the journal says why."""
     if gate.lets_in is not None and not knock.passed and not lets_in(desk, gate, knock):
         _turn_away(desk, gate, knock)
+        return
+    if desk.bans and (ban := _banned(desk, gate)) is not None:
+        refuse(desk, gate.workflow_id, gate, knock, _SUPPRESSED, {"suppression": str(ban.reason)})
         return
     workflow_id, now = gate.workflow_id, desk.now
     ledger = desk.ledgers.get(workflow_id) or desk.recalled.ledgers.get(workflow_id)
@@ -65,6 +70,8 @@ def door(desk: Desk, gate: Gate) -> Door:
     knock = Knock("", "{}", "")
     if not lets_in(desk, gate, knock):
         refused: Refusal | None = Refusal("filter")
+    elif desk.bans and _banned(desk, gate) is not None:
+        refused = _SUPPRESSED
     else:
         refused = refusal(gate, _standing(desk, gate, desk.ledger(gate.workflow_id), knock), desk.now)
     if refused is None:
@@ -151,6 +158,13 @@ def _turn_away(desk: Desk, gate: Gate, knock: Knock) -> None:
     desk.keep(ledger, watch=earlier(ledger.watch, again), pending=pending)
     data = {**_about(gate, knock, "filter"), "seconds": gate.grace / _MICROSECONDS, **read}
     desk.lines += ((gate.workflow_id, Entry(Kind.WAITING, data=data)),)
+
+
+def _banned(desk: Desk, gate: Gate) -> Ban | None:
+    """Find the suppression that stops every message of a workflow; one that sends none is open to everybody."""
+    mails = desk.catalogue.program(gate.version).mails
+    stopping = [stopped_by(desk.bans, message_class, channel=channel) for message_class, channel in mails]
+    return None if None in stopping else next(iter(stopping), None)
 
 
 def _standing(desk: Desk, gate: Gate, ledger: Ledger, knock: Knock) -> Standing:

@@ -17,10 +17,12 @@ from flowkit.engine.looks import look_at_changed
 from flowkit.engine.parts import Parts
 from flowkit.engine.questions import explain
 from flowkit.engine.sources import edition_of
+from flowkit.engine.suppressing import Pause, Suppressed, suppress
 from flowkit.engine.sweeps import Progress, ask_for_backfill, plan_sweeps, progress
 from flowkit.errors import ConfigurationError, DocumentError, Problem, UnknownHandler
 from flowkit.events import Event, from_micros, to_micros
 from flowkit.ports import Edition
+from flowkit.runs.consent import Ban, Suppression, SuppressionReason, SuppressionScope
 from flowkit.runs.model import Line, Run, Status
 from flowkit.triggers.model import Backfill
 from flowkit.workflows.codec import validate
@@ -53,7 +55,10 @@ __all__ = [
     "publish",
     "requeued",
     "runs",
+    "suppressed",
+    "suppressions",
     "sweeps",
+    "unsuppressed",
 ]
 
 T = TypeVar("T")
@@ -82,8 +87,10 @@ async def publish(parts: Parts, workflow: Workflow) -> Edition:
 def _refuse_missing_ports(parts: Parts, workflow: Workflow) -> None:
     for node in workflow.nodes.values():
         for action in node.actions:
-            name = _port_of(action.do)
-            if name is not None and getattr(parts, name) is None:
+            needed = (_port_of(action.do), _consent_of(action.do))
+            for name in needed:
+                if name is None or getattr(parts, name) is not None:
+                    continue
                 message = (
                     f"workflow {workflow.workflow_id!r}, node {node.node_id!r}, action {action.action_id!r} "
                     f"needs a {name} port: give the engine one"
@@ -138,6 +145,10 @@ def _cases(workflow: Workflow) -> Iterator[tuple[str, Condition]]:
                     yield f"{place}, branch {one.label!r}", one.event if isinstance(one, Awaited) else one.when
 
 
+def _consent_of(operation: Operation) -> str | None:
+    return "consent" if isinstance(operation, SendEmail) and operation.consent_topic is not None else None
+
+
 def _port_of(operation: Operation) -> str | None:
     match operation:
         case SendEmail(channel=channel):
@@ -169,6 +180,39 @@ async def changed(parts: Parts, subscriber_ids: Iterable[str], now: datetime | N
         return Ingested()
     at = to_micros(parts.clock.now() if now is None else now)
     return await _watched(parts, look_at_changed(parts, store, dict.fromkeys(subscriber_ids, ()), at))
+
+
+async def suppressed(
+    parts: Parts,
+    subscriber_ids: Iterable[str],
+    reason: SuppressionReason,
+    scope: SuppressionScope | None,
+    now: datetime | None,
+    connection: object,
+    pause: Pause | None,
+) -> Suppressed:
+    """Put subscribers on the suppression list; within the host's transaction nothing is waited for."""
+    store = parts.store if connection is None else parts.store.joined(connection)
+    at = to_micros(parts.clock.now() if now is None else now)
+    return await suppress(
+        parts, store, subscriber_ids, Ban.of(reason, scope), at, pause if connection is None else None
+    )
+
+
+async def unsuppressed(
+    parts: Parts, subscriber_ids: Iterable[str], reason: SuppressionReason, now: datetime | None, connection: object
+) -> Sequence[str]:
+    """Lift the suppressions that stand for a reason."""
+    store = parts.store if connection is None else parts.store.joined(connection)
+    at = to_micros(parts.clock.now() if now is None else now)
+    names = list(dict.fromkeys(subscriber_ids))
+    return tuple(await resolve("store.unsuppress", store.unsuppress(names, reason, at)))
+
+
+async def suppressions(parts: Parts, subscriber_id: str | None, after: int, limit: int) -> Sequence[Suppression]:
+    """Read a page of the suppression list."""
+    page = parts.store.suppressions(subscriber_id=subscriber_id, after=after, limit=limit)
+    return await resolve("store.suppressions", page)
 
 
 async def _watched(parts: Parts, work: Awaitable[T]) -> T:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from math import inf
 from time import monotonic
 
 from flowkit.engine.drive import resolve
@@ -21,6 +22,7 @@ class Hold:
         since: When it was asked for, in seconds of ``time.monotonic``: before the store set the lease, never after.
 
     Attributes:
+        clock: The worker's own clock, in seconds.
         lost: Whether the store has said that the claim is no longer held; nothing more may be called or written then.
     """
 
@@ -29,11 +31,16 @@ class Hold:
         self._claim = claim
         self._lease = lease
         self._until = since + lease.total_seconds()
+        self.clock = monotonic
         self.lost = False
 
     def lasts(self, seconds: float) -> bool:
         """Whether the claim is held for that long from now, so that a call of that length may begin."""
         return not self.lost and monotonic() + seconds < self._until
+
+    def until(self, seconds: float, *, within: float) -> float:
+        """Give the instant of ``clock`` before which such a call may begin: no later than a while hence."""
+        return -inf if self.lost else min(self._until - seconds, self.clock() + within)
 
     async def secure(self, seconds: float) -> bool:
         """Make sure that the claim is held for that long, extending it where it is not; False where it is lost."""

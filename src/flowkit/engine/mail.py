@@ -10,6 +10,7 @@ from attrs import frozen
 from flowkit.conditions import NO_VARIABLES
 from flowkit.documents import is_list
 from flowkit.engine.drive import resolve, wait_for
+from flowkit.engine.guards.consent import ConsentGuard, Ready
 from flowkit.engine.hold import Hold
 from flowkit.engine.inputs import first_inputs
 from flowkit.engine.jobs import Job, answered, doubtful_outcome, inherited, named
@@ -26,10 +27,9 @@ from flowkit.workflows.model import EMAIL, SendEmail
 __all__ = ["Mailer"]
 
 _WINDOW: Final = 100
+_FRESH: Final = 0.05
 _NOTHING: Final[Mapping[str, Any]] = {}
 
-_Ready: TypeAlias = tuple[OutgoingMessage, Job, int]
-"""A message, and where its outcome goes."""
 _Inputs: TypeAlias = tuple[Mapping[str, Any], Mapping[str, Any]]
 """The attributes and the variables that a message is made from."""
 
@@ -56,6 +56,7 @@ class Mailer:
         self._claim = claim
         self._hold = hold
         self._sender = sender
+        self._consent = ConsentGuard(parts, claim)
         self._timeout = sender.timeout.total_seconds()
         self._keyed = sender.key_window is not None
         self._channel = channel
@@ -69,7 +70,7 @@ class Mailer:
 
     async def send(self, jobs: Sequence[tuple[Job, SendEmail]]) -> None:
         """Carry out sends; each job's outcomes say how they ended."""
-        ready: list[_Ready] = []
+        ready: list[Ready] = []
         for job, operation in jobs:
             await inherited(job, self._claim, self._sender, self._sender.in_doubt)
             letter = await self._letter(job, operation)
@@ -77,6 +78,7 @@ class Mailer:
                 for index in job.open():
                     job.outcomes[index] = letter
             else:
+                await self._consent.screen(job, operation)
                 ready += await self._made(job, letter)
         if self._channel != EMAIL:
             ready = [(message._replace(channel=self._channel), job, index) for message, job, index in ready]
@@ -112,10 +114,12 @@ class Mailer:
             "node": job.effect.node,
             "action": job.effect.action_id,
             "campaign_type": operation.parameters.get("campaign_type", "automation"),
+            "message_class": str(operation.message_class),
+            **({} if operation.topic is None else {"topic": operation.topic}),
         }
         return _Letter(operation, template, subject, metadata, needs)
 
-    async def _made(self, job: Job, letter: _Letter) -> list[_Ready]:
+    async def _made(self, job: Job, letter: _Letter) -> list[Ready]:
         """Make a message for each run that has no outcome yet; a run that cannot have one gets its outcome."""
         suffix = job.effect.suffix
         operation, metadata = letter.operation, letter.metadata
@@ -132,7 +136,7 @@ class Mailer:
                 for index, run in enumerate(job.runs)
                 if job.outcomes[index] is None
             ]
-        ready: list[_Ready] = []
+        ready: list[Ready] = []
         inputs = await self._inputs(job, letter.needs, rendered=letter.template is not None)
         for index in job.open():
             run = job.runs[index]
@@ -206,7 +210,7 @@ class Mailer:
 
     # -- handing over -------------------------------------------------------------------------------------------------
 
-    async def _one_by_one(self, ready: Sequence[_Ready]) -> None:
+    async def _one_by_one(self, ready: Sequence[Ready]) -> None:
         """Call with one message at a time; however it ends, what is noted is kept."""
         attempts = await resolve("store.attempts", self._parts.store.attempts(self._claim))
         try:
@@ -216,12 +220,27 @@ class Mailer:
             if flushed is not None:
                 await wait_for("attempts.flush", flushed)
 
-    async def _call_each(self, ready: Sequence[_Ready], attempts: Attempts) -> None:
-        """Call with one message at a time, and note each call before and after it."""
-        hold, timeout, send = self._hold, self._timeout, self._sender.send
-        for message, job, index in ready:
-            if not hold.lasts(timeout) and not await hold.secure(timeout):
-                return
+    async def _call_each(self, ready: Sequence[Ready], attempts: Attempts) -> None:
+        """Call with one message at a time, in windows that are over after a hundred calls, or after a while."""
+        left: Sequence[Ready] = ()
+        taken = 0
+        while (left or taken < len(ready)) and await self._hold.secure(self._timeout):
+            fresh = ready[taken : taken + _WINDOW - len(left)]
+            taken += len(fresh)
+            window = await self._consent.open_window([*left, *fresh])
+            left = window[await self._call_fresh(window, attempts) :]
+
+    async def _call_fresh(self, window: Sequence[Ready], attempts: Attempts) -> int:
+        """Call with one message at a time, and note each call before and after it; tell how many calls were made.
+
+        Once it is a while since it was looked whether the messages may go out, the rest is for another window: so the
+        slow look anew before each call, and one that was stopped in between does too.
+        """
+        send, clock = self._sender.send, self._hold.clock
+        until = self._hold.until(self._timeout, within=_FRESH)
+        for called, (message, job, index) in enumerate(window):
+            if clock() >= until:
+                return called
             begun = attempts.begin(message.key, durable=True) if job.once else attempts.begin(message.key)
             if begun is not None:
                 await wait_for("attempts.begin", begun)
@@ -237,13 +256,16 @@ class Mailer:
             noted = attempts.settle(message.key, outcome)
             if noted is not None:
                 await wait_for("attempts.settle", noted)
+        return len(window)
 
-    async def _in_windows(self, ready: Sequence[_Ready]) -> None:
+    async def _in_windows(self, ready: Sequence[Ready]) -> None:
         """Call with up to a hundred messages; a window that ends in an exception is tried again under the same keys."""
         for start in range(0, len(ready), _WINDOW):
-            window = ready[start : start + _WINDOW]
             if not await self._hold.secure(self._timeout):
                 return
+            window = await self._consent.open_window(ready[start : start + _WINDOW])
+            if not window:
+                continue
             messages = [message for message, _, _ in window]
             try:
                 outcomes = answered(
@@ -254,6 +276,7 @@ class Mailer:
                 pairs = [(one, Outcome(Result.RETRY, f"in doubt after {named(error)}")) for one in window]
             for (_, job, index), outcome in pairs:
                 job.outcomes[index] = outcome
+            await self._consent.close_window()
 
 
 def _only(given: object) -> Outcome:

@@ -16,7 +16,18 @@ from flowkit.engine.handling import Handling
 from flowkit.engine.watch import Watch
 from flowkit.errors import ConfigurationError
 from flowkit.events import id_problem
-from flowkit.ports import Audience, Clock, FaultReports, Handler, Profiles, Sender, Store, Templates, Webhooks
+from flowkit.ports import (
+    Audience,
+    Clock,
+    Consent,
+    FaultReports,
+    Handler,
+    Profiles,
+    Sender,
+    Store,
+    Templates,
+    Webhooks,
+)
 from flowkit.problems import short
 from flowkit.workflows.model import EMAIL
 
@@ -49,6 +60,9 @@ class Parts:
         lease: For how long a worker holds what it claimed, unless it goes on holding it.
         batch: The most runs that a worker claims at once.
         handlers: The host's own actions, by name.
+        consent: Knows who is subscribed to which topic; None where no message names one.
+        suppresses: Whether bounces, complaints and unsubscriptions that are reported put subscribers on the suppression
+            list.
         catalogue: What is published.
         watch: Keeps an eye on the data, where somebody wants to know.
         decisions: What was decided before, and need not be again.
@@ -67,6 +81,8 @@ class Parts:
     lease: timedelta
     batch: int
     handlers: Mapping[str, Handling] = field(converter=_handled)
+    consent: Consent | None = None
+    suppresses: bool = True
     catalogue: Catalogue = field(
         init=False, default=Factory(lambda self: Catalogue(self.store, self.predicates), takes_self=True)
     )

@@ -12,6 +12,7 @@ from flowkit.engine.entering import door
 from flowkit.engine.parts import Parts
 from flowkit.engine.rounds import profile_facts
 from flowkit.ports import EMPTY_RECALL
+from flowkit.runs.consent import Suppression
 from flowkit.runs.model import Line
 
 __all__ = ["explain"]
@@ -27,7 +28,15 @@ async def explain(parts: Parts, subscriber_id: str, workflow_id: str, now: int) 
         page = await resolve("store.lines", parts.store.lines(subscriber_id=subscriber_id, after=after, limit=_PAGE))
         lines += [line for line in page if line.workflow_id == workflow_id]
         after = page[-1].number if page else None
-    return explained(subscriber_id, workflow_id, lines, await _door(parts, subscriber_id, workflow_id, now))
+    listed: list[Suppression] = []
+    after = 0
+    while after is not None:
+        some = parts.store.suppressions(subscriber_id=subscriber_id, after=after, limit=_PAGE)
+        found = await resolve("store.suppressions", some)
+        listed += found
+        after = found[-1].number if found else None
+    door = await _door(parts, subscriber_id, workflow_id, now)
+    return explained(subscriber_id, workflow_id, lines, door, listed)
 
 
 async def _door(parts: Parts, subscriber_id: str, workflow_id: str, now: int) -> Door | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from time import sleep
 from typing import Final
 
 from flowkit.analytics.explain import Explanation
@@ -16,9 +17,23 @@ from flowkit.engine.drive import refuse_suspending, run_sync
 from flowkit.engine.handling import NO_HANDLERS, refuse_suspending_handlers
 from flowkit.engine.ingest import Ingested
 from flowkit.engine.parts import DEFAULT_BATCH, DEFAULT_LEASE, Parts
+from flowkit.engine.suppressing import Suppressed
 from flowkit.engine.sweeps import Progress
 from flowkit.events import Event
-from flowkit.ports import Audience, Clock, Edition, FaultReports, Handler, Profiles, Sender, Store, Templates, Webhooks
+from flowkit.ports import (
+    Audience,
+    Clock,
+    Consent,
+    Edition,
+    FaultReports,
+    Handler,
+    Profiles,
+    Sender,
+    Store,
+    Templates,
+    Webhooks,
+)
+from flowkit.runs.consent import Suppression, SuppressionReason, SuppressionScope
 from flowkit.runs.model import Line, Run, Status
 from flowkit.workflows.model import Workflow
 
@@ -45,6 +60,9 @@ class Engine:
         lease: For how long a worker holds the runs that it claimed without a sign of life; more than twice the
             time-out of every port that it calls.
         batch: The most runs that ``advance`` claims and commits at once.
+        consent: Knows who is subscribed to which topic; needed where a message names one.
+        suppresses: Whether ``ingest`` puts a subscriber on the suppression list for a ``bounce`` that is hard, a
+            ``complaint``, and an ``unsubscribe`` without a topic.
 
     Raises:
         ConfigurationError: A port would suspend (``AsyncEngine`` takes those), or a time-out does not fit the lease.
@@ -66,6 +84,8 @@ class Engine:
         clock: Clock | None = None,
         lease: timedelta = DEFAULT_LEASE,
         batch: int = DEFAULT_BATCH,
+        consent: Consent | None = None,
+        suppresses: bool = True,
     ) -> None:
         ports: dict[str, object] = {
             "store": store,
@@ -76,6 +96,7 @@ class Engine:
             "webhooks": webhooks,
             "audience": audience,
             "fault_reports": fault_reports,
+            "consent": consent,
         }
         refuse_suspending(ports)
         refuse_suspending_handlers(handlers)
@@ -93,6 +114,8 @@ class Engine:
             lease,
             batch,
             handlers,
+            consent,
+            suppresses,
         )
 
     def publish(self, workflow: Workflow) -> Edition:
@@ -247,6 +270,74 @@ class Engine:
             StoreError: The store failed; asking again is safe.
         """
         return run_sync(flows.requeued(self._parts, runs, now, accept_duplicate=accept_duplicate))
+
+    def suppress(
+        self,
+        subscriber_ids: Iterable[str],
+        *,
+        reason: SuppressionReason = SuppressionReason.MANUAL,
+        scope: SuppressionScope | None = None,
+        wait: bool = True,
+        now: datetime | None = None,
+        connection: object | None = None,
+    ) -> Suppressed:
+        """Put subscribers on the suppression list: once this has returned, nothing that it stops is sent to them.
+
+        It commits, and then waits until what was being handed over before is settled, or its worker has lost the claim:
+        for a lease at the most. Messages that are still under way then are named in ``in_flight``.
+
+        Args:
+            subscriber_ids: Whom, be they known or not.
+            reason: Why.
+            scope: Which messages are stopped; None stops all where the address is dead (``bounce``), else marketing.
+            wait: False returns at once, with the keys of the messages in flight; for a call from within a sender.
+            now: The engine's instant; None asks the clock.
+            connection: As for ``ingest``; then nothing is waited for, and the promise holds from the host's commit on
+                for all but the keys in flight.
+
+        Raises:
+            RetryTransaction: As for ``ingest``.
+            StoreError: The store failed; asking again is safe.
+        """
+        pause = sleep if wait else None
+        return run_sync(flows.suppressed(self._parts, subscriber_ids, reason, scope, now, connection, pause))
+
+    def unsuppress(
+        self,
+        subscriber_ids: Iterable[str],
+        *,
+        reason: SuppressionReason,
+        now: datetime | None = None,
+        connection: object | None = None,
+    ) -> Sequence[str]:
+        """Lift the suppressions that stand for one reason; those for another reason stand.
+
+        Args:
+            subscriber_ids: Whose.
+            reason: For which; a dead address comes back to life only where ``bounce`` is named.
+            now: The engine's instant; None asks the clock.
+            connection: As for ``ingest``.
+
+        Returns:
+            Those who had one.
+
+        Raises:
+            RetryTransaction: As for ``ingest``.
+            StoreError: The store failed; asking again is safe.
+        """
+        return run_sync(flows.unsuppressed(self._parts, subscriber_ids, reason, now, connection))
+
+    def suppressions(
+        self, *, subscriber_id: str | None = None, after: int = 0, limit: int = 1000
+    ) -> Sequence[Suppression]:
+        """Read the suppression list, oldest first, a page at a time; what was lifted says when.
+
+        Args:
+            subscriber_id: Only of this subscriber.
+            after: The ``number`` of the last line of the page before.
+            limit: The most lines to give.
+        """
+        return run_sync(flows.suppressions(self._parts, subscriber_id, after, limit))
 
     def explain(self, subscriber_id: str, workflow_id: str, *, now: datetime | None = None) -> Explanation:
         """Say why a subscriber did, or did not, enter a workflow, what happened there, and what would happen now.

@@ -11,6 +11,7 @@ from flowkit.engine.entering import admit, enter_all
 from flowkit.engine.levels import caused, looked
 from flowkit.events import NO_FACTS, Event, Facts, HistoryNeed
 from flowkit.ports import Move, Started
+from flowkit.runs.consent import BANNING, ban_of
 from flowkit.runs.effects import RUN_ID_LENGTH, Looked, Observed
 from flowkit.runs.model import Run
 from flowkit.runs.program import Program
@@ -25,6 +26,8 @@ def take(desk: Desk, knock: Knock, event: Event, entrance: Entrance) -> None:
     """Take one event: living runs observe it first, then it may lead into workflows."""
     if not desk.accept(knock.cause):
         return
+    if event.type in BANNING and desk.suppresses and (ban := ban_of(event)) is not None:
+        desk.forbid(ban)
     if entrance.observed:
         _observe(desk, event, hops=knock.hops)
     matching = _matching(desk, entrance, event)

@@ -12,6 +12,7 @@ from attrs import field, frozen
 from flowkit.conditions import Condition
 from flowkit.events import Facts, Needs
 from flowkit.rendering.model import OutgoingMessage, Template
+from flowkit.runs.consent import ConsentStatus
 from flowkit.runs.effects import Outcome
 from flowkit.triggers.profile_dates import Wanted
 from flowkit.workflows.model import UpdateProfile, UpdateSegments
@@ -20,6 +21,7 @@ __all__ = [
     "Addressed",
     "Audience",
     "Clock",
+    "Consent",
     "Fault",
     "FaultReports",
     "Handler",
@@ -230,6 +232,26 @@ class Addressed(Protocol):
     @property
     def address(self) -> str | None:
         """The attribute that holds the address, and without which nothing is sent; None where no address is needed."""
+        ...
+
+
+class Consent(Protocol):
+    """Who wants to be written to about what."""
+
+    def status(self, ids: Sequence[str], topic: str) -> Maybe[Mapping[str, ConsentStatus]]:
+        """Read how many subscribers stand with a topic.
+
+        It is asked before a message is made, and again right before it is handed over, at every attempt. Only
+        ``ConsentStatus.SUBSCRIBED`` lets a message go out. Where silence is to be a yes, answer so for those who said
+        nothing. Where this raises, the messages are not sent, and tried again later.
+
+        Args:
+            ids: Whose, without repeats.
+            topic: The topic, as the action of the workflow names it.
+
+        Returns:
+            The status by id; an id that is left out is ``ConsentStatus.UNKNOWN``.
+        """
         ...
 
 

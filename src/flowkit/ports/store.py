@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from enum import StrEnum
 from typing import Any, Final, NamedTuple, Protocol, Self
@@ -11,6 +11,7 @@ from attrs import field, frozen
 
 from flowkit.events import HistoryNeed, Occurrence
 from flowkit.ports.host import Maybe
+from flowkit.runs.consent import Ban, Suppression, SuppressionReason
 from flowkit.runs.effects import Outcome
 from flowkit.runs.model import Entry, Line, Run, State, Status
 from flowkit.runs.splits import Assigned
@@ -18,11 +19,13 @@ from flowkit.runs.splits import Assigned
 __all__ = [
     "EMPTY_RECALL",
     "NOTHING_REFUSED",
+    "OPEN",
     "Attempts",
     "Change",
     "Changes",
     "Claim",
     "Edition",
+    "Fence",
     "Ledger",
     "Move",
     "Pending",
@@ -107,6 +110,7 @@ class Recalled(NamedTuple):
         history: Its past events by type, oldest first, of the types that were asked for.
         latest: The store's number of the newest past event that it keeps of the subscriber, of any type; 0 for none.
         assigned: The labels that were assigned to it, by what they belong to, of those that were asked for.
+        bans: What its suppressions forbid that stand.
     """
 
     handle: int | None = None
@@ -116,6 +120,7 @@ class Recalled(NamedTuple):
     history: Mapping[str, Sequence[Occurrence]] = _NOTHING
     latest: int = 0
     assigned: Mapping[str, str] = _NOTHING
+    bans: Sequence[Ban] = ()
 
 
 EMPTY_RECALL: Final = Recalled()
@@ -182,6 +187,7 @@ class Change(NamedTuple):
         totals: For each workflow with a limit for all subscribers together, how many entries this change adds.
         assigned: The labels that are assigned to the subscriber, in order; where it has another one by then, be it by a
             change before it in the same batch, the change is refused.
+        bans: What is forbidden from now on; what is already is left as it is.
     """
 
     subscriber_id: str
@@ -196,6 +202,7 @@ class Change(NamedTuple):
     latest: int | None = None
     totals: Sequence[tuple[str, int]] = ()
     assigned: Sequence[Assigned] = ()
+    bans: Sequence[Ban] = ()
 
 
 @frozen
@@ -267,6 +274,23 @@ class Refused:
 
 
 NOTHING_REFUSED: Final = Refused()
+
+
+@frozen
+class Fence:
+    """What has changed about runs since they were read, so that their messages must not go out as they are.
+
+    Attributes:
+        moved: The handles of the runs that others have written to.
+        banned: What is forbidden, by subscriber; who is not suppressed is left out.
+    """
+
+    moved: frozenset[int]
+    banned: Mapping[str, Sequence[Ban]]
+
+
+OPEN: Final = Fence(frozenset(), _NOTHING)
+"""Nothing has changed, and nothing is forbidden."""
 
 
 class SweepKind(StrEnum):
@@ -415,6 +439,58 @@ class Store(Protocol):
         Returns:
             By effect key, what was kept first: an earlier attempt's inputs go before the ones given now.
         """
+        ...
+
+    def open_window(self, claim: Claim, runs: Mapping[str, Run]) -> Maybe[Fence]:
+        """Note that messages are about to be handed over, and then look whether they still may be.
+
+        In this order: who suppresses a subscriber afterwards finds the window (``in_flight``), and whoever did before
+        is found by it. A claim has one window at a time; a new one takes the place of the one before. An effect leaves
+        it with the note of its outcome, and all do when it is closed, and when the claim ends, is given back or lapses.
+
+        Args:
+            claim: Whose messages they are.
+            runs: The runs as they were read, by the key of the effect that is pending.
+        """
+        ...
+
+    def close_window(self, claim: Claim) -> Maybe[None]:
+        """Note that no call of the window is under way any more."""
+        ...
+
+    def in_flight(self, subscriber_ids: Sequence[str]) -> Maybe[Sequence[str]]:
+        """Name the keys of effects of these subscribers that are in an open window of a claim that somebody holds."""
+        ...
+
+    def suppress(self, subscriber_ids: Sequence[str], ban: Ban, at: int) -> Maybe[Sequence[str]]:
+        """Put subscribers on the suppression list, be they known to the store or not.
+
+        Args:
+            subscriber_ids: Whom, without repeats.
+            ban: What is forbidden, and why.
+            at: The engine's instant in microseconds.
+
+        Returns:
+            Those of whom it was not forbidden before, for the same reason and scope.
+        """
+        ...
+
+    def unsuppress(self, subscriber_ids: Sequence[str], reason: SuppressionReason, at: int) -> Maybe[Sequence[str]]:
+        """Lift the suppressions of subscribers that stand for one reason.
+
+        Returns:
+            Those who had one.
+        """
+        ...
+
+    def banned(self, subscriber_ids: Iterable[str]) -> Maybe[Mapping[str, Sequence[Ban]]]:
+        """Read what is forbidden, by subscriber; who is not suppressed is left out."""
+        ...
+
+    def suppressions(
+        self, *, subscriber_id: str | None = None, after: int = 0, limit: int = 1000
+    ) -> Maybe[Sequence[Suppression]]:
+        """Read the suppression list, those that were lifted too, by number, a page at a time."""
         ...
 
     def commit(self, changes: Changes) -> Maybe[Refused]:

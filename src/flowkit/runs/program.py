@@ -18,7 +18,9 @@ from flowkit.workflows.model import (
     END,
     CallHandler,
     CheckEngagement,
+    MessageClass,
     Node,
+    SendEmail,
     UpdateProfile,
     UpdateSegments,
     WaitUntil,
@@ -61,6 +63,7 @@ class Program:
             workflows.
         forks: Its splits, by node.
         asks_host: Whether what it reads may be more than the labels that splits assigned.
+        mails: The classes and channels of the messages that it may send, each pair once; empty where it sends none.
     """
 
     workflow: Workflow
@@ -77,6 +80,7 @@ class Program:
     changes: bool = False
     forks: Mapping[str, Fork] = field(factory=dict[str, Fork])
     asks_host: bool = True
+    mails: tuple[tuple[MessageClass, str], ...] = ()
 
     @property
     def workflow_id(self) -> str:
@@ -134,6 +138,14 @@ def compile_workflow(workflow: Workflow, version: int, predicates: Mapping[str, 
         ),
         forks=forks,
         asks_host=bool(read) or is_own or not forks,
+        mails=tuple(
+            dict.fromkeys(
+                (action.do.message_class, action.do.channel)
+                for node in workflow.nodes.values()
+                for action in node.actions
+                if isinstance(action.do, SendEmail)
+            )
+        ),
     )
 
 

@@ -7,7 +7,8 @@ place                 Started             Woken, at the due time  Settled(effect
 ====================  ==================  ======================  =====================================================
 not begun             walk from entry     -                       -
 effect pending        -                   - (it is carried out)   done: ``success_path``, else on
-                                                                  skipped: ``failure_path``, else on
+                                                                  skipped: ``failure_path``, else on; a message
+                                                                  may say that the run ends instead
                                                                   failed, unknown: ``failure_path``, else the edge
                                                                   ``failure`` of a last action, else the run fails
                                                                   retry: the same effect again, later; the last: failed
@@ -78,6 +79,7 @@ from flowkit.workflows.model import (
     CallHandler,
     CallWebhook,
     CheckEngagement,
+    OnSkip,
     Operation,
     SendEmail,
     UpdateProfile,
@@ -340,7 +342,11 @@ def _settled(walk: Walk, effect: Effect, outcome: Outcome, at: int) -> None:
                 _looked(walk, None, mine=False)
         case Result.SKIPPED:
             _tell(walk, Kind.SKIPPED, effect, told)
-            _onward(walk, effect, action.failure_path, "failure_path", "failure")
+            if isinstance(action.do, SendEmail) and action.do.on_skip is OnSkip.EXIT and not detached:
+                walk.end(Status.EXITED, outcome.reason)
+                walk.entries.append(Entry(Kind.EXITED, None, None, {"reason": outcome.reason}))
+            else:
+                _onward(walk, effect, action.failure_path, "failure_path", "failure")
         case Result.RETRY if effect.attempt + 1 < MAX_ATTEMPTS:
             walk.own = True
             again = evolve(effect, attempt=effect.attempt + 1)

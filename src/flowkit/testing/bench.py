@@ -103,9 +103,12 @@ class Bench:
         self._again = again
         self._runner: asyncio.Runner | None = None
         self._versions: dict[str, int] = {}
+        self._beside: list[Bench] = []
 
     def close(self) -> None:
-        """End the event loop, where the store needed one."""
+        """End the event loop, where the store needed one, and those of the benches beside this one."""
+        for beside in self._beside:
+            beside.close()
         if self._runner is not None:
             self._runner.close()
 
@@ -125,6 +128,7 @@ class Bench:
         """Put another store, or this one within a transaction, on the bench beside this one."""
         beside = Bench(store, self.ticks, self._again)
         beside._versions = self._versions
+        self._beside.append(beside)
         return beside
 
     # -- workflows ----------------------------------------------------------------------------------------------------

@@ -31,6 +31,7 @@ from flowkit.testing.suites.events import Events  # noqa: E402
 from flowkit.testing.suites.history import History  # noqa: E402
 from flowkit.testing.suites.ledgers import Ledgers  # noqa: E402
 from flowkit.testing.suites.reading import Reading  # noqa: E402
+from flowkit.testing.suites.suppressions import Suppressions  # noqa: E402
 from flowkit.testing.suites.sweeps import Sweeps  # noqa: E402
 from flowkit.testing.suites.takeovers import Takeovers  # noqa: E402
 from flowkit.testing.suites.totals import Totals  # noqa: E402
@@ -41,7 +42,18 @@ __all__ = ["StoreConformance"]
 
 
 class StoreConformance(
-    Versions, Events, Ledgers, History, Totals, Assignments, Claims, Takeovers, Sweeps, Reading, Transactions
+    Versions,
+    Events,
+    Ledgers,
+    History,
+    Totals,
+    Assignments,
+    Claims,
+    Takeovers,
+    Suppressions,
+    Sweeps,
+    Reading,
+    Transactions,
 ):
     """The tests of a store.
 

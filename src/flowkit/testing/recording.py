@@ -10,12 +10,22 @@ from typing import Final, TypeAlias
 
 from attrs import frozen
 
+from flowkit.adapters.consent import MemoryConsent
 from flowkit.events import Needs
 from flowkit.ports import Fault, HandlerRequest, InDoubt, WebhookRequest
 from flowkit.rendering.model import OutgoingMessage
+from flowkit.runs.consent import ConsentStatus
 from flowkit.runs.effects import DONE, Outcome, Result
 
-__all__ = ["Answer", "RecordingFaultReports", "RecordingHandler", "RecordingSender", "RecordingWebhooks", "TookEffect"]
+__all__ = [
+    "Answer",
+    "RecordingConsent",
+    "RecordingFaultReports",
+    "RecordingHandler",
+    "RecordingSender",
+    "RecordingWebhooks",
+    "TookEffect",
+]
 
 _TIMEOUT: Final = timedelta(seconds=5)
 _ADDRESS: Final = Needs(attributes=frozenset({"email"}))
@@ -275,3 +285,29 @@ class RecordingFaultReports:
         if self.refusing is not None:
             raise self.refusing
         self.faults += faults
+
+
+class RecordingConsent(MemoryConsent):
+    """Consents in memory that record what they are asked.
+
+    Attributes:
+        asked: Whose consent was asked for, and to which topic, call by call.
+        refusing: An exception that is raised instead of an answer; None answers.
+    """
+
+    def __init__(self, subscribed: Mapping[str, Iterable[str]] | None = None, *, opt_out: Iterable[str] = ()) -> None:
+        """Note who said yes, as ``MemoryConsent`` does."""
+        super().__init__(subscribed, opt_out=opt_out)
+        self.asked: list[tuple[tuple[str, ...], str]] = []
+        self.refusing: Exception | None = None
+
+    def status(self, ids: Sequence[str], topic: str) -> Mapping[str, ConsentStatus]:
+        """Record what is asked, and answer.
+
+        Raises:
+            Exception: The one that was prepared.
+        """
+        self.asked.append((tuple(ids), topic))
+        if self.refusing is not None:
+            raise self.refusing
+        return super().status(ids, topic)

@@ -60,7 +60,9 @@ from flowkit.workflows.model import (
     CallWebhook,
     CheckEngagement,
     Delivery,
+    MessageClass,
     Node,
+    OnSkip,
     Operation,
     SendEmail,
     UpdateProfile,
@@ -126,7 +128,12 @@ _about_events: Final[st.SearchStrategy[Condition]] = st.one_of(
     st.just(ValueAtLeast(10)),
 )
 _operations: Final[st.SearchStrategy[Operation]] = st.one_of(
-    st.sampled_from(["hello", "tips"]).map(SendEmail),
+    st.builds(
+        SendEmail,
+        st.sampled_from(["hello", "tips"]),
+        message_class=st.sampled_from(MessageClass),
+        on_skip=st.sampled_from(OnSkip),
+    ),
     st.just(CheckEngagement()),
     _durations.map(Wait),
     st.sampled_from(["a", "b"]).map(lambda name: UpdateSegments(add=(name,))),

@@ -18,7 +18,8 @@ class Refusal:
 
     Attributes:
         reason: ``filter``, ``reentry``, ``cooldown``, ``max_executions``, ``max_executions_total``, ``max_concurrent``,
-            ``exclusion_group``, or ``inactive`` where the workflow was taken out while the entry waited.
+            ``exclusion_group``, ``suppressed`` where all that the workflow sends is stopped by a suppression, or
+            ``inactive`` where the workflow was taken out while the entry waited.
         opens_in: Microseconds until the rule lets the subscriber in; None where time does not help.
         by: The workflow whose living run stands in the way; None where it is none.
     """

@@ -31,7 +31,9 @@ __all__ = [
     "CheckEngagement",
     "Delivery",
     "DurationUnit",
+    "MessageClass",
     "Node",
+    "OnSkip",
     "Operation",
     "SendEmail",
     "UpdateProfile",
@@ -68,6 +70,24 @@ EMAIL: Final = "email"
 """The channel of e-mail, which the engine's ``sender`` serves; every other one is a name of the host's."""
 
 
+class MessageClass(StrEnum):
+    """What a message is to whoever gets it, and so what may stop it."""
+
+    MARKETING = "marketing"
+    """It needs the subscriber's consent, and every suppression stops it."""
+    TRANSACTIONAL = "transactional"
+    """The subscriber asked for it, as for a receipt: only a suppression of all messages stops it."""
+
+
+class OnSkip(StrEnum):
+    """Where a run goes whose message was decided against."""
+
+    CONTINUE = "continue"
+    """The way of a failure where the action has one (``failure_path``), else on in the node."""
+    EXIT = "exit"
+    """Nowhere: it ends with the status ``exited``."""
+
+
 @frozen
 class SendEmail:
     """Send a message: an e-mail (``send_email``), or one by another channel (``send``).
@@ -78,6 +98,10 @@ class SendEmail:
         subject: The subject line, a template of its own; None takes the template's.
         personalization: False renders merge tags only.
         delivery: What is done where nobody knows whether the message went out.
+        topic: What the message is about, in the words of the host's consents: one that is marketing goes only to those
+            who are subscribed to the topic. None asks for no consent.
+        message_class: What it is to whoever gets it.
+        on_skip: Where the run goes when it is decided not to send the message.
         parameters: Whatever else the document gave; handed on with the message.
     """
 
@@ -86,7 +110,15 @@ class SendEmail:
     subject: str | None = field(default=None, kw_only=True)
     personalization: bool = field(default=True, kw_only=True)
     delivery: Delivery = field(default=Delivery.AT_LEAST_ONCE, kw_only=True)
+    topic: str | None = field(default=None, kw_only=True)
+    message_class: MessageClass = field(default=MessageClass.MARKETING, kw_only=True)
+    on_skip: OnSkip = field(default=OnSkip.CONTINUE, kw_only=True)
     parameters: Properties = field(factory=dict[str, Any], kw_only=True)
+
+    @property
+    def consent_topic(self) -> str | None:
+        """The topic that somebody must be subscribed to; None where nothing of that kind is asked."""
+        return self.topic if self.message_class is MessageClass.MARKETING else None
 
 
 @frozen

@@ -348,6 +348,7 @@ def test_a_message_is_rendered_from_the_templates_that_were_published():
         "node": "start",
         "action": "send",
         "campaign_type": "automation",
+        "message_class": "marketing",
     }
 
 

@@ -11,7 +11,10 @@ __all__ = ["Held"]
 
 @define(eq=False)
 class Held:
-    """A claim as it is kept: the notes survive the worker, as a file beside a database would."""
+    """A claim as it is kept: the notes survive the worker, as a file beside a database would.
+
+    ``window`` has what is being handed over: subscribers by the keys of their effects.
+    """
 
     handles: tuple[int, ...]
     until: float
@@ -20,6 +23,7 @@ class Held:
     doubtful: dict[str, int] = field(factory=dict[str, int])
     begun: dict[str, None] = field(factory=dict[str, None])
     instants: dict[str, int] = field(factory=dict[str, int])
+    window: dict[str, str] = field(factory=dict[str, str])
     deaths: int = 0
     released: bool = False
 
@@ -31,6 +35,7 @@ class Held:
     def settle(self, key: str, outcome: Outcome) -> None:
         """Note how it ended."""
         self.begun.pop(key, None)
+        self.window.pop(key, None)
         if self.doubtful:
             self.doubtful.pop(key, None)
         self.settled[key] = outcome

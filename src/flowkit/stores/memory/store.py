@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from heapq import heappop, heappush
 from itertools import takewhile
@@ -18,10 +18,12 @@ from flowkit.errors import ConfigurationError, StoreError, UnknownRun
 from flowkit.events import Occurrence
 from flowkit.ports import (
     NOTHING_REFUSED,
+    OPEN,
     Change,
     Changes,
     Claim,
     Edition,
+    Fence,
     Ledger,
     Move,
     Recall,
@@ -29,12 +31,14 @@ from flowkit.ports import (
     Refused,
     Sweep,
 )
+from flowkit.runs.consent import Ban, Suppression, SuppressionReason
 from flowkit.runs.effects import RUN_ID_LENGTH
 from flowkit.runs.model import Entry, Line, Run, Status
 from flowkit.stores.memory.assignments import Assignments
 from flowkit.stores.memory.claims import Held
 from flowkit.stores.memory.journal import Journal
 from flowkit.stores.memory.past import Past
+from flowkit.stores.memory.suppressions import Suppressions
 from flowkit.stores.memory.sweeps import Sweeps
 from flowkit.stores.memory.watches import Watches
 
@@ -72,6 +76,7 @@ class MemoryStore:
         self._totals = Counter[str]()
         self._watches = Watches()
         self._sweeps = Sweeps()
+        self._suppressions = Suppressions()
 
     # -- workflows ----------------------------------------------------------------------------------------------------
 
@@ -138,6 +143,7 @@ class MemoryStore:
                         self._past.read(subscriber_id, history) if history else {},
                         self._past.latest(subscriber_id) if history else 0,
                         self._assignments.read(subscriber_id, splits) if splits else {},
+                        self._suppressions.of(subscriber_id),
                     )
             entered = {workflow_id: self._totals[workflow_id] for workflow_id in totals if workflow_id in self._totals}
             return Recall(self._stamp, found, entered)
@@ -185,6 +191,7 @@ class MemoryStore:
         held = self._claims.pop(token)
         released, held.released = held.released, False
         begun, held.begun = held.begun, {}
+        held.window = {}
         for key in begun:
             held.doubtful[key] = held.doubtful.get(key, 0) + 1
         if begun or released:
@@ -224,6 +231,7 @@ class MemoryStore:
             if held is not None:
                 held.until = self._ticks()
                 held.released = True
+                held.window = {}
 
     def attempts(self, claim: Claim) -> Held:
         """Open the notes of a claim; see ``Store.attempts``."""
@@ -235,6 +243,58 @@ class MemoryStore:
         with self._lock:
             frozen = {run.id: self._frozen.setdefault(run.id, {}) for run in claim.runs}
             return {key: frozen[key[:RUN_ID_LENGTH]].setdefault(key, text) for key, text in inputs.items()}
+
+    # -- suppressions -------------------------------------------------------------------------------------------------
+
+    def open_window(self, claim: Claim, runs: Mapping[str, Run]) -> Fence:
+        """Note what is about to be handed over, and look whether it may be; see ``Store.open_window``."""
+        with self._lock:
+            held = self._claims.get(claim.token)
+            if held is not None:
+                held.window = {key: run.subscriber_id for key, run in runs.items()}
+            stored = self._runs
+            moved = frozenset(run.handle for run in runs.values() if stored[run.handle - 1].sequence != run.sequence)
+            banned = self._suppressions.among(run.subscriber_id for run in runs.values())
+            return Fence(moved, banned) if moved or banned else OPEN
+
+    def close_window(self, claim: Claim) -> None:
+        """Note that nothing is under way any more; see ``Store.close_window``."""
+        with self._lock:
+            held = self._claims.get(claim.token)
+            if held is not None:
+                held.window = {}
+
+    def in_flight(self, subscriber_ids: Sequence[str]) -> Sequence[str]:
+        """Name what is being handed over; see ``Store.in_flight``."""
+        with self._lock:
+            now, names = self._ticks(), set(subscriber_ids)
+            holding = [held for held in self._claims.values() if held.until > now]
+            return [key for held in holding for key, name in held.window.items() if name in names]
+
+    def suppress(self, subscriber_ids: Sequence[str], ban: Ban, at: int) -> Sequence[str]:
+        """Put subscribers on the suppression list; see ``Store.suppress``."""
+        with self._lock:
+            new = [name for name in subscriber_ids if self._suppressions.add(name, ban, at)]
+            for name in new:
+                self._handles.setdefault(name, len(self._handles) + 1)
+            return new
+
+    def unsuppress(self, subscriber_ids: Sequence[str], reason: SuppressionReason, at: int) -> Sequence[str]:
+        """Lift suppressions; see ``Store.unsuppress``."""
+        with self._lock:
+            return [name for name in subscriber_ids if self._suppressions.lift(name, reason, at)]
+
+    def banned(self, subscriber_ids: Iterable[str]) -> Mapping[str, Sequence[Ban]]:
+        """Read what is forbidden; see ``Store.banned``."""
+        with self._lock:
+            return self._suppressions.among(subscriber_ids)
+
+    def suppressions(
+        self, *, subscriber_id: str | None = None, after: int = 0, limit: int = 1000
+    ) -> Sequence[Suppression]:
+        """Read the suppression list a page at a time; see ``Store.suppressions``."""
+        with self._lock:
+            return self._suppressions.page(subscriber_id, after, limit)
 
     # -- writing ------------------------------------------------------------------------------------------------------
 
@@ -278,6 +338,8 @@ class MemoryStore:
             self._assignments.write(subscriber, change.assigned)
         for workflow_id, added in change.totals:
             self._totals[workflow_id] += added
+        for ban in change.bans:
+            self._suppressions.add(subscriber, ban, at)
         for run, entries in change.started:
             self._begin(run, entries, at)
         for move in change.moves:

@@ -11,6 +11,7 @@ from flowkit.stores.phrases import Phrases, Texts
 from flowkit.stores.rows import read_state
 from flowkit.stores.sqlite.notes import NoteFile
 from flowkit.stores.sqlite.session import Session
+from flowkit.stores.sqlite.tides import Tides
 
 __all__ = ["Decoder", "Shared"]
 
@@ -32,6 +33,7 @@ class Shared:
         self.notes: dict[str, NoteFile] = {}
         self.idle: list[NoteFile] = []
         self.freezing: set[str] = set()
+        self.tides = Tides()
 
 
 class Decoder:

@@ -4,6 +4,8 @@ Two notes a message, one write for both: that the call before has ended and that
 for, nothing is synced to the disk: the notes are for the death of a process, not of a machine, and are gone once what
 they say is committed.
 
+Before a number of messages are handed over, their keys are noted as well, so that others know what may go out yet.
+
 The worker holds a lock on its file, which the system lets go when the process dies: so others need not wait for the
 lease of a claim to end to know that nobody holds it. Where the system has no such locks, they wait.
 """
@@ -12,7 +14,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Container
+from collections.abc import Container, Iterable, Iterator, Sequence
 from time import time
 from typing import Final
 
@@ -25,7 +27,7 @@ try:
 except ImportError:  # No such locks on this system.
     fcntl = None  # type: ignore[assignment] # a module or nothing
 
-__all__ = ["SUFFIX", "NoteFile", "is_abandoned", "read_notes", "remove_notes", "sweep_notes"]
+__all__ = ["SUFFIX", "NoteFile", "is_abandoned", "read_notes", "read_window", "remove_notes", "sweep_notes"]
 
 SUFFIX: Final = "-notes-"
 """What stands between the database's name and a file's own part of its name."""
@@ -81,18 +83,40 @@ class NoteFile:
         Raises:
             StoreError: The note cannot be kept, so the call must not be made.
         """
-        if self._file is None:
-            message = f"the notes {self.path} are closed: the claim has ended, or was given back"
-            raise StoreError(message)
-        self._write(self._file, self._tail + b"? " + key.encode() + b"\n")
-        self._tail = b""
+        file = self._append(b"? " + key.encode() + b"\n")
         if durable:
-            self._sync(self._file)
+            self._sync(file)
 
     def settle(self, key: str, outcome: Outcome) -> None:
         """Note how the call that was begun last ended; written with the next note."""
         del key  # One call at a time: it is the one before.
         self._tail = _DONE if outcome is DONE else f"! {_encode(write_outcome(outcome))}\n".encode()
+
+    def open_window(self, keys: Iterable[str]) -> None:
+        """Note which effects are about to be carried out, instead of those that were before.
+
+        Raises:
+            StoreError: The note cannot be kept, so none of them may be.
+        """
+        self._append(f"> {' '.join(keys)}\n".encode())
+
+    def close_window(self) -> None:
+        """Note that no effect is being carried out.
+
+        Raises:
+            StoreError: The note cannot be kept.
+        """
+        if self._file is not None:
+            self._append(b"> \n")
+
+    def _append(self, note: bytes) -> int:
+        """Write a note behind the one that waits for it; give the file."""
+        if self._file is None:
+            message = f"the notes {self.path} are closed: the claim has ended, or was given back"
+            raise StoreError(message)
+        self._write(self._file, self._tail + note)
+        self._tail = b""
+        return self._file
 
     def flush(self) -> None:
         """Write what is not yet written."""
@@ -209,18 +233,40 @@ def read_notes(path: str, token: str) -> tuple[dict[str, Outcome], list[str]]:
     """
     settled: dict[str, Outcome] = {}
     begun = ""
-    if not os.path.exists(path):  # noqa: PTH110
-        return settled, []
-    with open(path, "rb") as file:  # noqa: PTH123
-        lines = file.read().split(b"\n")
+    for mark, rest in _notes(path, token):
+        if mark == "?":
+            begun = rest
+        elif mark == "!":
+            settled[begun] = read_outcome(json.loads(rest)) if rest else DONE
+            begun = ""
+    return settled, [begun] if begun else []
+
+
+def read_window(path: str, token: str) -> Sequence[str]:
+    """Read which effects of a claim are being carried out, or are about to be."""
+    window: dict[str, None] = {}
+    begun = ""
+    for mark, rest in _notes(path, token):
+        if mark == ">":
+            window = dict.fromkeys(rest.split())
+        elif mark == "?":
+            begun = rest
+        elif mark == "!":
+            window.pop(begun, None)
+    return list(window)
+
+
+def _notes(path: str, token: str) -> Iterator[tuple[str, str]]:
+    """Read the notes of a claim, each by its mark and what follows."""
+    try:
+        with open(path, "rb") as file:  # noqa: PTH123
+            lines = file.read().split(b"\n")
+    except FileNotFoundError:
+        return
     mine = False
     for line in lines[:-1]:  # The part after the last line break, if any, was never wholly written.
         mark, _, rest = line.decode().partition(" ")
         if mark == "=":
             mine = rest == token
-        elif mine and mark == "?":
-            begun = rest
-        elif mine and mark == "!":
-            settled[begun] = read_outcome(json.loads(rest)) if rest else DONE
-            begun = ""
-    return settled, [begun] if begun else []
+        elif mine:
+            yield mark, rest

@@ -9,12 +9,14 @@ from typing import Final
 
 from flowkit.events import Occurrence
 from flowkit.ports import Ledger, Recall, Recalled
+from flowkit.runs.consent import Ban
 from flowkit.runs.model import Run
 from flowkit.stores.rows import read_pending
 from flowkit.stores.sqlite import schema as sql
 from flowkit.stores.sqlite.assignments import read_assigned
 from flowkit.stores.sqlite.decode import Decoder
 from flowkit.stores.sqlite.history import Past, read_latest, read_past
+from flowkit.stores.sqlite.suppressions import read_bans
 
 __all__ = ["recall"]
 
@@ -39,7 +41,7 @@ def recall(
     known = cursor.execute(sql.KNOWN, (_encode(list(events)),)).fetchall()
     stamp: int = known[0][0]
     entries: dict[str, int] = dict(cursor.execute(sql.TOTALS, (_encode(totals),)).fetchall()) if totals else {}
-    handles: dict[str, int] = {name: handle for _, name, handle in known if name is not None}
+    handles: dict[str, int] = {name: handle for _, name, handle, _ in known if name is not None}
     if not handles:
         return Recall(stamp, {}, entries)
     numbers = _encode(list(handles.values()))
@@ -48,6 +50,7 @@ def recall(
     for subscriber, event in cursor.execute(sql.SEEN, (_encode(asked),)):
         seen.setdefault(subscriber, set()).add(event)
     ledgers = _ledgers(cursor, decoder, numbers)
+    bans: Mapping[str, Sequence[Ban]] = read_bans(cursor, handles) if known[0][3] else {}
     living: dict[str, list[Run]] = {}
     if runs:
         for run in decoder.runs(cursor.execute(sql.LIVING, (numbers,)).fetchall()):
@@ -70,6 +73,7 @@ def recall(
                 past.get(name, _NO_TYPES),
                 latest.get(handle, 0),
                 assigned.get(name, _NO_LABEL),
+                bans.get(name, ()),
             )
             for name, handle in handles.items()
         },

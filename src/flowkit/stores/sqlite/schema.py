@@ -76,6 +76,14 @@ CREATE TABLE flowkit_frozen(
     run INTEGER NOT NULL, key TEXT NOT NULL, inputs TEXT NOT NULL, PRIMARY KEY(run, key)
 ) WITHOUT ROWID;
 
+-- The suppression list; what was lifted stays on it. since, lifted: microseconds since 1970.
+CREATE TABLE flowkit_suppression(
+    id INTEGER PRIMARY KEY, subscriber INTEGER NOT NULL, reason TEXT NOT NULL, scope TEXT NOT NULL,
+    since INTEGER NOT NULL, lifted INTEGER
+);
+CREATE UNIQUE INDEX flowkit_suppression_standing
+    ON flowkit_suppression(subscriber, reason, scope) WHERE lifted IS NULL;
+
 -- The journal: a row is what one step wrote. body: as state. about: the workflow of an entry that belongs to no run.
 CREATE TABLE flowkit_journal(
     id INTEGER PRIMARY KEY, subscriber INTEGER NOT NULL, run INTEGER, at INTEGER NOT NULL, body NOT NULL, about INTEGER
@@ -110,9 +118,9 @@ CLAIM: Final = (
 )
 THESE: Final = f"{RUN} WHERE r.id IN (SELECT value FROM json_each(?)) ORDER BY r.due, r.id"  # noqa: S608 - constants of this file
 
-# One row at the least: the stamp comes along.
+# One row at the least: the stamp comes along, and whether anybody is suppressed.
 KNOWN: Final = (
-    "SELECT m.value, s.name, s.id FROM flowkit_meta m"
+    "SELECT m.value, s.name, s.id, (SELECT 1 FROM flowkit_suppression WHERE lifted IS NULL) FROM flowkit_meta m"
     " LEFT JOIN flowkit_subscriber s ON s.name IN (SELECT value FROM json_each(?)) WHERE m.name = 'stamp'"
 )
 SEEN: Final = (
@@ -168,6 +176,31 @@ _UNLESS_ANOTHER: Final = (
 ASSIGN: Final = f"INSERT INTO flowkit_assignment(subscriber, split, label) VALUES(?, ?, ?){_UNLESS_ANOTHER}"
 ASSIGN_ALIKE: Final = ASSIGN.replace(
     "VALUES(?, ?, ?)", "SELECT subscriber, ?, ? FROM flowkit_run WHERE id IN (SELECT value FROM json_each(?))"
+)
+
+ANY_BAN: Final = "SELECT 1 FROM flowkit_suppression WHERE lifted IS NULL LIMIT 1"
+BANS: Final = (
+    "SELECT s.name, b.reason, b.scope FROM flowkit_subscriber s"
+    " JOIN flowkit_suppression b ON b.subscriber = s.id AND b.lifted IS NULL"
+    " WHERE s.name IN (SELECT value FROM json_each(?)) ORDER BY b.id"
+)
+# Each line writes one or none: who is on the list is left as it is.
+NEW_BAN: Final = (
+    "INSERT INTO flowkit_suppression(subscriber, reason, scope, since) VALUES(?, ?, ?, ?) ON CONFLICT DO NOTHING"
+)
+LIFT: Final = (
+    "UPDATE flowkit_suppression SET lifted = ? WHERE subscriber = (SELECT id FROM flowkit_subscriber WHERE name = ?)"
+    " AND reason = ? AND lifted IS NULL"
+)
+SUPPRESSIONS: Final = (
+    "SELECT b.id, s.name, b.reason, b.scope, b.since, b.lifted FROM flowkit_suppression b"
+    " JOIN flowkit_subscriber s ON s.id = b.subscriber WHERE b.id > ?"
+)
+MOVED: Final = "SELECT id FROM flowkit_run WHERE id IN (SELECT value FROM json_each(?)) AND sequence <> ?"
+HOLDING: Final = "SELECT token, runs, notes FROM flowkit_claim WHERE until > ? AND released = 0"
+HELD_FOR: Final = (
+    "SELECT r.key FROM flowkit_run r JOIN flowkit_subscriber s ON s.id = r.subscriber"
+    " WHERE r.id IN (SELECT value FROM json_each(?)) AND s.name IN (SELECT value FROM json_each(?))"
 )
 
 TOTALS: Final = (

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
 from datetime import timedelta
 from os import PathLike, fspath
@@ -22,7 +22,8 @@ from attrs import evolve
 
 from flowkit.errors import ConfigurationError, StoreError, StoreVersionError
 from flowkit.events import Occurrence
-from flowkit.ports import NOTHING_REFUSED, Changes, Claim, Edition, Recall, Refused, Sweep
+from flowkit.ports import NOTHING_REFUSED, OPEN, Changes, Claim, Edition, Fence, Recall, Refused, Sweep
+from flowkit.runs.consent import Ban, Suppression, SuppressionReason
 from flowkit.runs.effects import RUN_ID_LENGTH
 from flowkit.runs.model import Line, Run, Status
 from flowkit.stores.phrases import Phrases
@@ -36,7 +37,17 @@ from flowkit.stores.sqlite.notes import SUFFIX, NoteFile, remove_notes, sweep_no
 from flowkit.stores.sqlite.read import read_again, read_lines, read_runs
 from flowkit.stores.sqlite.recall import recall
 from flowkit.stores.sqlite.session import Session, translated
+from flowkit.stores.sqlite.suppressions import (
+    any_bans,
+    find_moved,
+    lift,
+    read_bans,
+    read_flight,
+    read_suppressions,
+    suppress,
+)
 from flowkit.stores.sqlite.sweeps import find_due, hold, put, read_sweeps
+from flowkit.stores.sqlite.tides import Tide
 from flowkit.stores.sqlite.write import Stale, Writer, stale
 
 __all__ = ["SqliteStore"]
@@ -217,6 +228,8 @@ class SqliteStore:
             with self._session.transaction():
                 taken = take_lapsed(cursor, now, clock, until, notes) or take_due(cursor, now, limit, until, notes)
                 stamp = read_stamp(cursor)
+                # Nobody else can write now, so this is the tide at which the runs were read.
+                tide = shared.tides.now(cursor)
             if taken is None:
                 return None
             shared.idle.pop()
@@ -225,6 +238,7 @@ class SqliteStore:
             token = str(taken.token)
             notes.begin_claim(token)
             shared.notes[token] = notes
+            shared.tides.claim(token, tide)
             runs = self._decoder.runs(taken.rows)
         return Claim(token, runs, stamp, taken.settled, taken.doubtful, taken.begun, taken.deaths, taken.fresh)
 
@@ -242,6 +256,7 @@ class SqliteStore:
         """Give a claim back; see ``Store.release``."""
         with self._lock, self._session.transaction() as cursor:
             cursor.execute("UPDATE flowkit_claim SET until = 0, released = 1 WHERE token = ?", (int(claim.token),))
+            self._shared.tides.end(claim.token)
             notes = self._shared.notes.pop(claim.token, None)
             if notes is not None:
                 notes.close()
@@ -264,12 +279,69 @@ class SqliteStore:
             ).fetchall()
         return {key: text for key, text in kept if key in inputs}
 
+    # -- suppressions -------------------------------------------------------------------------------------------------
+
+    def open_window(self, claim: Claim, runs: Mapping[str, Run]) -> Fence:
+        """Note what is about to be handed over, and look whether it may be; see ``Store.open_window``."""
+        with self._lock, translated(joined=self._session.joined):
+            self._shared.notes[claim.token].open_window(runs)
+            cursor, tides = self._session.cursor, self._shared.tides
+            tide = tides.now(cursor)
+            if tide == tides.of(claim.token) == tides.empty:
+                return OPEN
+            moved = find_moved(cursor, runs.values())
+            return Fence(moved, self._bans((run.subscriber_id for run in runs.values()), tide))
+
+    def _bans(self, subscriber_ids: Iterable[str], tide: Tide) -> Mapping[str, Sequence[Ban]]:
+        """Read what is forbidden, and note where nothing is to anybody."""
+        cursor = self._session.cursor
+        if tide == self._shared.tides.empty or not any_bans(cursor):
+            self._shared.tides.empty = tide
+            return {}
+        return read_bans(cursor, subscriber_ids)
+
+    def close_window(self, claim: Claim) -> None:
+        """Note that nothing is under way any more; see ``Store.close_window``."""
+        with self._lock:
+            self._shared.notes[claim.token].close_window()
+
+    def in_flight(self, subscriber_ids: Sequence[str]) -> Sequence[str]:
+        """Name what is being handed over; see ``Store.in_flight``."""
+        with self._lock, translated(joined=self._session.joined):
+            return read_flight(self._session.cursor, subscriber_ids, self._shared.clock())
+
+    def suppress(self, subscriber_ids: Sequence[str], ban: Ban, at: int) -> Sequence[str]:
+        """Put subscribers on the suppression list; see ``Store.suppress``."""
+        with self._lock, self._session.transaction() as cursor:
+            self._shared.tides.rise()
+            return suppress(cursor, subscriber_ids, ban, at)
+
+    def unsuppress(self, subscriber_ids: Sequence[str], reason: SuppressionReason, at: int) -> Sequence[str]:
+        """Lift suppressions; see ``Store.unsuppress``."""
+        with self._lock, self._session.transaction() as cursor:
+            self._shared.tides.rise()
+            return lift(cursor, subscriber_ids, reason, at)
+
+    def banned(self, subscriber_ids: Iterable[str]) -> Mapping[str, Sequence[Ban]]:
+        """Read what is forbidden; see ``Store.banned``."""
+        with self._lock, translated(joined=self._session.joined):
+            return self._bans(subscriber_ids, self._shared.tides.now(self._session.cursor))
+
+    def suppressions(
+        self, *, subscriber_id: str | None = None, after: int = 0, limit: int = 1000
+    ) -> Sequence[Suppression]:
+        """Read the suppression list a page at a time; see ``Store.suppressions``."""
+        with self._lock, translated(joined=self._session.joined):
+            return read_suppressions(self._session.cursor, subscriber_id, after, limit)
+
     # -- writing ------------------------------------------------------------------------------------------------------
 
     def commit(self, changes: Changes) -> Refused:
         """Write a batch; see ``Store.commit``."""
         phrases = self._phrases_here()
         with self._lock:
+            if changes.changes or changes.claim is None:
+                self._shared.tides.rise()
             try:
                 try:
                     refused = self._write(changes, phrases)
@@ -335,6 +407,7 @@ class SqliteStore:
 
     def _end_notes(self, token: str, *, lost: bool) -> None:
         self._shared.freezing.discard(token)
+        self._shared.tides.end(token)
         notes = self._shared.notes.pop(token, None)
         if notes is None:
             return

@@ -21,6 +21,7 @@ from flowkit.stores.rows import STATUS_CODES, write_entries, write_occurrence, w
 from flowkit.stores.sqlite import schema as sql
 from flowkit.stores.sqlite.assignments import Labels, assign_all, assign_runs
 from flowkit.stores.sqlite.history import has_newer_past, prune
+from flowkit.stores.sqlite.suppressions import add
 
 __all__ = ["Stale", "Writer", "stale"]
 
@@ -89,6 +90,8 @@ class Writer:
         for handle, change in pairs:
             for move in change.moves:
                 self._move(move)
+            for ban in change.bans:
+                add(self._cursor, handle, ban, at)
             for workflow_id, entry in change.lines:
                 place = self._place(write_entries((entry,)), 1)
                 lines.append((handle, None, at, place, workflows(workflow_id)))

@@ -27,6 +27,8 @@ from flowkit.workflows.model import (
     CallWebhook,
     CheckEngagement,
     Delivery,
+    MessageClass,
+    OnSkip,
     Operation,
     SendEmail,
     UpdateProfile,
@@ -71,7 +73,16 @@ class _Method(StrEnum):
 
 
 _WAITS: Final = (*DURATIONS, *WAIT_KEYS)
-_SENDS: Final = {"channel", "template_id", "subject", "personalization", "delivery"}
+_SENDS: Final = {
+    "channel",
+    "template_id",
+    "subject",
+    "personalization",
+    "delivery",
+    "topic",
+    "message_class",
+    "on_skip",
+}
 _KNOWN: Final = {
     ActionType.SEND_EMAIL: _SENDS,
     ActionType.SEND: _SENDS,
@@ -103,14 +114,7 @@ def load(kind: ActionType | None, fields: Fields) -> Operation:  # noqa: C901, P
     """
     match kind:
         case ActionType.SEND_EMAIL | ActionType.SEND:
-            return SendEmail(
-                fields.id("template_id"),
-                channel=_channel(kind, fields),
-                subject=_line(fields, "subject") if fields.has("subject") else None,
-                personalization=fields.flag("personalization", default=True),
-                delivery=_delivery(fields),
-                parameters=fields.rest(),
-            )
+            return _send(kind, fields)
         case ActionType.WAIT:
             return _wait(fields)
         case ActionType.WAIT_FOR_EVENT:
@@ -149,6 +153,22 @@ def _channel(kind: ActionType, fields: Fields) -> str:
     if fields.id("channel", EMAIL) not in {"", EMAIL}:
         fields.wrong("channel", "conflicting_fields", 'an e-mail goes by "email"; for another channel write "send"')
     return EMAIL
+
+
+def _send(kind: ActionType, fields: Fields) -> SendEmail:
+    message_class = fields.word("message_class", MessageClass) if fields.has("message_class") else None
+    on_skip = fields.word("on_skip", OnSkip) if fields.has("on_skip") else None
+    return SendEmail(
+        fields.id("template_id"),
+        channel=_channel(kind, fields),
+        subject=_line(fields, "subject") if fields.has("subject") else None,
+        personalization=fields.flag("personalization", default=True),
+        delivery=_delivery(fields),
+        topic=fields.id("topic") if fields.has("topic") else None,
+        message_class=message_class or MessageClass.MARKETING,
+        on_skip=on_skip or OnSkip.CONTINUE,
+        parameters=fields.rest(),
+    )
 
 
 def _delivery(fields: Fields) -> Delivery:
@@ -289,16 +309,9 @@ def dump(operation: Operation, path: str) -> tuple[ActionType, dict[str, object]
 
 def _known(operation: Operation, path: str) -> tuple[ActionType, Mapping[str, object]]:  # noqa: C901 - a case for each operation
     match operation:
-        case SendEmail(template_id, subject=subject, personalization=personalization, delivery=delivery):
-            line = {} if subject is None else {"subject": subject}
-            by = {} if operation.channel == EMAIL else {"channel": operation.channel}
-            return ActionType.SEND if by else ActionType.SEND_EMAIL, {
-                **by,
-                "template_id": template_id,
-                **line,
-                "personalization": personalization,
-                **_said(delivery),
-            }
+        case SendEmail():
+            kind = ActionType.SEND_EMAIL if operation.channel == EMAIL else ActionType.SEND
+            return kind, _dump_send(operation)
         case Wait(duration, unit=unit):
             return ActionType.WAIT, dump_span(duration, unit)
         case WaitUntil(rule):
@@ -341,6 +354,22 @@ def _known(operation: Operation, path: str) -> tuple[ActionType, Mapping[str, ob
             return ActionType.START_WORKFLOW, dump_start(operation)
         case _:
             assert_never(operation)
+
+
+def _dump_send(send: SendEmail) -> Mapping[str, object]:
+    """Write a message: besides the template, what is not as it is without a word."""
+    said: dict[str, object] = {} if send.channel == EMAIL else {"channel": send.channel}
+    said["template_id"] = send.template_id
+    if send.subject is not None:
+        said["subject"] = send.subject
+    said |= {"personalization": send.personalization, **_said(send.delivery)}
+    if send.topic is not None:
+        said["topic"] = send.topic
+    if send.message_class is not MessageClass.MARKETING:
+        said["message_class"] = str(send.message_class)
+    if send.on_skip is not OnSkip.CONTINUE:
+        said["on_skip"] = str(send.on_skip)
+    return said
 
 
 def _said(delivery: Delivery) -> Mapping[str, object]:

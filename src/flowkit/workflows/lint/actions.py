@@ -14,6 +14,7 @@ from flowkit.workflows.lint.model import Breach
 from flowkit.workflows.model import (
     EMAIL,
     CallWebhook,
+    MessageClass,
     Operation,
     SendEmail,
     UpdateProfile,
@@ -30,7 +31,9 @@ __all__ = [
     "credentials_in_urls",
     "empty_updates",
     "insecure_webhooks",
+    "marketing_without_topic",
     "segments_added_and_removed",
+    "topics_without_effect",
     "unknown_channels",
     "waits_of_nothing",
 ]
@@ -70,6 +73,28 @@ def waits_of_nothing(workflow: Workflow) -> Iterator[Breach]:
             or (isinstance(do, WaitUntil) and do.rule == CalendarDays(0))
         ):
             yield Breach(f"{path}/parameters", "waits for no time at all; say how long, or leave the action out")
+
+
+def marketing_without_topic(workflow: Workflow) -> Iterator[Breach]:
+    """Find marketing that asks for no consent beside marketing that does."""
+    marketing = [
+        (path, do)
+        for path, do, _ in _operations(workflow)
+        if isinstance(do, SendEmail) and do.message_class is MessageClass.MARKETING
+    ]
+    if any(do.topic is not None for _, do in marketing):
+        for path, do in marketing:
+            if do.topic is None:
+                message = "other messages here name a topic, and this one goes to whoever wants none; name one"
+                yield Breach(f"{path}/parameters", message)
+
+
+def topics_without_effect(workflow: Workflow) -> Iterator[Breach]:
+    """Find topics of messages that go out without consent."""
+    for path, do, _ in _operations(workflow):
+        if isinstance(do, SendEmail) and do.topic is not None and do.consent_topic is None:
+            message = "transactional messages ask for no consent, so the topic has no effect; leave one of them out"
+            yield Breach(f"{path}/parameters/topic", message)
 
 
 def blank_subjects(workflow: Workflow) -> Iterator[Breach]:

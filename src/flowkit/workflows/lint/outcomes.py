@@ -14,7 +14,7 @@ from typing import Final
 from attrs import field, frozen
 
 from flowkit.workflows.control import EXHAUSTED, Branch, Exit, Split, WaitForEvent
-from flowkit.workflows.model import Action, CheckEngagement, Node, Wait, WaitUntil
+from flowkit.workflows.model import Action, CheckEngagement, Node, OnSkip, SendEmail, Wait, WaitUntil
 from flowkit.workflows.waits import Instead, ProfileDate, ways
 
 __all__ = ["DEFAULT", "Outcomes", "labels", "outcomes"]
@@ -86,6 +86,8 @@ def labels(action: Action) -> tuple[str, ...]:
 def _may_end(action: Action) -> bool:
     if isinstance(action.do, Exit):
         return True
+    if isinstance(action.do, SendEmail) and action.do.on_skip is OnSkip.EXIT:
+        return not action.detached
     rule = action.do.rule if isinstance(action.do, WaitUntil) else None
     return isinstance(rule, ProfileDate) and Instead.EXIT in {rule.on_missing, rule.on_past}
 

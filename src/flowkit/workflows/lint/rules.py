@@ -194,6 +194,22 @@ RULES: Final = (
         find=actions.blank_subjects,
     ),
     Rule(
+        "send_without_topic",
+        Severity.WARNING,
+        summary="a message of the class `marketing` without a `topic`, where another one of the workflow names one",
+        why="It asks for no consent: it goes to everybody who is not suppressed.",
+        remedy='Name the topic of your consents that it belongs to, or write `"message_class": "transactional"`.',
+        find=actions.marketing_without_topic,
+    ),
+    Rule(
+        "topic_without_effect",
+        Severity.WARNING,
+        summary="a message of the class `transactional` with a `topic`",
+        why="Consent is asked for marketing only, so the topic has no effect.",
+        remedy="Leave out the topic, or the class.",
+        find=actions.topics_without_effect,
+    ),
+    Rule(
         "empty_update",
         Severity.INFO,
         summary="an update of segments or of the profile that changes nothing",

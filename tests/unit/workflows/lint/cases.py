@@ -74,6 +74,10 @@ def segments(action_id: str = "mark", /, **parameters: Any) -> Document:
     return action("segment_update", action_id, parameters=parameters)
 
 
+def message(action_id: str, /, **parameters: Any) -> Document:
+    return action("send_email", action_id, parameters={"template_id": "hello", **parameters})
+
+
 def profile(action_id: str = "note", /, **parameters: Any) -> Document:
     return action("personalization_update", action_id, parameters=parameters)
 
@@ -375,6 +379,24 @@ ACTIONS = (
             workflow(node("start", action(parameters={"template_id": "hello"}))),
             workflow(node("start", action(parameters={"template_id": "hello", "subject": "Hi"}))),
         ),
+    ),
+    Case(
+        "send_without_topic",
+        broken=(
+            workflow(
+                node("start", message("one", topic="news"), message("two")),
+            ),
+        ),
+        kept=(
+            workflow(node("start", message("one"), message("two"))),
+            workflow(node("start", message("one", topic="news"), message("two", topic="offers"))),
+            workflow(node("start", message("one", topic="news"), message("two", message_class="transactional"))),
+        ),
+    ),
+    Case(
+        "topic_without_effect",
+        broken=(workflow(node("start", message("one", topic="news", message_class="transactional"))),),
+        kept=(workflow(node("start", message("one", topic="news", message_class="marketing"))),),
     ),
     Case(
         "empty_update",
