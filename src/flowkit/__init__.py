@@ -68,6 +68,7 @@ if TYPE_CHECKING:
     from flowkit.runs.consent import ConsentStatus, Suppression, SuppressionReason, SuppressionScope
     from flowkit.runs.effects import Outcome, Result
     from flowkit.runs.model import Entry, Kind, Line, Run, Status
+    from flowkit.runs.policy import FrequencyCap, RateLimit, SendPolicy
     from flowkit.stores.memory import MemoryStore
     from flowkit.stores.sqlite import SqliteStore
     from flowkit.triggers.calendar import Offset, Unit, Weekday
@@ -142,6 +143,7 @@ __all__ = [
     "Explanation",
     "Facts",
     "FlowkitError",
+    "FrequencyCap",
     "GoTo",
     "HttpWebhooks",
     "Instead",
@@ -170,6 +172,7 @@ __all__ = [
     "Problem",
     "ProfileDate",
     "Progress",
+    "RateLimit",
     "Reason",
     "Reentry",
     "Repeat",
@@ -182,6 +185,7 @@ __all__ = [
     "Schedule",
     "Segments",
     "SendEmail",
+    "SendPolicy",
     "Sequence",
     "SequenceStep",
     "SmtpSender",
@@ -271,6 +275,7 @@ _HOMES: Final = {
     "Explanation": "flowkit.analytics.explain:Explanation",
     "Facts": "flowkit.events:Facts",
     "FlowkitError": "flowkit.errors:FlowkitError",
+    "FrequencyCap": "flowkit.runs.policy:FrequencyCap",
     "GoTo": "flowkit.workflows.waits:GoTo",
     "Instead": "flowkit.workflows.waits:Instead",
     "Kind": "flowkit.runs.model:Kind",
@@ -297,6 +302,7 @@ _HOMES: Final = {
     "Problem": "flowkit.errors:Problem",
     "ProfileDate": "flowkit.workflows.waits:ProfileDate",
     "Progress": "flowkit.engine.sweeps:Progress",
+    "RateLimit": "flowkit.runs.policy:RateLimit",
     "Reason": "flowkit.analytics.explain:Reason",
     "Reentry": "flowkit.triggers.model:Reentry",
     "Repeat": "flowkit.triggers.rules:Repeat",
@@ -309,6 +315,7 @@ _HOMES: Final = {
     "Schedule": "flowkit.triggers.model:Schedule",
     "Segments": "flowkit.conditions:Segments",
     "SendEmail": "flowkit.workflows.model:SendEmail",
+    "SendPolicy": "flowkit.runs.policy:SendPolicy",
     "Sequence": "flowkit.conditions:Sequence",
     "SequenceStep": "flowkit.conditions:SequenceStep",
     "SmtpSender": "flowkit.adapters.smtp:SmtpSender",

@@ -9,7 +9,19 @@ from hypothesis import strategies as st
 from flowkit.engine.decisions import Decisions
 from flowkit.events import NO_FACTS, Event, Facts, to_micros
 from flowkit.hashing import run_id
-from flowkit.runs.effects import WOKEN, Asks, Effect, Looked, Observed, Outcome, Requeued, Result, Settled, Started
+from flowkit.runs.effects import (
+    WOKEN,
+    Asks,
+    Deferral,
+    Effect,
+    Looked,
+    Observed,
+    Outcome,
+    Requeued,
+    Result,
+    Settled,
+    Started,
+)
 from flowkit.runs.model import NO_WATCH, Entry, Kind, Run, State, Status, Waiting
 from flowkit.runs.program import compile_workflow
 from flowkit.runs.step import MAX_ATTEMPTS, Member, Step, Transition, decide, step
@@ -24,6 +36,8 @@ outcomes = st.builds(
     st.sampled_from(["", "busy"]),
     retry_after=st.none() | st.timedeltas() | st.just(timedelta(hours=1)),
     reference=st.none() | st.just("id-1"),
+    deferral=st.none() | st.builds(Deferral, st.integers(NOW, NOW + 10**12), st.integers(NOW, NOW + 9), st.just("x:y")),
+    told=st.sampled_from([(), (("zone", "UTC"),)]),
 )
 facts = st.builds(
     Facts,
@@ -119,6 +133,8 @@ def test_a_parked_run_has_exactly_one_due_instant_and_one_thing_to_wait_for(work
     """I4; and a run that ended waits for nothing, and is never due again. What is detached has its own instants."""
     for _, run, _, _, now, done in ridden(workflow, ride):
         state, due = done.run.state, done.run.due
+        assert {one.effect for one in state.deferred} <= set(state.effects), "only what is open is kept in mind"
+        assert len({one.effect for one in state.deferred}) == len(state.deferred)
         event(f"{state.status}, {state.waiting or (state.pending and 'pending')}, beside: {state.beside is not None}")
         if state.beside is not None:
             instants = [at for _, at in state.beside.open]
@@ -132,7 +148,7 @@ def test_a_parked_run_has_exactly_one_due_instant_and_one_thing_to_wait_for(work
         if state.status is Status.ACTIVE and state.node is None:
             assert state.beside is not None
             assert state.beside.open
-            assert state == State(beside=state.beside)
+            assert state == State(beside=state.beside, deferred=state.deferred)
             assert due is None
         elif state.status is Status.ACTIVE:
             forever = state.waiting is Waiting.EVENT and state.watch.until is None

@@ -155,8 +155,17 @@ sends = st.builds(
     topic=st.none() | ids,
     message_class=st.sampled_from(MessageClass),
     on_skip=st.sampled_from(OnSkip),
+    expires_after=st.none() | durations.filter(bool),
     parameters=bags_without(
-        "channel", "template_id", "subject", "personalization", "delivery", "topic", "message_class", "on_skip"
+        "channel",
+        "template_id",
+        "subject",
+        "personalization",
+        "delivery",
+        "topic",
+        "message_class",
+        "on_skip",
+        "expires_after",
     ),
 )
 clock_times = st.times().map(lambda at: at.replace(second=0, microsecond=0))

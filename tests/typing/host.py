@@ -34,6 +34,7 @@ from flowkit import (
     EventIs,
     Exit,
     Facts,
+    FrequencyCap,
     GoTo,
     HttpWebhooks,
     Instead,
@@ -52,10 +53,12 @@ from flowkit import (
     PreferredTime,
     Problem,
     ProfileDate,
+    RateLimit,
     Result,
     Run,
     RunHas,
     SendEmail,
+    SendPolicy,
     SmtpSender,
     SqliteStore,
     Status,
@@ -63,6 +66,7 @@ from flowkit import (
     Template,
     Trigger,
     TriggerType,
+    Unit,
     UpdateProfile,
     UpdateSegments,
     VirtualClock,
@@ -337,6 +341,14 @@ def host(path: Path, connection: sqlite3.Connection) -> Sequence[Run]:
         webhooks=Calls(),
         handlers={"score": score},
         clock=Noon(),
+        policy=SendPolicy(
+            quiet_hours=Window(opens_at=time(22), closes_at=time(7)),
+            caps=[
+                FrequencyCap(name="weekly", most=3, per=timedelta(days=7)),
+                FrequencyCap(name="day", most=1, per=Unit.DAY),
+            ],
+            rate_limit=RateLimit(most=100, per=timedelta(minutes=1)),
+        ),
     )
     assert_type(engine.publish(onboarding).number, int)
     events, rejected = flowkit.load_events(
@@ -396,6 +408,8 @@ def reasons(lines: Sequence[Line]) -> Iterator[str]:
                 yield str(entry.data.get("reason", ""))
             case Kind.REQUEUED:
                 yield str(entry.data["after"])
+            case Kind.DEFERRED:
+                yield str(entry.data["by"])
             case Kind.OBSERVED:
                 yield str(entry.data["type"])
             case _:

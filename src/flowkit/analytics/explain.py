@@ -8,6 +8,7 @@ from typing import Any, Final, assert_never
 
 from attrs import frozen
 
+from flowkit.analytics.guard_words import deferral_words, guard_words, wall_words
 from flowkit.conditions import Operand
 from flowkit.documents import is_list
 from flowkit.runs.consent import Suppression, SuppressionScope
@@ -183,13 +184,15 @@ def _sentence(line: Line) -> str:  # noqa: C901, PLR0912 - a sentence for each k
         case Kind.DONE:
             return f"{what} at {entry.node}{_attempt(data)}"
         case Kind.SKIPPED if data.get("type") == "send_email":
-            return f"{data.get('template_id')} was not sent at {entry.node}: {_because(data)}"
+            return f"{data.get('template_id')} was not sent at {entry.node}: {guard_words(data) or _because(data)}"
         case Kind.SKIPPED:
-            why = _refused(data) if "workflow" in data else _because(data)
+            why = _refused(data) if "workflow" in data else guard_words(data) or _because(data)
             return f"did not carry out {what} at {entry.node}: {why}"
         case Kind.RETRYING:
             pause = span_words(data.get("seconds", 0))
             return f"tries {what} at {entry.node} again in {pause}: {_because(data)}"
+        case Kind.DEFERRED:
+            return f"holds {what} at {entry.node} back {deferral_words(data)}"
         case Kind.OBSERVED:
             return f"saw {data.get('type')}, the {_ordinal(data.get('count', 1))} time"
         case Kind.LEFT:
@@ -235,7 +238,7 @@ def _until(data: Mapping[str, Any]) -> str:
     if "wall" not in data:
         return ""
     why = f", since {_values(data)}" if "operands" in data else ""
-    return f", until {_wall(data)}{why}"
+    return f", until {wall_words(data)}{why}"
 
 
 def _passed(data: Mapping[str, Any]) -> str:
@@ -246,15 +249,9 @@ def _passed(data: Mapping[str, Any]) -> str:
             unread = any(value is not None for value in operands.values())
             return f", since {read}" + (", which is no date" if unread else "")
         case "past":
-            return f": {_wall(data)} was over" + (f", since {read}" if "operands" in data else "")
+            return f": {wall_words(data)} was over" + (f", since {read}" if "operands" in data else "")
         case _:
-            return f": it was {_wall(data)}" + (f", and {read}" if "operands" in data else "")
-
-
-def _wall(data: Mapping[str, Any]) -> str:
-    owner = data.get("zone_of")
-    whose = f"the {owner}'s zone" if owner in {"subscriber", "workflow"} else "by default"
-    return f"{str(data.get('wall')).replace('T', ' ')} in {data.get('zone')} ({whose})"
+            return f": it was {wall_words(data)}" + (f", and {read}" if "operands" in data else "")
 
 
 def _operation(data: Mapping[str, Any]) -> str:

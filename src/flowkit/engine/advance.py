@@ -52,6 +52,7 @@ class Advanced:
         failed: Effects that failed for good, or whose outcome cannot be known.
         started: Runs that began because an instant came, or by a backfill.
         missed: Firings of time triggers that were found too late and left out.
+        deferred: Effects that are carried out later, without an attempt now.
     """
 
     runs: int = 0
@@ -61,6 +62,7 @@ class Advanced:
     failed: int = 0
     started: int = 0
     missed: int = 0
+    deferred: int = 0
 
     def __add__(self, other: Advanced) -> Advanced:
         return Advanced(
@@ -71,6 +73,7 @@ class Advanced:
             self.failed + other.failed,
             self.started + other.started,
             self.missed + other.missed,
+            self.deferred + other.deferred,
         )
 
 
@@ -194,6 +197,7 @@ class _Shift:
             results[Result.SKIPPED],
             results[Result.RETRY],
             results[Result.FAILED] + results[Result.UNKNOWN],
+            deferred=results[Result.DEFERRED],
         )
 
     def _still_due(self) -> list[Run]:

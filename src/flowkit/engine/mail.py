@@ -11,6 +11,7 @@ from flowkit.conditions import NO_VARIABLES
 from flowkit.documents import is_list
 from flowkit.engine.drive import resolve, wait_for
 from flowkit.engine.guards.consent import ConsentGuard, Ready
+from flowkit.engine.guards.limits import Guards
 from flowkit.engine.hold import Hold
 from flowkit.engine.inputs import first_inputs
 from flowkit.engine.jobs import Job, answered, doubtful_outcome, inherited, named
@@ -57,6 +58,7 @@ class Mailer:
         self._hold = hold
         self._sender = sender
         self._consent = ConsentGuard(parts, claim)
+        self._guards = Guards(parts, claim, now, honours_keys=sender.key_window is not None)
         self._timeout = sender.timeout.total_seconds()
         self._keyed = sender.key_window is not None
         self._channel = channel
@@ -71,6 +73,7 @@ class Mailer:
     async def send(self, jobs: Sequence[tuple[Job, SendEmail]]) -> None:
         """Carry out sends; each job's outcomes say how they ended."""
         ready: list[Ready] = []
+        letters: list[tuple[Job, _Letter]] = []
         for job, operation in jobs:
             await inherited(job, self._claim, self._sender, self._sender.in_doubt)
             letter = await self._letter(job, operation)
@@ -79,7 +82,10 @@ class Mailer:
                     job.outcomes[index] = letter
             else:
                 await self._consent.screen(job, operation)
-                ready += await self._made(job, letter)
+                letters.append((job, letter))
+        await self._guards.admit([(job, letter.operation) for job, letter in letters])
+        for job, letter in letters:
+            ready += await self._made(job, letter)
         if self._channel != EMAIL:
             ready = [(message._replace(channel=self._channel), job, index) for message, job, index in ready]
         # What must not be done twice is noted call by call, also where the receiver honours keys.
@@ -88,6 +94,7 @@ class Mailer:
             await self._one_by_one(noted)
         if self._keyed:
             await self._in_windows([one for one in ready if not one[1].once])
+        await self._guards.settle(job for job, _ in letters)
 
     # -- making -------------------------------------------------------------------------------------------------------
 

@@ -29,6 +29,7 @@ from flowkit.ports import (
     Webhooks,
 )
 from flowkit.problems import short
+from flowkit.runs.policy import NO_POLICY, SendPolicy
 from flowkit.workflows.model import EMAIL
 
 __all__ = ["DEFAULT_BATCH", "DEFAULT_LEASE", "Parts"]
@@ -57,6 +58,7 @@ class Parts:
         audience: Finds subscribers; None where nothing is triggered by the clock or filled up.
         fault_reports: Is told of data that conditions cannot use; None where nobody wants to know.
         predicates: The host's own conditions, by name.
+        policy: When messages may go out.
         lease: For how long a worker holds what it claimed, unless it goes on holding it.
         batch: The most runs that a worker claims at once.
         handlers: The host's own actions, by name.
@@ -83,6 +85,7 @@ class Parts:
     handlers: Mapping[str, Handling] = field(converter=_handled)
     consent: Consent | None = None
     suppresses: bool = True
+    policy: SendPolicy = field(default=NO_POLICY, kw_only=True)
     catalogue: Catalogue = field(
         init=False, default=Factory(lambda self: Catalogue(self.store, self.predicates), takes_self=True)
     )

@@ -35,6 +35,7 @@ from flowkit.ports import (
 )
 from flowkit.runs.consent import Suppression, SuppressionReason, SuppressionScope
 from flowkit.runs.model import Line, Run, Status
+from flowkit.runs.policy import NO_POLICY, SendPolicy
 from flowkit.workflows.model import Workflow
 
 __all__ = ["Engine"]
@@ -56,6 +57,7 @@ class Engine:
         fault_reports: Is told of data that conditions cannot use: values that are missing or of the wrong kind.
         predicates: The host's own conditions, by the name that ``custom`` asks for.
         handlers: The host's own actions, by the name that an action ``custom`` has.
+        policy: When messages may go out: quiet hours, frequency caps and rate limits.
         clock: The clock that rules run on; the machine's by default.
         lease: For how long a worker holds the runs that it claimed without a sign of life; more than twice the
             time-out of every port that it calls.
@@ -81,6 +83,7 @@ class Engine:
         fault_reports: FaultReports | None = None,
         predicates: Mapping[str, Predicate] = NO_PREDICATES,
         handlers: Mapping[str, Handler] = NO_HANDLERS,
+        policy: SendPolicy = NO_POLICY,
         clock: Clock | None = None,
         lease: timedelta = DEFAULT_LEASE,
         batch: int = DEFAULT_BATCH,
@@ -116,6 +119,7 @@ class Engine:
             handlers,
             consent,
             suppresses,
+            policy=policy,
         )
 
     def publish(self, workflow: Workflow) -> Edition:

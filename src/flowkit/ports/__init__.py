@@ -24,6 +24,7 @@ from flowkit.ports.host import (
     WebhookRequest,
     Webhooks,
 )
+from flowkit.ports.places import Bucket, Cap, Full, Reservation
 from flowkit.ports.store import (
     EMPTY_RECALL,
     NOTHING_REFUSED,
@@ -53,6 +54,8 @@ __all__ = [
     "Addressed",
     "Attempts",
     "Audience",
+    "Bucket",
+    "Cap",
     "Change",
     "Changes",
     "Claim",
@@ -62,6 +65,7 @@ __all__ = [
     "Fault",
     "FaultReports",
     "Fence",
+    "Full",
     "Handler",
     "HandlerRequest",
     "InDoubt",
@@ -75,6 +79,7 @@ __all__ = [
     "Recall",
     "Recalled",
     "Refused",
+    "Reservation",
     "Sender",
     "Started",
     "Store",

@@ -11,6 +11,7 @@ from attrs import field, frozen
 
 from flowkit.events import HistoryNeed, Occurrence
 from flowkit.ports.host import Maybe
+from flowkit.ports.places import Bucket, Full, Reservation
 from flowkit.runs.consent import Ban, Suppression, SuppressionReason
 from flowkit.runs.effects import Outcome
 from flowkit.runs.model import Entry, Line, Run, State, Status
@@ -491,6 +492,36 @@ class Store(Protocol):
         self, *, subscriber_id: str | None = None, after: int = 0, limit: int = 1000
     ) -> Maybe[Sequence[Suppression]]:
         """Read the suppression list, those that were lifted too, by number, a page at a time."""
+
+    def reserve(self, asked: Sequence[Reservation], at: int) -> Maybe[Sequence[Sequence[Full]]]:
+        """Take places under frequency caps, all at once, so that no two workers take the last one.
+
+        Each message takes a place under all of its caps, or under none where one of them is full. Those before it
+        count. The place that it has itself does not: it is taken anew, as of now, or stays where it was taken later.
+
+        Args:
+            asked: The messages, in the order in which they get places.
+            at: The engine's instant in microseconds.
+
+        Returns:
+            For each message the caps that are full, none where it has its places.
+        """
+        ...
+
+    def unreserve(self, keys: Sequence[str]) -> Maybe[None]:
+        """Give the places of messages back that did not go out."""
+        ...
+
+    def bucket(self, name: str) -> Maybe[Bucket]:
+        """Read the bucket of a rate limit; where there is none, a new one."""
+        ...
+
+    def put_bucket(self, bucket: Bucket) -> Maybe[bool]:
+        """Write the bucket of a rate limit as it stands now.
+
+        Returns:
+            False, and nothing is written, where somebody else has written it since it was read.
+        """
         ...
 
     def commit(self, changes: Changes) -> Maybe[Refused]:

@@ -17,6 +17,7 @@ __all__ = [
     "DONE",
     "RUN_ID_LENGTH",
     "WOKEN",
+    "Deferral",
     "Effect",
     "Looked",
     "Observed",
@@ -91,6 +92,25 @@ class Result(StrEnum):
     """It did not take effect and never will: a permanent failure."""
     UNKNOWN = "unknown"
     """Whether it took effect cannot be found out."""
+    DEFERRED = "deferred"
+    """It was decided to do it later; nothing was tried. The engine alone decides so: of a port it is a ``RETRY``."""
+
+
+@frozen(cache_hash=True)
+class Deferral:
+    """When an effect that was not tried comes due again, and what it was decided by; all instants are in microseconds.
+
+    Attributes:
+        until: When it comes due again.
+        since: When it came due first.
+        by: The guard, in the words of the journal.
+        mark: A number that the guard keeps with the effect until then.
+    """
+
+    until: int
+    since: int
+    by: str
+    mark: int = 0
 
 
 @frozen(cache_hash=True)
@@ -104,6 +124,8 @@ class Outcome:
         reference: The receiver's own id of what was done.
         output: What came back, as JSON text; variables of the run are set from it where the action asks for that.
             None where nothing came back, or nothing that could be read.
+        deferral: Until when it waits, with ``Result.DEFERRED``; with ``Result.RETRY`` only since when counts.
+        told: What else the journal says, by name.
     """
 
     result: Result
@@ -111,6 +133,8 @@ class Outcome:
     retry_after: timedelta | None = field(default=None, kw_only=True)
     reference: str | None = field(default=None, kw_only=True)
     output: str | None = field(default=None, kw_only=True)
+    deferral: Deferral | None = field(default=None, kw_only=True)
+    told: tuple[tuple[str, object], ...] = field(default=(), kw_only=True)
 
     @classmethod
     def giving(cls, values: Mapping[str, object]) -> Outcome:

@@ -20,7 +20,20 @@ from flowkit.runs.beside import Beside
 from flowkit.runs.effects import Effect, Result
 from flowkit.runs.variables import variables_of
 
-__all__ = ["NO_WATCH", "Entry", "Kind", "Line", "Member", "Run", "State", "Status", "Waiting", "Watch", "operand_data"]
+__all__ = [
+    "NO_WATCH",
+    "Deferred",
+    "Entry",
+    "Kind",
+    "Line",
+    "Member",
+    "Run",
+    "State",
+    "Status",
+    "Waiting",
+    "Watch",
+    "operand_data",
+]
 
 
 class Status(StrEnum):
@@ -72,6 +85,23 @@ NO_WATCH: Final = Watch()
 
 
 @frozen(cache_hash=True)
+class Deferred:
+    """What a run keeps in mind of an effect that came due and is not settled.
+
+    Attributes:
+        effect: Which one, at the attempt that is to be made.
+        since: When it came due first, in microseconds.
+        by: The guard that deferred it last; empty where none did since it was last tried.
+        mark: The number that the guard keeps with it.
+    """
+
+    effect: Effect
+    since: int
+    by: str = ""
+    mark: int = 0
+
+
+@frozen(cache_hash=True)
 class State:
     """Where a run stands; the run's due instant is kept beside it.
 
@@ -92,6 +122,7 @@ class State:
         beside: Its detached actions that are open or failed; None where there are none.
         variables: The run's variables, as JSON text with sorted names; empty where there are none.
         hops: By how many actions of runs the longest chain led to an event that it has observed; see `links`.
+        deferred: What it keeps in mind of effects that are open and came due before.
     """
 
     status: Status = Status.ACTIVE
@@ -107,6 +138,7 @@ class State:
     beside: Beside | None = field(default=None, kw_only=True)
     variables: str = field(default="", kw_only=True)
     hops: int = field(default=0, kw_only=True)
+    deferred: tuple[Deferred, ...] = field(default=(), kw_only=True)
 
     @property
     def keeps_inputs(self) -> bool:
@@ -134,6 +166,16 @@ class State:
         """The effect that is to be carried out at the due instant; None where the run is woken then."""
         first = None if self.beside is None else self.beside.first
         return self.pending if first is None else first
+
+    def due_of(self, effect: Effect, due: int | None) -> int | None:
+        """Give when an effect is due that is open, of a run with this due instant."""
+        if self.beside is None:
+            return due
+        return next((at for one, at in self.beside.open if one == effect), self.beside.due)
+
+    def deferred_of(self, effect: Effect) -> Deferred | None:
+        """Give what is kept in mind of an effect; None where it did not come due before."""
+        return next((one for one in self.deferred if one.effect == effect), None)
 
     @property
     def effects(self) -> tuple[Effect, ...]:
@@ -251,6 +293,7 @@ class Kind(StrEnum):
     DONE = "done"
     SKIPPED = "skipped"
     RETRYING = "retrying"
+    DEFERRED = "deferred"
     OBSERVED = "observed"
     LEFT = "left"
     COMPLETED = "completed"

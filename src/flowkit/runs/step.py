@@ -12,6 +12,7 @@ effect pending        -                   - (it is carried out)   done: ``succes
                                                                   failed, unknown: ``failure_path``, else the edge
                                                                   ``failure`` of a last action, else the run fails
                                                                   retry: the same effect again, later; the last: failed
+                                                                  deferred: the same attempt, when it is due again
 waiting for a time    -                   on with the walk        journaled as late
 waiting for its turn  -                   on with the walk        journaled as late
 waiting for an event  -                   on, by a condition or   journaled as late
@@ -55,6 +56,7 @@ from flowkit.runs.awaiting import Arrival
 from flowkit.runs.beside import reopened
 from flowkit.runs.effects import (
     Asks,
+    Deferral,
     Effect,
     Looked,
     Observed,
@@ -66,7 +68,8 @@ from flowkit.runs.effects import (
     Started,
     Woken,
 )
-from flowkit.runs.model import Entry, Kind, Member, Run, State, Status, Waiting
+from flowkit.runs.guards import guard_of
+from flowkit.runs.model import Deferred, Entry, Kind, Member, Run, State, Status, Waiting
 from flowkit.runs.program import Program
 from flowkit.runs.splits import Assigned
 from flowkit.runs.variables import take, variables_of
@@ -324,6 +327,8 @@ def _settled(walk: Walk, effect: Effect, outcome: Outcome, at: int) -> None:
         data = {"result": outcome.result.value, **_because(outcome)}
         walk.entries.append(Entry(Kind.LATE, effect.node, effect.action_id, data))
         return
+    walk.forget_due(effect)
+    outcome = _heard(outcome)
     node = walk.program.node(effect.node)
     action = node.actions[effect.action]
     variables = walk.state.variables
@@ -342,18 +347,12 @@ def _settled(walk: Walk, effect: Effect, outcome: Outcome, at: int) -> None:
                 _looked(walk, None, mine=False)
         case Result.SKIPPED:
             _tell(walk, Kind.SKIPPED, effect, told)
-            if isinstance(action.do, SendEmail) and action.do.on_skip is OnSkip.EXIT and not detached:
-                walk.end(Status.EXITED, outcome.reason)
-                walk.entries.append(Entry(Kind.EXITED, None, None, {"reason": outcome.reason}))
-            else:
-                _onward(walk, effect, action.failure_path, "failure_path", "failure")
+            _skipped(walk, effect, action, outcome, detached=detached)
+        case Result.DEFERRED if outcome.deferral is not None:
+            _deferred(walk, effect, outcome.deferral, told)
         case Result.RETRY if effect.attempt + 1 < MAX_ATTEMPTS:
-            walk.own = True
-            again = evolve(effect, attempt=effect.attempt + 1)
-            pause = _pause(walk.member.run_id, again, outcome)
-            _tell(walk, Kind.RETRYING, effect, {"seconds": seconds_of(pause), **told})
-            walk.again(effect, again, walk.now + pause)
-        case Result.RETRY | Result.FAILED | Result.UNKNOWN:
+            _retried(walk, effect, outcome, told)
+        case Result.RETRY | Result.FAILED | Result.UNKNOWN | Result.DEFERRED:
             _tell(walk, Kind.FAILED, effect, {"result": outcome.result.value, **told})
             last = effect.action + 1 == len(node.actions)
             if detached:
@@ -367,6 +366,41 @@ def _settled(walk: Walk, effect: Effect, outcome: Outcome, at: int) -> None:
                 walk.entries.append(Entry(Kind.FAILED, None, None, {"reason": reason}))
         case _:
             assert_never(outcome.result)
+
+
+def _skipped(walk: Walk, effect: Effect, action: Action, outcome: Outcome, *, detached: bool) -> None:
+    if isinstance(action.do, SendEmail) and action.do.on_skip is OnSkip.EXIT and not detached:
+        walk.end(Status.EXITED, outcome.reason)
+        walk.entries.append(Entry(Kind.EXITED, None, None, {"reason": outcome.reason}))
+    else:
+        _onward(walk, effect, action.failure_path, "failure_path", "failure")
+
+
+def _heard(outcome: Outcome) -> Outcome:
+    """Take a deferral that a port gives for what it was: an attempt."""
+    is_attempt = outcome.result is Result.DEFERRED and outcome.deferral is None
+    return evolve(outcome, result=Result.RETRY) if is_attempt else outcome
+
+
+def _deferred(walk: Walk, effect: Effect, later: Deferral, told: dict[str, object]) -> None:
+    """Carry an effect out later, as the same attempt."""
+    until = max(later.until, walk.now)
+    by = {"by": guard_of(later.by), "seconds": seconds_of(until - walk.now)}
+    _tell(walk, Kind.DEFERRED, effect, {**by, **told})
+    walk.again(effect, effect, until)
+    walk.keep_due(Deferred(effect, later.since, later.by, later.mark))
+    walk.dated = True
+
+
+def _retried(walk: Walk, effect: Effect, outcome: Outcome, told: dict[str, object]) -> None:
+    """Carry an effect out later, as another attempt."""
+    walk.own = True
+    again = evolve(effect, attempt=effect.attempt + 1)
+    pause = _pause(walk.member.run_id, again, outcome)
+    _tell(walk, Kind.RETRYING, effect, {"seconds": seconds_of(pause), **told})
+    walk.again(effect, again, walk.now + pause)
+    if outcome.deferral is not None:
+        walk.keep_due(Deferred(again, outcome.deferral.since))
 
 
 def _sent(walk: Walk, at: int, *, detached: bool) -> None:
@@ -387,7 +421,7 @@ def _requeued(walk: Walk, beside: tuple[bool, ...], *, anew: bool) -> None:
     pending = state.pending
     if pending is not None:
         pending = evolve(pending, attempt=0, generation=pending.generation + anew)
-    walk.state = evolve(state, status=Status.ACTIVE, reason="", result=None)
+    walk.state = evolve(state, status=Status.ACTIVE, reason="", result=None, deferred=())
     action = None if pending is None else _action(walk)
     is_new = (anew and pending is not None) or any(beside)
     walk.note(Kind.REQUEUED, action, after=state.reason, key="new" if is_new else "same")
@@ -429,7 +463,7 @@ def _because(outcome: Outcome) -> dict[str, object]:
         data["reason"] = outcome.reason
     if outcome.reference is not None:
         data["reference"] = outcome.reference
-    return data
+    return {**data, **dict(outcome.told)} if outcome.told else data
 
 
 def _told(operation: Operation) -> dict[str, object]:

@@ -22,7 +22,7 @@ from flowkit.triggers.windows import Window, calendar_days, next_open
 from flowkit.triggers.zones import Zone, ZoneSource, instant, wall, wall_text, zone
 from flowkit.workflows.waits import CalendarDays, LocalTime, PreferredTime, ProfileDate, WaitRule
 
-__all__ = ["Due", "Why", "due_of", "needs_of_wait"]
+__all__ = ["Due", "Why", "clock_words", "due_of", "needs_of_wait"]
 
 _MICROSECOND: Final = timedelta(microseconds=1)
 _FIRST: Final = datetime.min.replace(tzinfo=UTC)
@@ -66,17 +66,18 @@ class Due:
     @property
     def told(self) -> dict[str, object]:
         """What the journal says of it: the reason, the zone and whose it is, the instant, and what was read."""
-        data: dict[str, object] = {
-            "why": str(self.why),
-            "zone": self.zone.name,
-            "zone_of": _WHOSE[self.zone.source],
-        }
+        data: dict[str, object] = {"why": str(self.why), "zone": self.zone.name, "zone_of": _WHOSE[self.zone.source]}
         if self.at is not None:
             data["until"] = f"{self.at.replace(tzinfo=None).isoformat()}Z"
-            data["wall"] = wall_text(wall(self.at, self.zone.tz))
+            data |= clock_words(self.at, self.zone)
         if self.operands:
             data |= operand_data(self.operands)
         return data
+
+
+def clock_words(at: datetime, zone: Zone) -> dict[str, object]:
+    """Say what the clock of a zone shows at an instant, and whose zone that is, as the journal does."""
+    return {"zone": zone.name, "zone_of": _WHOSE[zone.source], "wall": wall_text(wall(at, zone.tz))}
 
 
 def needs_of_wait(rule: WaitRule) -> Needs:

@@ -22,7 +22,18 @@ from flowkit.runs.awaiting import Arrival, Met
 from flowkit.runs.beside import Beside
 from flowkit.runs.choices import asks_facts, choose, is_shared, of_facts
 from flowkit.runs.effects import Asks, Effect, Outcome
-from flowkit.runs.model import Entry, Kind, Member, State, Status, Waiting, Watch, operand_data, origin_instant
+from flowkit.runs.model import (
+    Deferred,
+    Entry,
+    Kind,
+    Member,
+    State,
+    Status,
+    Waiting,
+    Watch,
+    operand_data,
+    origin_instant,
+)
 from flowkit.runs.program import COUNTED_EVENTS, Program
 from flowkit.runs.splits import Assigned
 from flowkit.runs.variables import variables_of
@@ -91,7 +102,13 @@ class Walk:
             visits = tuple(counted.items())
         self.state = evolve(self.state, node=node_id, action=0, pending=None, waiting=None, visits=visits)
 
-    def park(self, due: int | None, *, pending: Effect | None = None, waiting: Waiting | None = None) -> None:
+    def park(
+        self,
+        due: int | None,
+        *,
+        pending: Effect | None = None,
+        waiting: Waiting | None = None,
+    ) -> None:
         """Stand still until an instant; None for one that nobody knows."""
         self.state = evolve(self.state, pending=pending, waiting=waiting)
         self.due = due
@@ -107,11 +124,12 @@ class Walk:
         """End the run, and forget where it was. What is open beside it is dropped, but where the run is complete."""
         beside, hops = self.state.beside if status is Status.COMPLETED else None, self.state.hops
         variables = self.state.variables
+        deferred = self.state.deferred
         self.state = State(status, reason=reason)
         self.due = None
         self.timed = True
         if beside is not None:
-            self.state = State(Status.ACTIVE, variables=variables, hops=hops)
+            self.state = State(Status.ACTIVE, variables=variables, hops=hops, deferred=deferred)
             self.hold(beside)
 
     def detach(self, effect: Effect, due: int) -> None:
@@ -125,6 +143,16 @@ class Walk:
             self.park(due, pending=later)
         else:
             self.hold(self.state.beside.closed(effect).opened(later, due))
+
+    def keep_due(self, deferred: Deferred) -> None:
+        """Keep in mind when an effect that is carried out later came due first."""
+        self.state = evolve(self.state, deferred=(*self.state.deferred, deferred))
+
+    def forget_due(self, effect: Effect) -> None:
+        """Forget when an effect came due first."""
+        if self.state.deferred:
+            left = tuple(one for one in self.state.deferred if one.effect != effect)
+            self.state = evolve(self.state, deferred=left)
 
     def let_go(self, effect: Effect, failure: Outcome | None = None) -> None:
         """Have done with a detached action; it stays known where it failed for good."""

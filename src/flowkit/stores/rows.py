@@ -12,7 +12,7 @@ from flowkit.events import Occurrence
 from flowkit.ports import Pending
 from flowkit.runs.beside import Beside
 from flowkit.runs.effects import Effect, Outcome, Result
-from flowkit.runs.model import NO_WATCH, Entry, Kind, State, Status, Waiting, Watch
+from flowkit.runs.model import NO_WATCH, Deferred, Entry, Kind, State, Status, Waiting, Watch
 
 __all__ = [
     "STATUS_CODES",
@@ -119,6 +119,8 @@ def _more(state: State) -> dict[str, Any]:
         more["variables"] = state.variables
     if state.hops:
         more["hops"] = state.hops
+    if state.deferred:
+        more["deferred"] = [[one.since, one.by, one.mark, _effect(one.effect)] for one in state.deferred]
     return more
 
 
@@ -127,6 +129,9 @@ def _read_more(more: Mapping[str, Any]) -> dict[str, Any]:
     read = dict(more)
     if "beside" in read:
         read["beside"] = _read_beside(read["beside"])
+    if "deferred" in read:
+        rows = read["deferred"]
+        read["deferred"] = tuple(Deferred(Effect(*effect), since, by, mark) for since, by, mark, effect in rows)
     return read
 
 

@@ -12,16 +12,19 @@ from flowkit.events import HistoryNeed, Occurrence
 from flowkit.hashing import content_hash, run_id
 from flowkit.ports import (
     Attempts,
+    Bucket,
     Change,
     Changes,
     Claim,
     Edition,
+    Full,
     Ledger,
     Maybe,
     Move,
     Recall,
     Recalled,
     Refused,
+    Reservation,
     Started,
     Store,
     Sweep,
@@ -356,6 +359,24 @@ class Bench:
     def next_due(self) -> int | None:
         """Tell when the next run, watch or sweep wants to go on."""
         return self.done(self.store.next_due())
+
+    # -- caps and rate limits -----------------------------------------------------------------------------------------
+
+    def reserve(self, *asked: Reservation, at: int = NOW) -> list[list[Full]]:
+        """Take places."""
+        return [list(full) for full in self.done(self.store.reserve(asked, at))]
+
+    def unreserve(self, *keys: str) -> None:
+        """Give places back."""
+        self.done(self.store.unreserve(keys))
+
+    def bucket(self, name: str) -> Bucket:
+        """Read a bucket."""
+        return self.done(self.store.bucket(name))
+
+    def put_bucket(self, bucket: Bucket) -> bool:
+        """Write a bucket."""
+        return self.done(self.store.put_bucket(bucket))
 
     # -- sweeps -------------------------------------------------------------------------------------------------------
 

@@ -30,6 +30,7 @@ from flowkit.testing.suites.claims import Claims  # noqa: E402
 from flowkit.testing.suites.events import Events  # noqa: E402
 from flowkit.testing.suites.history import History  # noqa: E402
 from flowkit.testing.suites.ledgers import Ledgers  # noqa: E402
+from flowkit.testing.suites.places import Places  # noqa: E402
 from flowkit.testing.suites.reading import Reading  # noqa: E402
 from flowkit.testing.suites.suppressions import Suppressions  # noqa: E402
 from flowkit.testing.suites.sweeps import Sweeps  # noqa: E402
@@ -51,6 +52,7 @@ class StoreConformance(
     Claims,
     Takeovers,
     Suppressions,
+    Places,
     Sweeps,
     Reading,
     Transactions,

@@ -133,6 +133,7 @@ _operations: Final[st.SearchStrategy[Operation]] = st.one_of(
         st.sampled_from(["hello", "tips"]),
         message_class=st.sampled_from(MessageClass),
         on_skip=st.sampled_from(OnSkip),
+        expires_after=st.sampled_from([None, None, None, _HOUR]),
     ),
     st.just(CheckEngagement()),
     _durations.map(Wait),

@@ -18,7 +18,7 @@ from flowkit.triggers.calendar import Weekday
 from flowkit.triggers.rules import time_problem
 from flowkit.triggers.zones import instant, wall
 
-__all__ = ["Window", "calendar_days", "contains", "next_open"]
+__all__ = ["Window", "calendar_days", "closes", "contains", "next_open"]
 
 _WEEK: Final = 7
 _LAST_DAY: Final = date.max.toordinal()
@@ -60,9 +60,19 @@ class Window:
 
 def contains(window: Window, moment: datetime, tz: tzinfo) -> bool:
     """Tell whether a window is open at an instant."""
+    return closes(window, moment, tz) is not None
+
+
+def closes(window: Window, moment: datetime, tz: tzinfo) -> datetime | None:
+    """Find when a window closes that is open at an instant.
+
+    Returns:
+        The instant of its closing, in UTC, which is after `moment`; None where it is not open.
+    """
     today = wall(moment, tz).toordinal()
     # Yesterday's may still be open, and that of the day before where a clock went over the date line.
-    return any(_is_within(window, moment, day, tz) for day in range(today - 2, today + 1))
+    spans = (_span(window, day, tz) for day in range(today - 2, today + 1))
+    return max((span[1] for span in spans if span is not None and span[0] <= moment < span[1]), default=None)
 
 
 def next_open(window: Window, moment: datetime, tz: tzinfo) -> datetime | None:
@@ -100,11 +110,6 @@ def calendar_days(moment: datetime, days: int, tz: tzinfo, *, at: time | None = 
     if not 1 <= ordinal <= _LAST_DAY:
         return None
     return instant(date.fromordinal(ordinal), shown.time() if at is None else at, tz)
-
-
-def _is_within(window: Window, moment: datetime, day: int, tz: tzinfo) -> bool:
-    span = _span(window, day, tz)
-    return span is not None and span[0] <= moment < span[1]
 
 
 def _span(window: Window, day: int, tz: tzinfo) -> tuple[datetime, datetime] | None:

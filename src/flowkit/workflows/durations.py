@@ -9,7 +9,7 @@ from typing import Final
 
 from flowkit.fields import Fields
 
-__all__ = ["DURATIONS", "DurationUnit", "dump_span", "in_units", "read_span"]
+__all__ = ["DURATIONS", "DurationUnit", "dump_span", "dump_whole", "in_units", "read_span"]
 
 
 class DurationUnit(StrEnum):
@@ -40,6 +40,12 @@ def read_span(fields: Fields) -> tuple[timedelta, DurationUnit]:
 def dump_span(span: timedelta, unit: DurationUnit) -> dict[str, object]:
     """Write a duration as the object that `read_span` reads."""
     return {f"duration_{unit}": in_units(span, _length(unit))}
+
+
+def dump_whole(span: timedelta) -> dict[str, object]:
+    """Write a duration in the largest unit that it is a whole number of; what is in none, in seconds."""
+    unit = next((unit for unit in reversed(DurationUnit) if not span % _length(unit)), DurationUnit.SECONDS)
+    return dump_span(span, unit)
 
 
 def _length(unit: DurationUnit) -> timedelta:

@@ -74,9 +74,12 @@ class MessageClass(StrEnum):
     """What a message is to whoever gets it, and so what may stop it."""
 
     MARKETING = "marketing"
-    """It needs the subscriber's consent, and every suppression stops it."""
+    """It needs the subscriber's consent, every suppression stops it, and all other guards hold for it."""
     TRANSACTIONAL = "transactional"
-    """The subscriber asked for it, as for a receipt: only a suppression of all messages stops it."""
+    """The subscriber asked for it, as for a receipt: only a suppression of all messages stops it.
+
+    Quiet hours, frequency caps and rate limits let it pass.
+    """
 
 
 class OnSkip(StrEnum):
@@ -102,6 +105,7 @@ class SendEmail:
             who are subscribed to the topic. None asks for no consent.
         message_class: What it is to whoever gets it.
         on_skip: Where the run goes when it is decided not to send the message.
+        expires_after: For how long after it came due it may still go out; None for ever. What is later is skipped.
         parameters: Whatever else the document gave; handed on with the message.
     """
 
@@ -113,6 +117,7 @@ class SendEmail:
     topic: str | None = field(default=None, kw_only=True)
     message_class: MessageClass = field(default=MessageClass.MARKETING, kw_only=True)
     on_skip: OnSkip = field(default=OnSkip.CONTINUE, kw_only=True)
+    expires_after: timedelta | None = field(default=None, kw_only=True)
     parameters: Properties = field(factory=dict[str, Any], kw_only=True)
 
     @property

@@ -22,8 +22,20 @@ from flowkit.conditions import (
 from flowkit.engine.sync import Engine
 from flowkit.events import NO_FACTS, Event, Facts, Needs
 from flowkit.hashing import run_id
-from flowkit.runs.effects import DONE, WOKEN, Asks, Effect, Observed, Outcome, Requeued, Result, Settled, Started
-from flowkit.runs.model import Entry, Kind, Run, State, Status, Waiting
+from flowkit.runs.effects import (
+    DONE,
+    WOKEN,
+    Asks,
+    Deferral,
+    Effect,
+    Observed,
+    Outcome,
+    Requeued,
+    Result,
+    Settled,
+    Started,
+)
+from flowkit.runs.model import Deferred, Entry, Kind, Run, State, Status, Waiting
 from flowkit.runs.program import compile_workflow
 from flowkit.runs.step import MAX_ATTEMPTS, MAX_STEPS, Member, decide, step
 from flowkit.stores.memory import MemoryStore
@@ -934,3 +946,72 @@ def test_a_paused_run_counts_and_does_not_wake():
     assert ride.state.counts == (("email_open", 1),)
     ride.run = ride.run.moved(ride.state, NOW)
     assert ride.take(WOKEN) == []
+
+
+# ------------------------------------------------------------------------------------------------------------
+# What is deferred
+
+
+def held_up(*, until=HOUR, since=NOW, by="rate_limit:w:1/60", mark=7):
+    later = Deferral(NOW + until // timedelta(microseconds=1), since, by, mark)
+    return Outcome(Result.DEFERRED, deferral=later, told=(("zone", "UTC"),))
+
+
+def test_what_is_deferred_stays_pending_with_its_key_and_its_attempt():
+    ride = Ride(node("start", send())).start()
+    ride.settle(RETRY)
+    before = ride.run.state.pending
+    [entry] = ride.take(Settled(before, held_up(since=NOW - 5)))
+    state = ride.run.state
+    assert (state.pending, state.waiting, ride.run.due) == (before, None, NOW + 3_600_000_000)
+    assert state.deferred == (Deferred(before, NOW - 5, "rate_limit:w:1/60", 7),)
+    assert entry.kind is Kind.DEFERRED
+    assert entry.data == {
+        "by": "rate_limit",
+        "seconds": 3600,
+        "type": "send_email",
+        "template_id": "hello",
+        "attempt": 2,
+        "zone": "UTC",
+    }
+
+
+def test_a_deferral_holds_at_its_instant_alone():
+    """The due instant is told, and not computed from now."""
+    ride = Ride(node("start", send())).start()
+    pending = Settled(ride.run.state.pending, held_up())
+    decided = decide(ride.program, ride.run.state, pending, None, NOW + 5, Member(RUN_ID, NOW, NOW))
+    assert (decided.only_at, decided.own, decided.due(NOW + 5)) == (NOW + 5, False, NOW + 3_600_000_000)
+
+
+@pytest.mark.parametrize("outcome", [DONE, SKIPPED, FAILED, UNKNOWN, RETRY])
+def test_nothing_is_kept_in_mind_of_what_is_settled(outcome):
+    ride = Ride(node("start", send(), wait(), failure="rest"), node("rest", wait())).start()
+    ride.settle(held_up())
+    ride.settle(outcome)
+    assert ride.run.state.deferred == ()
+
+
+def test_nothing_is_kept_in_mind_of_what_is_let_go_on():
+    ride = Ride(node("start", send())).start()
+    ride.settle(held_up())
+    ride.settle(FAILED)
+    ride.take(Requeued(anew=True))
+    assert ride.run.state.deferred == ()
+
+
+def test_a_deferral_of_a_port_is_an_attempt():
+    """It does not know until when."""
+    ride = Ride(node("start", send())).start()
+    ride.settle(Outcome(Result.DEFERRED, "later"))
+    assert ride.run.state.pending.attempt == 1
+    for _ in range(MAX_ATTEMPTS - 1):
+        ride.settle(Outcome(Result.DEFERRED, "later"))
+    assert (ride.run.status, ride.run.state.result) == (Status.FAILED, Result.RETRY)
+
+
+def test_what_is_deferred_is_not_due_in_the_past():
+    ride = Ride(node("start", send())).start()
+    ride.now += DAY
+    ride.settle(held_up(until=HOUR))
+    assert ride.run.due == NOW + DAY // timedelta(microseconds=1)

@@ -10,7 +10,7 @@ from flowkit.events import Occurrence
 from flowkit.ports import Pending
 from flowkit.runs.beside import Beside
 from flowkit.runs.effects import Effect, Outcome, Result
-from flowkit.runs.model import Entry, Kind, State, Status, Waiting, Watch
+from flowkit.runs.model import Deferred, Entry, Kind, State, Status, Waiting, Watch
 from flowkit.stores.rows import (
     STATUS_CODES,
     read_entries,
@@ -49,6 +49,9 @@ states = st.builds(
     ),
     variables=st.just("") | texts,
     hops=st.integers(0, 16),
+    deferred=st.lists(
+        st.builds(Deferred, effects, st.integers(-(2**62), 2**62), texts, st.integers(-(2**62), 2**62)), max_size=2
+    ).map(tuple),
 )
 entries = st.builds(
     Entry, st.sampled_from(Kind), st.none() | ids, st.none() | ids, st.dictionaries(texts, json_values, max_size=3)
@@ -172,6 +175,9 @@ FROZEN_STATES = {
     '[0,"n",0,null,"duration",null,null,null,null,null,{"variables":"{\\"score\\":3}"}]': State(
         node="n", waiting=Waiting.DURATION, variables='{"score":3}'
     ),
+    '[0,"n",0,["n",1,0,"s",0],null,null,null,null,null,null,{"deferred":[[5,"quiet_hours",7,["n",1,0,"s",0]]]}]': State(
+        node="n", pending=Effect("n", 1, 0, "s"), deferred=(Deferred(Effect("n", 1, 0, "s"), 5, "quiet_hours", 7),)
+    ),
     '[3,null,0,null,null,null,null,"unsubscribed"]': State(Status.EXITED, reason="unsubscribed"),
     '[4,null,0,null,null,null,null,"Überlauf 😀"]': State(Status.FAILED, reason="Überlauf 😀"),
 }
@@ -196,6 +202,9 @@ FROZEN_ENTRIES = {
         Entry(
             Kind.PASSED, "n", "a", {"result": "missing", "why": "profile_date", "zone": "UTC", "zone_of": "workflow"}
         ),
+    ),
+    '[["deferred","n","a",{"by":"quiet_hours","seconds":28800}]]': (
+        Entry(Kind.DEFERRED, "n", "a", {"by": "quiet_hours", "seconds": 28800}),
     ),
     '[["done"],["skipped"],["retrying"],["observed"],["exited"],["failed"],["late"],["refused"]]': tuple(
         Entry(Kind(kind)) for kind in ("done", "skipped", "retrying", "observed", "exited", "failed", "late", "refused")

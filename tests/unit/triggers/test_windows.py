@@ -9,7 +9,7 @@ from flowkit.errors import DocumentError
 from flowkit.triggers.calendar import Unit, Weekday
 from flowkit.triggers.rules import Every
 from flowkit.triggers.schedule import next_firing
-from flowkit.triggers.windows import Window, calendar_days, contains, next_open
+from flowkit.triggers.windows import Window, calendar_days, closes, contains, next_open
 
 NEW_YORK = ZoneInfo("America/New_York")
 NIGHT = Window(opens_at=time(22), closes_at=time(6))
@@ -48,6 +48,26 @@ def test_a_window_is_half_open_and_belongs_to_the_day_on_which_it_opened(window,
     assert found.tzinfo is UTC
     assert contains(window, local(arrival), NEW_YORK) is (arrival == opens)
     assert contains(window, found, NEW_YORK)
+
+
+@pytest.mark.parametrize(
+    ("window", "moment", "closing"),
+    [
+        (NIGHT, "2026-01-06T22:00", "2026-01-07T06:00"),
+        (NIGHT, "2026-01-07T05:59:59.999999", "2026-01-07T06:00"),
+        (NIGHT, "2026-01-07T06:00", None),
+        (NIGHT, "2026-01-06T21:59", None),
+        (MONDAY_NIGHT, "2026-01-06T03:00", "2026-01-06T06:00"),
+        (MONDAY_NIGHT, "2026-01-06T23:00", None),
+        (OFFICE, "2026-01-05T09:00", "2026-01-05T17:00"),
+        (NIGHT, "2026-03-07T23:00", "2026-03-08T06:00"),
+        (NIGHT, "2026-10-31T23:00", "2026-11-01T06:00"),
+    ],
+)
+def test_a_window_closes_at_its_time(window, moment, closing):
+    found = closes(window, local(moment), NEW_YORK)
+    assert found == (None if closing is None else local(closing))
+    assert contains(window, local(moment), NEW_YORK) is (closing is not None)
 
 
 def test_a_window_moves_on_with_the_gap():

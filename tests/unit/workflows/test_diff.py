@@ -36,6 +36,7 @@ from flowkit.workflows.model import (
     CallHandler,
     CallWebhook,
     CheckEngagement,
+    MessageClass,
     Node,
     SendEmail,
     UpdateProfile,
@@ -129,6 +130,22 @@ CASES = [
         with_start(by(SEND, personalization=False), PAUSE),
         ParameterChanged(node_id="start", action_id="send", name="personalization", old=True, new=False),
         "start / send: personalization is false instead of true",
+    ),
+    (
+        with_start(by(SEND, message_class=MessageClass.TRANSACTIONAL), PAUSE),
+        ParameterChanged(
+            node_id="start",
+            action_id="send",
+            name="message_class",
+            old=MessageClass.MARKETING,
+            new=MessageClass.TRANSACTIONAL,
+        ),
+        'start / send: message_class is "transactional" instead of "marketing"',
+    ),
+    (
+        with_start(by(SEND, expires_after=DAY), PAUSE),
+        ParameterChanged(node_id="start", action_id="send", name="expires_after", old=None, new=DAY),
+        "start / send: expires_after is 1 day instead of none",
     ),
     (
         with_start(by(SEND, parameters={"topic": "news"}), PAUSE),

@@ -19,16 +19,19 @@ from flowkit.events import Occurrence
 from flowkit.ports import (
     NOTHING_REFUSED,
     OPEN,
+    Bucket,
     Change,
     Changes,
     Claim,
     Edition,
     Fence,
+    Full,
     Ledger,
     Move,
     Recall,
     Recalled,
     Refused,
+    Reservation,
     Sweep,
 )
 from flowkit.runs.consent import Ban, Suppression, SuppressionReason
@@ -38,6 +41,7 @@ from flowkit.stores.memory.assignments import Assignments
 from flowkit.stores.memory.claims import Held
 from flowkit.stores.memory.journal import Journal
 from flowkit.stores.memory.past import Past
+from flowkit.stores.memory.places import Places
 from flowkit.stores.memory.suppressions import Suppressions
 from flowkit.stores.memory.sweeps import Sweeps
 from flowkit.stores.memory.watches import Watches
@@ -73,6 +77,7 @@ class MemoryStore:
         self._journal = Journal(self._runs)
         self._past = Past()
         self._assignments = Assignments()
+        self._places = Places()
         self._totals = Counter[str]()
         self._watches = Watches()
         self._sweeps = Sweeps()
@@ -295,6 +300,28 @@ class MemoryStore:
         """Read the suppression list a page at a time; see ``Store.suppressions``."""
         with self._lock:
             return self._suppressions.page(subscriber_id, after, limit)
+
+    # -- caps and rate limits -----------------------------------------------------------------------------------------
+
+    def reserve(self, asked: Sequence[Reservation], at: int) -> Sequence[Sequence[Full]]:
+        """Take places under frequency caps; see ``Store.reserve``."""
+        with self._lock:
+            return self._places.reserve(asked, at)
+
+    def unreserve(self, keys: Sequence[str]) -> None:
+        """Give places back; see ``Store.unreserve``."""
+        with self._lock:
+            self._places.unreserve(keys)
+
+    def bucket(self, name: str) -> Bucket:
+        """Read the bucket of a rate limit; see ``Store.bucket``."""
+        with self._lock:
+            return self._places.bucket(name)
+
+    def put_bucket(self, bucket: Bucket) -> bool:
+        """Write the bucket of a rate limit; see ``Store.put_bucket``."""
+        with self._lock:
+            return self._places.put_bucket(bucket)
 
     # -- writing ------------------------------------------------------------------------------------------------------
 

@@ -83,6 +83,18 @@ CREATE TABLE flowkit_suppression(
 );
 CREATE UNIQUE INDEX flowkit_suppression_standing
     ON flowkit_suppression(subscriber, reason, scope) WHERE lifted IS NULL;
+-- The places that messages took under frequency caps: from when each counts, and from when on nobody asks about it.
+CREATE TABLE flowkit_place(
+    cap TEXT NOT NULL, subscriber TEXT NOT NULL, key TEXT NOT NULL, at INTEGER NOT NULL, until INTEGER NOT NULL,
+    PRIMARY KEY(cap, subscriber, key)
+) WITHOUT ROWID;
+CREATE INDEX flowkit_place_key ON flowkit_place(key);
+CREATE INDEX flowkit_place_until ON flowkit_place(until);
+-- The buckets of rate limits: origin in microseconds since 1970, and numbers of turns.
+CREATE TABLE flowkit_bucket(
+    name TEXT PRIMARY KEY, origin INTEGER NOT NULL, next INTEGER NOT NULL, used INTEGER NOT NULL,
+    void INTEGER NOT NULL, sequence INTEGER NOT NULL
+) WITHOUT ROWID;
 
 -- The journal: a row is what one step wrote. body: as state. about: the workflow of an entry that belongs to no run.
 CREATE TABLE flowkit_journal(
@@ -235,6 +247,21 @@ NEW_SWEEP: Final = (
 )
 NEXT_SWEEP: Final = (
     "UPDATE flowkit_sweep SET workflow = ?, kind = ?, due = ?, plan = ?, until = 0, sequence = sequence + 1"
+    " WHERE name = ? AND sequence = ?"
+)
+
+TAKE_PLACE: Final = (
+    "INSERT INTO flowkit_place(cap, subscriber, key, at, until) VALUES(?, ?, ?, ?, ?)"
+    " ON CONFLICT(cap, subscriber, key) DO UPDATE SET at = max(at, excluded.at), until = max(until, excluded.until)"
+)
+PLACES: Final = "SELECT at FROM flowkit_place WHERE cap = ? AND subscriber = ? AND at > ? AND key <> ? ORDER BY at DESC"
+BUCKET: Final = "SELECT origin, next, used, void, sequence FROM flowkit_bucket WHERE name = ?"
+NEW_BUCKET: Final = (
+    "INSERT INTO flowkit_bucket(origin, next, used, void, name, sequence) VALUES(?, ?, ?, ?, ?, ? + 1)"
+    " ON CONFLICT(name) DO NOTHING"
+)
+NEXT_BUCKET: Final = (
+    "UPDATE flowkit_bucket SET origin = ?, next = ?, used = ?, void = ?, sequence = sequence + 1"
     " WHERE name = ? AND sequence = ?"
 )
 

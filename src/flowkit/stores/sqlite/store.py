@@ -22,7 +22,20 @@ from attrs import evolve
 
 from flowkit.errors import ConfigurationError, StoreError, StoreVersionError
 from flowkit.events import Occurrence
-from flowkit.ports import NOTHING_REFUSED, OPEN, Changes, Claim, Edition, Fence, Recall, Refused, Sweep
+from flowkit.ports import (
+    NOTHING_REFUSED,
+    OPEN,
+    Bucket,
+    Changes,
+    Claim,
+    Edition,
+    Fence,
+    Full,
+    Recall,
+    Refused,
+    Reservation,
+    Sweep,
+)
 from flowkit.runs.consent import Ban, Suppression, SuppressionReason
 from flowkit.runs.effects import RUN_ID_LENGTH
 from flowkit.runs.model import Line, Run, Status
@@ -34,6 +47,7 @@ from flowkit.stores.sqlite.decode import Decoder, Shared
 from flowkit.stores.sqlite.editions import publish, read_editions, read_source, read_stamp
 from flowkit.stores.sqlite.history import read_past
 from flowkit.stores.sqlite.notes import SUFFIX, NoteFile, remove_notes, sweep_notes
+from flowkit.stores.sqlite.places import put_bucket, read_bucket, reserve, unreserve
 from flowkit.stores.sqlite.read import read_again, read_lines, read_runs
 from flowkit.stores.sqlite.recall import recall
 from flowkit.stores.sqlite.session import Session, translated
@@ -333,6 +347,28 @@ class SqliteStore:
         """Read the suppression list a page at a time; see ``Store.suppressions``."""
         with self._lock, translated(joined=self._session.joined):
             return read_suppressions(self._session.cursor, subscriber_id, after, limit)
+
+    # -- caps and rate limits -----------------------------------------------------------------------------------------
+
+    def reserve(self, asked: Sequence[Reservation], at: int) -> Sequence[Sequence[Full]]:
+        """Take places under frequency caps; see ``Store.reserve``."""
+        with self._lock, self._session.transaction() as cursor:
+            return reserve(cursor, asked, at)
+
+    def unreserve(self, keys: Sequence[str]) -> None:
+        """Give places back; see ``Store.unreserve``."""
+        with self._lock, self._session.transaction() as cursor:
+            unreserve(cursor, keys)
+
+    def bucket(self, name: str) -> Bucket:
+        """Read the bucket of a rate limit; see ``Store.bucket``."""
+        with self._lock, translated(joined=self._session.joined):
+            return read_bucket(self._session.cursor, name)
+
+    def put_bucket(self, bucket: Bucket) -> bool:
+        """Write the bucket of a rate limit; see ``Store.put_bucket``."""
+        with self._lock, self._session.transaction() as cursor:
+            return put_bucket(cursor, bucket)
 
     # -- writing ------------------------------------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Final, assert_never
 from urllib.parse import urlsplit
 
+from flowkit.documents import is_object
 from flowkit.errors import DocumentError, Problem
 from flowkit.fields import Fields
 from flowkit.problems import pointer, short
@@ -18,7 +19,7 @@ from flowkit.workflows.documents.branches import dump_branch, read_branch
 from flowkit.workflows.documents.links import dump_emit, dump_start, read_emit, read_start
 from flowkit.workflows.documents.splits import dump_split, read_split
 from flowkit.workflows.documents.waits import WAIT_KEYS, dump_wait, read_wait
-from flowkit.workflows.durations import DURATIONS, dump_span, in_units, read_span
+from flowkit.workflows.durations import DURATIONS, dump_span, dump_whole, in_units, read_span
 from flowkit.workflows.links import EmitEvent, StartWorkflow
 from flowkit.workflows.model import (
     EMAIL,
@@ -82,6 +83,7 @@ _SENDS: Final = {
     "topic",
     "message_class",
     "on_skip",
+    "expires_after",
 }
 _KNOWN: Final = {
     ActionType.SEND_EMAIL: _SENDS,
@@ -147,14 +149,6 @@ def load(kind: ActionType | None, fields: Fields) -> Operation:  # noqa: C901, P
             assert_never(kind)
 
 
-def _channel(kind: ActionType, fields: Fields) -> str:
-    if kind is ActionType.SEND:
-        return fields.id("channel")
-    if fields.id("channel", EMAIL) not in {"", EMAIL}:
-        fields.wrong("channel", "conflicting_fields", 'an e-mail goes by "email"; for another channel write "send"')
-    return EMAIL
-
-
 def _send(kind: ActionType, fields: Fields) -> SendEmail:
     message_class = fields.word("message_class", MessageClass) if fields.has("message_class") else None
     on_skip = fields.word("on_skip", OnSkip) if fields.has("on_skip") else None
@@ -167,8 +161,27 @@ def _send(kind: ActionType, fields: Fields) -> SendEmail:
         topic=fields.id("topic") if fields.has("topic") else None,
         message_class=message_class or MessageClass.MARKETING,
         on_skip=on_skip or OnSkip.CONTINUE,
+        expires_after=_expiry(fields) if fields.has("expires_after") else None,
         parameters=fields.rest(),
     )
+
+
+def _channel(kind: ActionType, fields: Fields) -> str:
+    if kind is ActionType.SEND:
+        return fields.id("channel")
+    if fields.id("channel", EMAIL) not in {"", EMAIL}:
+        fields.wrong("channel", "conflicting_fields", 'an e-mail goes by "email"; for another channel write "send"')
+    return EMAIL
+
+
+def _expiry(fields: Fields) -> timedelta:
+    span = fields.child("expires_after")
+    known = len(fields.problems.found)
+    found, _ = read_span(span)
+    span.close()
+    if not found and len(fields.problems.found) == known and is_object(fields.values["expires_after"]):
+        fields.wrong("expires_after", "out_of_range", "must be longer than no time")
+    return found
 
 
 def _delivery(fields: Fields) -> Delivery:
@@ -369,6 +382,8 @@ def _dump_send(send: SendEmail) -> Mapping[str, object]:
         said["message_class"] = str(send.message_class)
     if send.on_skip is not OnSkip.CONTINUE:
         said["on_skip"] = str(send.on_skip)
+    if send.expires_after is not None:
+        said["expires_after"] = dump_whole(send.expires_after)
     return said
 
 

@@ -29,6 +29,7 @@ __all__ = [
     "attributes_changed_twice",
     "blank_subjects",
     "credentials_in_urls",
+    "delays_beyond_expiry",
     "empty_updates",
     "insecure_webhooks",
     "marketing_without_topic",
@@ -112,6 +113,16 @@ def unknown_channels(workflow: Workflow, known: Collection[str]) -> Iterator[Bre
         if isinstance(do, SendEmail) and do.channel not in names:
             message = f"no sender serves the channel {short(do.channel)}; {suggestion(do.channel, names)}"
             yield Breach(f"{path}/parameters/channel", message)
+
+
+def delays_beyond_expiry(workflow: Workflow) -> Iterator[Breach]:
+    """Find messages that are held back for longer than they may be late."""
+    for path, do, delay in _operations(workflow):
+        if isinstance(do, SendEmail) and do.expires_after is not None and delay > do.expires_after:
+            message = (
+                "is counted from the end of the delay, which is longer; a message of no use so late needs less delay"
+            )
+            yield Breach(f"{path}/parameters/expires_after", message)
 
 
 def empty_updates(workflow: Workflow) -> Iterator[Breach]:

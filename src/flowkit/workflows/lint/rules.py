@@ -210,6 +210,14 @@ RULES: Final = (
         find=actions.topics_without_effect,
     ),
     Rule(
+        "delay_beyond_expiry",
+        Severity.INFO,
+        summary="a message whose delay is longer than its `expires_after`",
+        why="The time is counted from the end of the delay: the message goes out after it, however long it is.",
+        remedy="Shorten the delay, or give the message more time.",
+        find=actions.delays_beyond_expiry,
+    ),
+    Rule(
         "empty_update",
         Severity.INFO,
         summary="an update of segments or of the profile that changes nothing",

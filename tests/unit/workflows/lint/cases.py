@@ -360,6 +360,8 @@ NODES = (
     ),
 )
 
+HELLO = {"template_id": "hello"}
+HOUR = {"duration_hours": 1}
 ACTIONS = (
     Case(
         "wait_of_nothing",
@@ -397,6 +399,15 @@ ACTIONS = (
         "topic_without_effect",
         broken=(workflow(node("start", message("one", topic="news", message_class="transactional"))),),
         kept=(workflow(node("start", message("one", topic="news", message_class="marketing"))),),
+    ),
+    Case(
+        "delay_beyond_expiry",
+        broken=(workflow(node("start", action(parameters={**HELLO, "expires_after": HOUR}, delay_minutes=61))),),
+        kept=(
+            workflow(node("start", action(parameters={**HELLO, "expires_after": HOUR}, delay_minutes=60))),
+            workflow(node("start", action(parameters={**HELLO, "expires_after": HOUR}))),
+            workflow(node("start", action(parameters=HELLO, delay_minutes=61))),
+        ),
     ),
     Case(
         "empty_update",
