@@ -79,6 +79,7 @@ if TYPE_CHECKING:
     from flowkit.workflows.codec import dump as dump_workflow
     from flowkit.workflows.codec import load as load_workflow
     from flowkit.workflows.control import Awaited, Branch, Case, Exit, LookBack, Split, WaitForEvent, Way
+    from flowkit.workflows.goals import ExitCriterion, Goal, Holdout
     from flowkit.workflows.links import EmitEvent, StartWorkflow
     from flowkit.workflows.model import (
         Action,
@@ -140,11 +141,14 @@ __all__ = [
     "EventsRejected",
     "Every",
     "Exit",
+    "ExitCriterion",
     "Explanation",
     "Facts",
     "FlowkitError",
     "FrequencyCap",
     "GoTo",
+    "Goal",
+    "Holdout",
     "HttpWebhooks",
     "Instead",
     "Kind",
@@ -272,11 +276,14 @@ _HOMES: Final = {
     "EventsRejected": "flowkit.errors:EventsRejected",
     "Every": "flowkit.triggers.rules:Every",
     "Exit": "flowkit.workflows.control:Exit",
+    "ExitCriterion": "flowkit.workflows.goals:ExitCriterion",
     "Explanation": "flowkit.analytics.explain:Explanation",
     "Facts": "flowkit.events:Facts",
     "FlowkitError": "flowkit.errors:FlowkitError",
     "FrequencyCap": "flowkit.runs.policy:FrequencyCap",
     "GoTo": "flowkit.workflows.waits:GoTo",
+    "Goal": "flowkit.workflows.goals:Goal",
+    "Holdout": "flowkit.workflows.goals:Holdout",
     "Instead": "flowkit.workflows.waits:Instead",
     "Kind": "flowkit.runs.model:Kind",
     "Line": "flowkit.runs.model:Line",

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable
 from typing import Any, assert_never
 
-from attrs import evolve
+from attrs import evolve, fields
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -153,7 +153,7 @@ def edited(draw: st.DrawFn, workflow: Workflow, other: Workflow) -> Workflow:
             )
             return evolve(workflow, trigger=evolve(workflow.trigger, entry=entry))
         case "workflow":
-            name = draw(st.sampled_from(["name", "entry_node", "active", "created_at", "workflow_id"]))
+            name = draw(st.sampled_from([one.name for one in fields(Workflow) if one.name not in {"nodes", "trigger"}]))
             return evolve(workflow, **{name: getattr(other, name)})
         case _:
             nodes[key] = draw(edited_nodes(nodes[key]))

@@ -53,6 +53,7 @@ KEYS = [
     *(name for known in PARAMETERS.values() for name in known),
     *(name for known in WAITS for name in known),
     *("at", "weekdays", "from", "to", "path", "offset", "on_missing", "on_past", "fallback", "timezone"),
+    *("exit_criteria", "goals", "holdout", "reason", "when", "goal_id", "within", "exits", "share", "name"),
     *("start", "end", "$gt", "", "\x00", "\ud800", "a/b~c"),
 ]
 scalars = st.sampled_from([*EDGES, *ODD, "\ud800", "2026-03-07T12:00:00"]) | st.sampled_from(KEYS) | st.floats()

@@ -38,6 +38,7 @@ from flowkit.workflows.control import (
     Way,
 )
 from flowkit.workflows.documents.waits import WAIT_KEYS
+from flowkit.workflows.goals import ExitCriterion, Goal, Holdout
 from flowkit.workflows.links import EmitEvent, StartWorkflow
 from flowkit.workflows.model import (
     Action,
@@ -290,6 +291,18 @@ def waits_for_events(draw: st.DrawFn) -> WaitForEvent:
     )
 
 
+asked_of_runs = st.fixed_dictionaries({"event": awaited}) | st.fixed_dictionaries({"when": conditions})
+exit_criteria = st.builds(
+    lambda reason, asked: ExitCriterion(reason, **asked), subjects.filter(str.strip), asked_of_runs
+)
+windows_of_goals = st.just({}) | st.fixed_dictionaries({"within": durations, "unit": st.sampled_from(DurationUnit)})
+goals = st.builds(
+    lambda goal_id, asked, window, exits: Goal(goal_id, **asked, **window, exits=exits),
+    ids,
+    asked_of_runs,
+    windows_of_goals,
+    st.booleans(),
+)
 exits = st.builds(Exit, subjects.filter(str.strip), parameters=bags_without("reason"))
 
 
@@ -419,4 +432,7 @@ def workflows(draw: st.DrawFn) -> Workflow:
         active=draw(st.booleans()),
         created_at=draw(st.none() | instants),
         timezone=draw(zone_names),
+        exit_criteria=draw(st.lists(exit_criteria, max_size=2)),
+        goals=draw(st.lists(goals, max_size=2, unique_by=lambda goal: goal.goal_id)),
+        holdout=draw(st.none() | st.builds(Holdout, st.floats(0, 1), name=st.none() | ids)),
     )

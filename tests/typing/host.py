@@ -410,6 +410,10 @@ def reasons(lines: Sequence[Line]) -> Iterator[str]:
                 yield str(entry.data["after"])
             case Kind.DEFERRED:
                 yield str(entry.data["by"])
+            case Kind.GOAL:
+                yield str(entry.data["goal"])
+            case Kind.HELD_OUT:
+                yield str(entry.data["trigger"])
             case Kind.OBSERVED:
                 yield str(entry.data["type"])
             case _:

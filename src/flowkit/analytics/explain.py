@@ -55,6 +55,7 @@ class Door:
         by: The workflow whose living run stands in the way; None where it is none.
         holds: Whether the trigger's condition holds now, with no event at hand.
         operands: The values that were read to tell.
+        held_out: Whether whoever is let in is held out, and gets nothing.
     """
 
     is_open: bool
@@ -63,6 +64,7 @@ class Door:
     by: str | None = None
     holds: bool = False
     operands: Sequence[Operand] = ()
+    held_out: bool = False
 
 
 @frozen
@@ -199,10 +201,13 @@ def _sentence(line: Line) -> str:  # noqa: C901, PLR0912 - a sentence for each k
             return f"left {entry.node} by {data.get('by')} for {data.get('to')}"
         case Kind.COMPLETED:
             return "reached the end"
+        case Kind.EXITED if entry.node is not None and entry.action is None:
+            return f"was taken out at {entry.node}: {_because(data)}{_seen_in(data)}"
         case Kind.EXITED if entry.node is not None:
             return f"left the workflow at {entry.node}: {_because(data)}"
         case Kind.EXITED:
-            return f"was taken out: {_because(data)}"
+            why = _seen_in(data) if "operands" in data or "occurred_at" in data else ""
+            return f"was taken out: {_because(data)}{why}"
         case Kind.FAILED if entry.node is None or entry.action is None:
             return f"failed: {_because(data)}"
         case Kind.FAILED:
@@ -215,6 +220,10 @@ def _sentence(line: Line) -> str:  # noqa: C901, PLR0912 - a sentence for each k
             return f"it was too late at {entry.node} for {data.get('label')}, though {_event_words(data)}"
         case Kind.LATE:
             return f"an outcome came too late to change anything at {entry.node}: {data.get('result')}"
+        case Kind.GOAL:
+            return f"reached the goal {data.get('goal')}{_seen_in(data)}"
+        case Kind.HELD_OUT:
+            return f"was held out, and gets nothing, though trigger {data.get('trigger')} let it in"
         case _:
             assert_never(entry.kind)
 
@@ -231,6 +240,11 @@ def _since(line: Line, suppressions: Iterable[Suppression]) -> str:
 def _suppression_words(one: Suppression) -> str:
     what = "no message" if one.scope is SuppressionScope.ALL else "no marketing"
     return f"Now: suppressed ({one.reason}) since {one.since.strftime(_WHEN)}: {what} is sent."
+
+
+def _seen_in(data: Mapping[str, Any]) -> str:
+    """Say on what a goal was counted, or a run was ended by an exit criterion."""
+    return f", since {_event_words(data) if 'occurred_at' in data else _values(data)}"
 
 
 def _until(data: Mapping[str, Any]) -> str:
@@ -392,6 +406,7 @@ def _door_words(door: Door | None) -> Sequence[str]:
     values = _values(operand_data(door.operands))
     asked = f"Now: the trigger's condition {said} without an event ({values})."
     if door.is_open:
-        return [asked, "Now: the rules of entry would let the subscriber in."]
+        held = "; the subscriber would be held out, and get nothing" if door.held_out else ""
+        return [asked, f"Now: the rules of entry would let the subscriber in{held}."]
     when = "" if door.opens_at is None else f"; it would at {door.opens_at.strftime(_WHEN)}"
     return [asked, f"Now: the rules of entry would not: {_rule(door.reason, door.by)}{when}."]

@@ -24,7 +24,19 @@ from flowkit.engine.rounds import Ingested, profile_facts
 from flowkit.engine.sweeps import plan_sweeps, sweep_once
 from flowkit.events import NO_FACTS, Facts, Occurrence, to_micros
 from flowkit.ports import Changes, Claim, Move
-from flowkit.runs.effects import WOKEN, Asks, Effect, Outcome, Result, Settled, effect_key
+from flowkit.runs.effects import (
+    LOOKED,
+    RUN_ID_LENGTH,
+    WOKEN,
+    Asks,
+    Effect,
+    Looked,
+    Outcome,
+    Result,
+    Settled,
+    Woken,
+    effect_key,
+)
 from flowkit.runs.model import Entry, Kind, Run, State, Status
 from flowkit.runs.program import Program
 from flowkit.runs.splits import Assigned
@@ -53,6 +65,7 @@ class Advanced:
         started: Runs that began because an instant came, or by a backfill.
         missed: Firings of time triggers that were found too late and left out.
         deferred: Effects that are carried out later, without an attempt now.
+        held_out: Entries of those who are held out, because an instant came, or by a backfill.
     """
 
     runs: int = 0
@@ -63,6 +76,7 @@ class Advanced:
     started: int = 0
     missed: int = 0
     deferred: int = 0
+    held_out: int = 0
 
     def __add__(self, other: Advanced) -> Advanced:
         return Advanced(
@@ -74,6 +88,7 @@ class Advanced:
             self.started + other.started,
             self.missed + other.missed,
             self.deferred + other.deferred,
+            self.held_out + other.held_out,
         )
 
 
@@ -110,9 +125,10 @@ async def _began(parts: Parts, at: int) -> tuple[bool, Advanced, Exception | Non
     looked, ingested, error = await look_at_due(parts, due, at) if due else (0, Ingested(), None)
     swept = await sweep_once(parts, at)
     if swept is None:
-        return looked > 0, Advanced(started=ingested.started), error
+        return looked > 0, Advanced(started=ingested.started, held_out=ingested.held_out), error
     done = ingested + swept.ingested
-    return True, Advanced(started=done.started, missed=swept.missed), error or swept.error
+    came = Advanced(started=done.started, missed=swept.missed, held_out=done.held_out)
+    return True, came, error or swept.error
 
 
 async def _runs(parts: Parts, now: datetime | None, limit: int | None) -> tuple[Advanced, bool]:
@@ -167,6 +183,7 @@ class _Shift:
         self._now = now
         self._decisions = parts.decisions
         self._hands = Hands(parts, claim, hold, now)
+        self._noted = frozenset(key[:RUN_ID_LENGTH] for key in (*claim.settled, *claim.doubtful))
         self.leaves_due = False
         self._results: dict[Result, int] = dict.fromkeys(Result, 0)
 
@@ -270,7 +287,7 @@ class _Shift:
             if cohort.due is None or cohort.due > self._now:
                 parked.append(cohort)
             else:
-                moving += [cohort] if cohort.state.at_hand else await self._woken(cohort)
+                moving += await self._looked(cohort) if cohort.state.at_hand else await self._woken(cohort)
         for _ in range(_ROUNDS):
             acting: list[_Cohort] = []
             for cohort in moving:
@@ -281,19 +298,45 @@ class _Shift:
             parked += left
         return parked + moving
 
+    async def _looked(self, cohort: _Cohort) -> list[_Cohort]:
+        """Look at runs before an effect that had to wait: a goal or an exit criterion may have come to hold since.
+
+        What a dead worker may have called is settled first.
+        """
+        if not cohort.program.guarded:
+            return [cohort]
+        called, others = self._parted(cohort)
+        return [*called, *[one for some in others for one in await self._signalled(some, LOOKED)]]
+
+    def _parted(self, cohort: _Cohort) -> tuple[Sequence[_Cohort], Sequence[_Cohort]]:
+        """Part the runs for which a dead worker noted a call from the others; each part is empty or one cohort."""
+        if not self._noted:
+            return (), (cohort,)
+        called = [run for run in cohort.runs if run.id in self._noted]
+        others = [run for run in cohort.runs if run.id not in self._noted]
+        first, second = ((evolve(cohort, runs=runs),) if runs else () for runs in (called, others))
+        return first, second
+
     def _acts(self, cohort: _Cohort) -> bool:
         return cohort.state.at_hand is not None and cohort.due is not None and cohort.due <= self._now
 
     async def _woken(self, cohort: _Cohort) -> list[_Cohort]:
+        if not (self._noted and cohort.program.guarded):
+            return await self._signalled(cohort, WOKEN)
+        called, others = self._parted(cohort)
+        woken = [one for some in called for one in await self._signalled(some, Woken(called=True))]
+        return [*woken, *[one for some in others for one in await self._signalled(some, WOKEN)]]
+
+    async def _signalled(self, cohort: _Cohort, signal: Woken | Looked) -> list[_Cohort]:
         first = cohort.runs[0]
         member = Member.of(first, cohort.due)
-        decided = self._decisions.of(cohort.program, cohort.state, WOKEN, None, self._now, member)
+        decided = self._decisions.of(cohort.program, cohort.state, signal, None, self._now, member)
         facts: Mapping[str, Facts] = {}
         if isinstance(decided, Asks):
             facts = await self._facts(cohort, cohort.runs, decided)
         elif not decided.own:
             return [self._after(cohort, decided, cohort.runs)]
-        parts = self._decisions.split(cohort.program, cohort.runs, cohort.state, WOKEN, facts, self._now)
+        parts = self._decisions.split(cohort.program, cohort.runs, cohort.state, signal, facts, self._now)
         return [self._after(cohort, transition, runs) for transition, runs in parts]
 
     async def _acted(self, cohorts: Sequence[_Cohort]) -> tuple[list[_Cohort], list[_Cohort]]:

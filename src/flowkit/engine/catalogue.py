@@ -8,7 +8,7 @@ from typing import Final
 
 from attrs import frozen
 
-from flowkit.conditions import NO_PREDICATES, Custom, Moment, Predicate
+from flowkit.conditions import NO_PREDICATES, Custom, Moment, Predicate, needs
 from flowkit.conditions.walk import leaves
 from flowkit.engine.drive import resolve
 from flowkit.engine.sources import Sources
@@ -20,7 +20,7 @@ from flowkit.rendering.model import TemplateError
 from flowkit.runs.awaiting import awaited_types
 from flowkit.runs.effects import Asks, Started
 from flowkit.runs.model import State
-from flowkit.runs.program import Program, compile_workflow
+from flowkit.runs.program import Program, aimed_types, compile_workflow
 from flowkit.runs.step import Member, decide
 from flowkit.triggers.evaluate import Gate
 from flowkit.triggers.index import FEW, TriggerIndex
@@ -44,6 +44,8 @@ class Wants:
         runs: Whether the subscriber's living runs are.
         totals: The workflows whose entries by all subscribers are.
         personal: Whether conditions read more than the profile: the past, a sample, or a host's predicate.
+        window: How long ago runs were entered that have ended and are wanted as well, since their goals are counted
+            on, in microseconds; 0 where none are.
     """
 
     profile: bool = False
@@ -51,6 +53,7 @@ class Wants:
     runs: bool = False
     totals: frozenset[str] = _NOBODY
     personal: bool = False
+    window: int = 0
 
     def __or__(self, other: Wants) -> Wants:
         return Wants(
@@ -59,6 +62,7 @@ class Wants:
             self.runs or other.runs,
             self.totals | other.totals,
             self.personal or other.personal,
+            max(self.window, other.window),
         )
 
 
@@ -245,13 +249,20 @@ class Catalogue:
                     self._entrances.pop(kind, None)
 
     def _await(self, program: Program) -> None:
-        if not program.posts:
+        aims = program.aims
+        if not (program.posts or aims):
             return
         wants = Wants(bool(program.needs) or program.personal, program.needs, runs=True, personal=program.personal)
         with self.steady:
             self._entrances = {}
             for kind in frozenset(kind for post in program.posts for kind in awaited_types(post.wait)):
                 self._awaiting[kind] = self._awaiting.get(kind, NO_WANTS) | wants
+            for kind in aimed_types(aims):
+                # Where such an event ends a run, nothing is decided that would read more.
+                asked = together(needs(one.event) for one in aims if one.event is not None)
+                window = program.window if kind in program.measures else 0
+                own = Wants(bool(asked), asked, runs=True, window=window)
+                self._awaiting[kind] = self._awaiting.get(kind, NO_WANTS) | own
             if program.watches:
                 self.watching = True
                 self._watched |= wants

@@ -84,6 +84,7 @@ class Desk:
         seen: The events that were taken, in order.
         duplicates: How many had been taken before.
         refused: How many entries the rules refused.
+        held_out: How many of those that begin are held out.
         started: The runs that begin.
         observed: How living runs go on, by run id; None where none was to observe anything.
         ledgers: The ledgers that change, as they stand now.
@@ -113,6 +114,7 @@ class Desk:
         "fenced",
         "first_places",
         "full",
+        "held_out",
         "history",
         "ledgers",
         "lines",
@@ -174,6 +176,7 @@ class Desk:
         self.seen: dict[str, None] = {}
         self.duplicates = 0
         self.refused = 0
+        self.held_out = 0
         self.started: tuple[Started, ...] = ()
 
     @property

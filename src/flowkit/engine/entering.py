@@ -12,7 +12,7 @@ from flowkit.events import NO_FACTS, Event, Facts, from_micros
 from flowkit.hashing import run_id
 from flowkit.ports import Ledger, Pending, Started
 from flowkit.runs.consent import Ban, stopped_by
-from flowkit.runs.model import Entry, Kind, Run, operand_data
+from flowkit.runs.model import Entry, Kind, Run, State, Status, operand_data
 from flowkit.triggers.entry import Refusal, Standing, refusal
 from flowkit.triggers.evaluate import Gate
 
@@ -23,6 +23,7 @@ STARTED: Final = "flowkit.started"
 _PENDING: Final = 16
 _MICROSECONDS: Final = 1_000_000
 _SUPPRESSED: Final = Refusal("suppressed")
+_HELD_OUT: Final = State(Status.HELD_OUT)
 _NOTHING_READ: Final[Mapping[str, object]] = {}
 
 
@@ -75,7 +76,9 @@ def door(desk: Desk, gate: Gate) -> Door:
     else:
         refused = refusal(gate, _standing(desk, gate, desk.ledger(gate.workflow_id), knock), desk.now)
     if refused is None:
-        return Door(is_open=True, holds=verdict.holds, operands=verdict.operands)
+        holdout = desk.catalogue.program(gate.version).workflow.holdout
+        held_out = holdout is not None and holdout.holds_out(gate.workflow_id, desk.subscriber_id)
+        return Door(is_open=True, holds=verdict.holds, operands=verdict.operands, held_out=held_out)
     return Door(
         is_open=False,
         reason=refused.reason,
@@ -127,6 +130,10 @@ def asked_again(desk: Desk, gate: Gate, event: Event | None, until: int, facts: 
 def _begin(desk: Desk, gate: Gate, knock: Knock) -> None:
     program = desk.catalogue.program(gate.version)
     run = run_id(gate.workflow_id, desk.subscriber_id, knock.cause)
+    holdout = program.workflow.holdout
+    if holdout is not None and holdout.holds_out(gate.workflow_id, desk.subscriber_id):
+        _hold_out(desk, gate, knock, run)
+        return
     facts = personal(desk.facts, desk.subscriber_id, desk.history, desk.assigned) if program.personal else desk.full
     # An entry that waited is let in by its event, which has been taken since; any other event is taken afterwards.
     origin = knock.origin if knock.passed else ""
@@ -143,6 +150,14 @@ def _begin(desk: Desk, gate: Gate, knock: Knock) -> None:
     )
     desk.assign(transition.assigned)
     desk.started += (Started(begun, transition.entries),)
+
+
+def _hold_out(desk: Desk, gate: Gate, knock: Knock, run: str) -> None:
+    """Keep an entry of somebody who is held out: a run that has ended before it began."""
+    entry = Entry(Kind.HELD_OUT, data={"trigger": gate.trigger.trigger_id})
+    kept = Run(run, desk.subscriber_id, gate.workflow_id, gate.version, desk.now, knock.origin, _HELD_OUT, None)
+    desk.held_out += 1
+    desk.started += (Started(kept, (entry,)),)
 
 
 def _turn_away(desk: Desk, gate: Gate, knock: Knock) -> None:

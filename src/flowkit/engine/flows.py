@@ -118,6 +118,8 @@ def _refuse_unknown_predicates(parts: Parts, workflow: Workflow) -> None:
     asked = {"trigger": workflow.trigger.condition, "trigger.entry.filter": workflow.trigger.entry.filter}
     asked.update({f"node {node.node_id!r}": node.condition for node in workflow.nodes.values()})
     asked.update(_cases(workflow))
+    asked.update({f"exit criterion {one.reason!r}": one.when for one in workflow.exit_criteria if one.when is not None})
+    asked.update({f"goal {one.goal_id!r}": one.when for one in workflow.goals if one.when is not None})
     for place, condition in asked.items():
         for leaf in leaves(condition):
             if isinstance(leaf, Custom) and leaf.name not in parts.predicates:

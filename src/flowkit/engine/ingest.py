@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TypeAlias
 
+from attrs import evolve
+
 from flowkit.engine.catalogue import NO_WANTS, Catalogue, Entrance, Wants
 from flowkit.engine.desk import Desk, Knock
 from flowkit.engine.parts import Parts
@@ -14,6 +16,7 @@ from flowkit.engine.visits import take
 from flowkit.errors import DocumentError, EventsRejected, Problem
 from flowkit.events import Event, to_micros
 from flowkit.ports import Store
+from flowkit.runs.awaiting import instant_of
 from flowkit.runs.model import origin_text
 
 __all__ = ["Ingested", "ingest", "ingest_emitted"]
@@ -30,7 +33,8 @@ async def ingest(parts: Parts, store: Store, events: Iterable[Event], now: datet
     """
     batch: _Batch
     batch, rejected = _sorted(events, now)
-    total = await run_errand(parts, store, _Events(batch), to_micros(now)) if batch else Ingested()
+    at = to_micros(now)
+    total = await run_errand(parts, store, _Events(batch, at), at) if batch else Ingested()
     if rejected:
         raise EventsRejected(rejected)
     return total
@@ -47,7 +51,7 @@ async def ingest_emitted(parts: Parts, emitted: Iterable[tuple[Event, int]], now
     for event, hops in emitted:
         knock = Knock(event.identity(now), origin_text(event, at, hops), event.type, event, hops=hops)
         batch.setdefault(event.subscriber_id, []).append((knock, event))
-    return await run_errand(parts, parts.store, _Events(batch), at)
+    return await run_errand(parts, parts.store, _Events(batch, at), at)
 
 
 def _sorted(events: Iterable[Event], now: datetime) -> tuple[_Batch, dict[int, DocumentError]]:
@@ -69,8 +73,9 @@ def _sorted(events: Iterable[Event], now: datetime) -> tuple[_Batch, dict[int, D
 class _Events:
     """The errand of a batch of events."""
 
-    def __init__(self, batch: _Batch) -> None:
+    def __init__(self, batch: _Batch, now: int) -> None:
         self._batch = batch
+        self._now = now
         self._types = list(dict.fromkeys(event.type for events in batch.values() for _, event in events))
         self._entrances: dict[str, Entrance] = {}
         self.asked = {subscriber: [knock.cause for knock, _ in events] for subscriber, events in batch.items()}
@@ -80,7 +85,12 @@ class _Events:
         wants = NO_WANTS
         for entrance in self._entrances.values():
             wants |= entrance.wants
+        if wants.window:  # It ends where the event occurred, and an event may come in late.
+            wants = evolve(wants, window=wants.window + self._now - self._oldest())
         return wants
+
+    def _oldest(self) -> int:
+        return min(instant_of(event, self._now) for taken in self._batch.values() for _, event in taken)
 
     def whose_profiles(self, subscriber_ids: Sequence[str]) -> Sequence[str]:
         asking = {kind for kind, entrance in self._entrances.items() if entrance.wants.profile}

@@ -30,12 +30,14 @@ class Ingested:
         duplicates: Events that had been accepted before.
         started: Runs that began.
         refused: Entries that the rules of entry refused; the journal says why.
+        held_out: Entries of those who are held out, and get nothing.
     """
 
     accepted: int = 0
     duplicates: int = 0
     started: int = 0
     refused: int = 0
+    held_out: int = 0
 
     def __add__(self, other: Ingested) -> Ingested:
         return Ingested(
@@ -43,6 +45,7 @@ class Ingested:
             self.duplicates + other.duplicates,
             self.started + other.started,
             self.refused + other.refused,
+            self.held_out + other.held_out,
         )
 
 
@@ -107,8 +110,9 @@ async def _attempt(
     done = Ingested(
         sum(len(desk.seen) for desk in desks),
         sum(desk.duplicates for desk in desks),
-        sum(len(desk.started) for desk in desks),
+        sum(len(desk.started) - desk.held_out for desk in desks),
         sum(desk.refused for desk in desks),
+        sum(desk.held_out for desk in desks),
     )
     return done, refused
 
@@ -119,6 +123,7 @@ async def _decided(
     """Read what is asked for and decide; None where what is published asks for something else by then."""
     catalogue = parts.catalogue
     wants = errand.wants(catalogue)
+    ended = now - wants.window if wants.window else None
     recall = await resolve(
         "store.recall",
         store.recall(
@@ -127,6 +132,7 @@ async def _decided(
             history=sorted(wants.needs.history),
             totals=sorted(wants.totals),
             splits=sorted(wants.needs.splits),
+            ended=ended,
         ),
     )
     await catalogue.refresh(recall.stamp)

@@ -96,13 +96,24 @@ def _observe(desk: Desk, event: Event | None, *, but: str = "", hops: int = 0) -
     desk.started = tuple(_after(desk, begun, event, hops) for begun in desk.started)
     observed = desk.observed = desk.observed or {}
     for run in desk.recalled.runs:
-        if run.id == but or not run.state.on_its_way or _signal(desk, run, event) is None:
+        if run.id == but or _is_deaf(desk, run) or _signal(desk, run, event) is None:
             continue
         before = observed.get(run.id)
         at_hand = Started(run, ()) if before is None else Started(run.moved(before.state, before.due), before.entries)
         now, entries = _after(desk, at_hand, event, hops)
         # Written where nothing moved, too: a worker that decides meanwhile, without this event, is to decide again.
         observed[run.id] = Move((run,), now.state, now.due, entries)
+    for run in desk.recalled.ended if event is not None else ():
+        before = observed.get(run.id)
+        at_hand = Started(run, ()) if before is None else Started(run.moved(before.state, before.due), before.entries)
+        now, entries = _after(desk, at_hand, event, hops)
+        if entries:
+            observed[run.id] = Move((run,), now.state, now.due, entries)
+
+
+def _is_deaf(desk: Desk, run: Run) -> bool:
+    """Whether a run has come to its end, with something open beside it, and nothing is to end or to count there."""
+    return not run.state.on_its_way and not desk.catalogue.program(run.version).aims
 
 
 def _signal(desk: Desk, run: Run, event: Event | None, hops: int = 0) -> Observed | Looked | None:

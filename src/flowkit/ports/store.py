@@ -112,6 +112,7 @@ class Recalled(NamedTuple):
         latest: The store's number of the newest past event that it keeps of the subscriber, of any type; 0 for none.
         assigned: The labels that were assigned to it, by what they belong to, of those that were asked for.
         bans: What its suppressions forbid that stand.
+        ended: Its runs that have ended, or were held out, of those that were asked for, oldest first.
     """
 
     handle: int | None = None
@@ -122,6 +123,7 @@ class Recalled(NamedTuple):
     latest: int = 0
     assigned: Mapping[str, str] = _NOTHING
     bans: Sequence[Ban] = ()
+    ended: Sequence[Run] = ()
 
 
 EMPTY_RECALL: Final = Recalled()
@@ -178,7 +180,7 @@ class Change(NamedTuple):
         seen: The event ids that are accepted with it.
         ledgers: The ledgers as they stand now; each with the sequence that was recalled.
         started: The runs that begin.
-        moves: Living runs that go on.
+        moves: Living runs that go on, and such that have ended and reach a goal, which stay ended.
         lines: Journal entries that belong to no run, each with its workflow id.
         newest: The handle of the newest living run that was recalled, 0 where there was none: a run that began since
             has not observed these events, so the change is refused. None where no living run was asked about.
@@ -382,6 +384,7 @@ class Store(Protocol):
         history: Sequence[str] = (),
         totals: Sequence[str] = (),
         splits: Sequence[str] = (),
+        ended: int | None = None,
     ) -> Maybe[Recall]:
         """Read what is remembered about subscribers.
 
@@ -391,6 +394,8 @@ class Store(Protocol):
             history: The types of past events that are wanted, without repeats.
             totals: The workflows whose entries by all subscribers are wanted, without repeats.
             splits: What the labels that are wanted belong to, without repeats.
+            ended: Since when runs were entered, in microseconds, that have ended or were held out, and are wanted as
+                well; None for none.
         """
         ...
 

@@ -15,6 +15,7 @@ from flowkit.hashing import content_hash
 
 __all__ = [
     "DONE",
+    "LOOKED",
     "RUN_ID_LENGTH",
     "WOKEN",
     "Deferral",
@@ -158,7 +159,14 @@ class Started:
 
 @frozen
 class Woken:
-    """The instant that the run waited for has come."""
+    """The instant that the run waited for has come.
+
+    Attributes:
+        called: Whether a worker that died may have done what the run is woken for: that is settled first, and only then
+            is asked whether a goal is reached, or the run is to exit.
+    """
+
+    called: bool = False
 
 
 @frozen
@@ -217,6 +225,7 @@ Signal: TypeAlias = Started | Woken | Observed | Looked | Settled | Requeued
 """Everything that can move a run."""
 
 WOKEN: Final = Woken()
+LOOKED: Final = Looked()
 
 
 @frozen

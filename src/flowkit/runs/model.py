@@ -44,6 +44,8 @@ class Status(StrEnum):
     COMPLETED = "completed"
     EXITED = "exited"
     FAILED = "failed"
+    HELD_OUT = "held_out"
+    """It was never begun, since the subscriber is held out; goals by an event are counted as for any other."""
 
 
 class Waiting(StrEnum):
@@ -123,6 +125,9 @@ class State:
         variables: The run's variables, as JSON text with sorted names; empty where there are none.
         hops: By how many actions of runs the longest chain led to an event that it has observed; see `links`.
         deferred: What it keeps in mind of effects that are open and came due before.
+        goals: The goals that it has reached, in that order.
+        then: When what it waits for comes, in microseconds, where it is to be looked at before that; None where the due
+            instant is when it comes.
     """
 
     status: Status = Status.ACTIVE
@@ -139,6 +144,8 @@ class State:
     variables: str = field(default="", kw_only=True)
     hops: int = field(default=0, kw_only=True)
     deferred: tuple[Deferred, ...] = field(default=(), kw_only=True)
+    goals: tuple[str, ...] = field(default=(), kw_only=True)
+    then: int | None = field(default=None, kw_only=True)
 
     @property
     def keeps_inputs(self) -> bool:
@@ -301,6 +308,8 @@ class Kind(StrEnum):
     FAILED = "failed"
     REQUEUED = "requeued"
     LATE = "late"
+    GOAL = "goal"
+    HELD_OUT = "held_out"
 
 
 @frozen

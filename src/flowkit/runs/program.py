@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import timedelta
 from typing import Final
 
 from attrs import field, frozen
 
-from flowkit.conditions import NO_PREDICATES, Condition, Predicate, is_personal, needs
+from flowkit.conditions import NO_PREDICATES, Condition, Predicate, event_types, is_personal, needs
 from flowkit.events import Needs, together
 from flowkit.runs.awaiting import Post, awaited_types, needs_of
 from flowkit.runs.splits import Fork, forks_of
 from flowkit.runs.waits import needs_of_wait
 from flowkit.workflows.control import Awaited, Branch, Case, LookBack, WaitForEvent
+from flowkit.workflows.goals import Aim
 from flowkit.workflows.links import EmitEvent, StartWorkflow
 from flowkit.workflows.model import (
     END,
@@ -28,7 +30,10 @@ from flowkit.workflows.model import (
 )
 from flowkit.workflows.waits import ways
 
-__all__ = ["COUNTED_EVENTS", "Program", "compile_workflow", "edges"]
+__all__ = ["COUNTED_EVENTS", "Program", "aimed_types", "compile_workflow", "edges"]
+
+_MICROSECOND: Final = timedelta(microseconds=1)
+_NO_TYPES: Final[frozenset[str]] = frozenset()
 
 COUNTED_EVENTS: Final[Mapping[str, str]] = {
     "deliveries": "email_delivered",
@@ -64,6 +69,10 @@ class Program:
         forks: Its splits, by node.
         asks_host: Whether what it reads may be more than the labels that splits assigned.
         mails: The classes and channels of the messages that it may send, each pair once; empty where it sends none.
+        aims: Its goals, and then its exit criteria.
+        guarded: Whether a goal or an exit criterion is a condition, so that runs are looked at before each effect.
+        measures: The event types by which goals are counted after the end of a run, too.
+        window: For how long after the entry they are, in microseconds.
     """
 
     workflow: Workflow
@@ -81,6 +90,10 @@ class Program:
     forks: Mapping[str, Fork] = field(factory=dict[str, Fork])
     asks_host: bool = True
     mails: tuple[tuple[MessageClass, str], ...] = ()
+    aims: tuple[Aim, ...] = ()
+    guarded: bool = False
+    measures: frozenset[str] = frozenset()
+    window: int = 0
 
     @property
     def workflow_id(self) -> str:
@@ -116,20 +129,24 @@ def compile_workflow(workflow: Workflow, version: int, predicates: Mapping[str, 
     posts = tuple(_posts(workflow))
     asked += (branch.when for post in posts for branch in post.wait.branches if isinstance(branch, Case))
     forks = forks_of(workflow)
+    aims: tuple[Aim, ...] = (*workflow.goals, *workflow.exit_criteria)
+    asked += (met for one in aims if (met := one.when or one.event) is not None)
+    measured = [goal for goal in workflow.goals if goal.event is not None and goal.within is not None]
+    guarded = any(one.when is not None for one in aims)
     spans = any(not isinstance(post.wait.look_back, LookBack) for post in posts)
     read = together([*map(needs, asked), *(needs_of(post.wait) for post in posts), *map(needs_of_wait, waits)])
     is_own = spans or any(map(is_personal, asked))
     return Program(
         workflow,
         version,
-        frozenset(counted).union(*(awaited_types(post.wait) for post in posts)),
+        frozenset(counted).union(aimed_types(aims), *(awaited_types(post.wait) for post in posts)),
         frozenset(_on_loops(workflow)),
         read | Needs(splits=frozenset(fork.split for fork in forks.values())) if forks else read,
         is_own or bool(forks),
         predicates,
         frozenset(counted),
         posts,
-        watches=any(isinstance(branch, Case) for post in posts for branch in post.wait.branches),
+        watches=guarded or any(isinstance(branch, Case) for post in posts for branch in post.wait.branches),
         notes_sends=any(_looks_to_sends(post.wait) for post in posts),
         changes=any(
             isinstance(action.do, UpdateProfile | UpdateSegments | CallHandler | EmitEvent | StartWorkflow)
@@ -146,7 +163,16 @@ def compile_workflow(workflow: Workflow, version: int, predicates: Mapping[str, 
                 if isinstance(action.do, SendEmail)
             )
         ),
+        aims=aims,
+        guarded=guarded,
+        measures=aimed_types(measured),
+        window=max((goal.within // _MICROSECOND for goal in measured if goal.within is not None), default=0),
     )
+
+
+def aimed_types(aims: Iterable[Aim]) -> frozenset[str]:
+    """Name the types of the events by which goals and exit criteria are met."""
+    return frozenset(kind for one in aims if one.event is not None for kind in event_types(one.event) or _NO_TYPES)
 
 
 def _posts(workflow: Workflow) -> Iterator[Post]:

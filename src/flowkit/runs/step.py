@@ -17,7 +17,7 @@ waiting for a time    -                   on with the walk        journaled as l
 waiting for its turn  -                   on with the walk        journaled as late
 waiting for an event  -                   on, by a condition or   journaled as late
                                           by ``timeout``
-ended                 -                   -                       journaled as late
+ended, held out       -                   -                       journaled as late
 ====================  ==================  ======================  =====================================================
 
 Beside its place a run may have detached actions open, each due at an instant of its own. Settled(effect, outcome)
@@ -25,8 +25,13 @@ closes one, retry postpones it, and the run stays in its place, whatever comes o
 some open is at no node, observes nothing, and is over with the last of them: complete, or failed where one of them
 failed. The run's due instant is the earliest of all; Woken moves the place alone, and only where its own has come.
 
+With each of them, before anything else but the lines about what happened, goals are counted, and an exit criterion that
+is met ends the run where it is; ``aims.py`` says how. A run that waits for something may be looked at before it comes:
+``State.then`` says when it comes.
+
 Observed(event) counts the event in any living run. It moves what waits for it, and what waits for a condition that
-holds by then; so does Looked, which brings no event for the run. Nothing else is moved. Requeued() lets a run that
+holds by then; so does Looked, which brings no event for the run. Nothing else is moved, but goals are counted by an
+event after the end, too. Requeued() lets a run that
 failed go on where it did, at once: its effect is carried out as if for the first time, under the same key or a new one,
 and so is each detached action that failed.
 
@@ -51,7 +56,7 @@ from attrs import evolve, frozen
 from flowkit.conditions import Operand
 from flowkit.events import NO_FACTS, Event, Facts, to_micros
 from flowkit.hashing import digest64
-from flowkit.runs import awaiting, watching
+from flowkit.runs import aims, awaiting, watching
 from flowkit.runs.awaiting import Arrival
 from flowkit.runs.beside import reopened
 from flowkit.runs.effects import (
@@ -180,19 +185,18 @@ def decide(
         The transition, or the facts that it asks for.
     """
     walk = Walk(program, state, facts, now, member.due if state.beside is None else state.beside.due, member)
+    if state.then is not None:
+        walk.let_wait(state.then)
     match signal:
         case Started():
-            if state.node is None and state.on_its_way:
-                trigger = program.workflow.trigger.trigger_id
-                walk.entries.append(Entry(Kind.ENTERED, program.workflow.entry_node, None, {"trigger": trigger}))
-                walk.enter(program.workflow.entry_node)
-                walk.on()
-        case Woken():
-            _woken(walk)
+            _started(walk)
+        case Woken(called):
+            _woken(walk, called=called)
         case Observed(event, hops):
             _observed(walk, event, hops)
         case Looked(event):
-            _looked(walk, event, mine=False)
+            if not aims.ends(walk, event):
+                _looked(walk, event, mine=False)
         case Settled(effect, outcome, at):
             _settled(walk, effect, outcome, now if at is None else min(at, now))
         case Requeued(anew, beside):
@@ -201,6 +205,8 @@ def decide(
             assert_never(signal)
     if walk.asks is not None:
         return walk.asks
+    if walk.flip is not None:
+        walk.look_at(walk.flip)
     if state.beside is not None or walk.state.beside is not None:
         return _with_beside(walk)
     delay = None if walk.due is None else walk.due - now
@@ -231,8 +237,23 @@ def _with_beside(walk: Walk) -> Transition:
     return Transition(state, delay, tuple(walk.entries), tuple(walk.reads), walk.own, walk.now)
 
 
-def _woken(walk: Walk) -> None:
-    if walk.state.status is not Status.ACTIVE or walk.due is None or walk.due > walk.now:
+def _started(walk: Walk) -> None:
+    workflow = walk.program.workflow
+    if walk.state.node is None and walk.state.on_its_way:
+        data = {"trigger": workflow.trigger.trigger_id}
+        walk.entries.append(Entry(Kind.ENTERED, workflow.entry_node, None, data))
+        walk.enter(workflow.entry_node)
+        if not aims.ends(walk):
+            walk.on()
+
+
+def _woken(walk: Walk, *, called: bool) -> None:
+    looked_at = walk.due if walk.flip is None else walk.flip
+    if walk.state.status is not Status.ACTIVE or looked_at is None or looked_at > walk.now or walk.state.pending:
+        return
+    if not called and aims.ends(walk):
+        return
+    if walk.due is None or walk.due > walk.now:
         return
     match walk.state.waiting:
         case Waiting.DURATION:
@@ -258,14 +279,17 @@ def _action(walk: Walk) -> Action:
 
 
 def _observed(walk: Walk, event: Event, hops: int) -> None:
-    program, run_id = walk.program, walk.member.run_id
+    program = walk.program
+    mine = _is_mine(walk, event)
+    if not walk.state.alive:
+        aims.measure(walk, event, mine=mine)
+        return
     if not walk.state.on_its_way:
+        aims.ends(walk, event, mine=mine)
         return
     if walk.facts is None and any(awaiting.asks_facts(post.wait) for post in program.posts):
         walk.asks = Asks(program.needs)
         return
-    named = event.properties.get("send_key")
-    mine = event.type in program.listens and (named is None or str(named).startswith(run_id))
     if mine and event.type in program.counted:
         counts = dict(walk.state.counts)
         counts[event.type] = counts.get(event.type, 0) + 1
@@ -273,6 +297,8 @@ def _observed(walk: Walk, event: Event, hops: int) -> None:
         walk.state = evolve(walk.state, counts=tuple(sorted(counts.items())))
     if mine and hops > walk.state.hops:
         walk.state = evolve(walk.state, hops=hops)
+    if aims.ends(walk, event, mine=mine):
+        return
     facts = walk.facts or NO_FACTS
     if mine and program.posts:
         member = walk.member
@@ -282,6 +308,12 @@ def _observed(walk: Walk, event: Event, hops: int) -> None:
         for post, met in watching.late(walk.state.watch, program.posts, event, facts, walk.now):
             action = program.node(post.node).actions[post.action]
             walk.entries.append(Entry(Kind.LATE, post.node, action.action_id, met.data))
+
+
+def _is_mine(walk: Walk, event: Event) -> bool:
+    """Whether an event is one for the run: one that its workflow asks for, and that names no send of another run."""
+    named = event.properties.get("send_key")
+    return event.type in walk.program.listens and (named is None or str(named).startswith(walk.member.run_id))
 
 
 def _looked(walk: Walk, event: Event | None, *, mine: bool, woken: bool = False) -> bool:
@@ -329,41 +361,25 @@ def _settled(walk: Walk, effect: Effect, outcome: Outcome, at: int) -> None:
         return
     walk.forget_due(effect)
     outcome = _heard(outcome)
-    node = walk.program.node(effect.node)
-    action = node.actions[effect.action]
-    variables = walk.state.variables
+    action = walk.program.node(effect.node).actions[effect.action]
     told = {**_told(action.do), **({"attempt": effect.attempt + 1} if effect.attempt else {}), **_because(outcome)}
     match outcome.result:
         case Result.DONE:
-            if isinstance(action.do, CallWebhook | CallHandler):
-                taken = take(variables, action.do, outcome.output)
-                told |= taken.data
-                walk.state = evolve(walk.state, variables=taken.text)
-            _tell(walk, Kind.DONE, effect, told)
-            if walk.program.notes_sends and isinstance(action.do, SendEmail):
-                _sent(walk, at, detached=detached)
-            _onward(walk, effect, action.success_path, "success_path", "success")
-            if detached and walk.state.variables != variables:
-                _looked(walk, None, mine=False)
+            _done(walk, effect, outcome, at, told)
         case Result.SKIPPED:
             _tell(walk, Kind.SKIPPED, effect, told)
-            _skipped(walk, effect, action, outcome, detached=detached)
+            if not aims.ends(walk):
+                _skipped(walk, effect, action, outcome, detached=detached)
         case Result.DEFERRED if outcome.deferral is not None:
-            _deferred(walk, effect, outcome.deferral, told)
+            _tell(walk, Kind.DEFERRED, effect, {**_held_up(outcome.deferral, walk.now), **told})
+            if not aims.ends(walk):
+                _deferred(walk, effect, outcome.deferral)
         case Result.RETRY if effect.attempt + 1 < MAX_ATTEMPTS:
             _retried(walk, effect, outcome, told)
         case Result.RETRY | Result.FAILED | Result.UNKNOWN | Result.DEFERRED:
             _tell(walk, Kind.FAILED, effect, {"result": outcome.result.value, **told})
-            last = effect.action + 1 == len(node.actions)
-            if detached:
-                walk.let_go(effect, outcome)
-            elif action.failure_path is not None or (last and "failure" in node.next_nodes):
-                _onward(walk, effect, action.failure_path, "failure_path", "failure")
-            else:
-                reason = outcome.reason or outcome.result.value
-                walk.state = evolve(walk.state, status=Status.FAILED, reason=reason, result=outcome.result)
-                walk.due, walk.timed = None, True
-                walk.entries.append(Entry(Kind.FAILED, None, None, {"reason": reason}))
+            if not aims.ends(walk):
+                _failed(walk, effect, outcome, detached=detached)
         case _:
             assert_never(outcome.result)
 
@@ -382,12 +398,14 @@ def _heard(outcome: Outcome) -> Outcome:
     return evolve(outcome, result=Result.RETRY) if is_attempt else outcome
 
 
-def _deferred(walk: Walk, effect: Effect, later: Deferral, told: dict[str, object]) -> None:
+def _held_up(later: Deferral, now: int) -> dict[str, object]:
+    """Say what holds an effect up, and for how long."""
+    return {"by": guard_of(later.by), "seconds": seconds_of(max(later.until - now, 0))}
+
+
+def _deferred(walk: Walk, effect: Effect, later: Deferral) -> None:
     """Carry an effect out later, as the same attempt."""
-    until = max(later.until, walk.now)
-    by = {"by": guard_of(later.by), "seconds": seconds_of(until - walk.now)}
-    _tell(walk, Kind.DEFERRED, effect, {**by, **told})
-    walk.again(effect, effect, until)
+    walk.again(effect, effect, max(later.until, walk.now))
     walk.keep_due(Deferred(effect, later.since, later.by, later.mark))
     walk.dated = True
 
@@ -398,9 +416,46 @@ def _retried(walk: Walk, effect: Effect, outcome: Outcome, told: dict[str, objec
     again = evolve(effect, attempt=effect.attempt + 1)
     pause = _pause(walk.member.run_id, again, outcome)
     _tell(walk, Kind.RETRYING, effect, {"seconds": seconds_of(pause), **told})
+    if aims.ends(walk):
+        return
     walk.again(effect, again, walk.now + pause)
     if outcome.deferral is not None:
         walk.keep_due(Deferred(again, outcome.deferral.since))
+
+
+def _done(walk: Walk, effect: Effect, outcome: Outcome, at: int, told: dict[str, object]) -> None:
+    """Take what came of an effect that was carried out, and go on behind it."""
+    action = walk.program.node(effect.node).actions[effect.action]
+    detached = walk.state.pending != effect
+    variables = walk.state.variables
+    if isinstance(action.do, CallWebhook | CallHandler):
+        taken = take(variables, action.do, outcome.output)
+        told |= taken.data
+        walk.state = evolve(walk.state, variables=taken.text)
+    _tell(walk, Kind.DONE, effect, told)
+    if walk.program.notes_sends and isinstance(action.do, SendEmail):
+        _sent(walk, at, detached=detached)
+    if aims.ends(walk):
+        return
+    _onward(walk, effect, action.success_path, "success_path", "success")
+    if detached and walk.state.variables != variables:
+        _looked(walk, None, mine=False)
+
+
+def _failed(walk: Walk, effect: Effect, outcome: Outcome, *, detached: bool) -> None:
+    """Go on behind an effect that failed for good, where there is a way; else the run fails."""
+    node = walk.program.node(effect.node)
+    path = node.actions[effect.action].failure_path
+    last = effect.action + 1 == len(node.actions)
+    if detached:
+        walk.let_go(effect, outcome)
+    elif path is not None or (last and "failure" in node.next_nodes):
+        _onward(walk, effect, path, "failure_path", "failure")
+    else:
+        reason = outcome.reason or outcome.result.value
+        walk.state = evolve(walk.state, status=Status.FAILED, reason=reason, result=outcome.result)
+        walk.due, walk.timed = None, True
+        walk.entries.append(Entry(Kind.FAILED, None, None, {"reason": reason}))
 
 
 def _sent(walk: Walk, at: int, *, detached: bool) -> None:

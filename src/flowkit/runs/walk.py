@@ -69,6 +69,7 @@ class Walk:
         timed: Whether the due instant was set anew.
         dated: Whether a wait was computed from the instant.
         assigned: The labels that were assigned on the way, in order.
+        flip: When a goal or an exit criterion may come to hold by itself, in microseconds; None for never.
         asks: What has to be known before it can go on; what is decided then is decided anew.
     """
 
@@ -84,6 +85,7 @@ class Walk:
     timed: bool = False
     dated: bool = False
     assigned: list[Assigned] = field(factory=list[Assigned])
+    flip: int | None = None
     asks: Asks | None = None
 
     def note(self, kind: Kind, action: Action | None = None, **data: object) -> None:
@@ -114,6 +116,20 @@ class Walk:
         self.due = due
         self.timed = True
 
+    def let_wait(self, then: int) -> None:
+        """Take what the run waits for as its due instant, though it was to be looked at before."""
+        self.flip, self.due = self.due, then
+        self.state = evolve(self.state, then=None)
+        self.own = True
+
+    def look_at(self, flip: int) -> None:
+        """Have the run looked at at an instant, where what it waits for does not come before."""
+        if self.state.status is not Status.ACTIVE or (self.due is not None and self.due <= flip):
+            return
+        self.state = evolve(self.state, then=self.due)
+        self.due = flip
+        self.timed = self.own = True
+
     def keep(self, watch: Watch) -> None:
         """Keep something in mind for waits; the instants in it are the run's own."""
         if watch is not self.state.watch:
@@ -121,16 +137,23 @@ class Walk:
             self.own = True
 
     def end(self, status: Status, reason: str = "") -> None:
-        """End the run, and forget where it was. What is open beside it is dropped, but where the run is complete."""
-        beside, hops = self.state.beside if status is Status.COMPLETED else None, self.state.hops
-        variables = self.state.variables
-        deferred = self.state.deferred
-        self.state = State(status, reason=reason)
+        """End the run, and forget where it was, but what it reached.
+
+        What is open beside it is dropped, but where the run is complete.
+        """
+        before = self.state
+        self.state = State(status, reason=reason, goals=before.goals)
         self.due = None
         self.timed = True
-        if beside is not None:
-            self.state = State(Status.ACTIVE, variables=variables, hops=hops, deferred=deferred)
-            self.hold(beside)
+        if before.beside is not None and status is Status.COMPLETED:
+            self.state = State(
+                Status.ACTIVE,
+                variables=before.variables,
+                hops=before.hops,
+                deferred=before.deferred,
+                goals=before.goals,
+            )
+            self.hold(before.beside)
 
     def detach(self, effect: Effect, due: int) -> None:
         """Open an effect beside the run's place, and go on."""
@@ -166,7 +189,7 @@ class Walk:
         if beside.open or self.state.node is not None or self.state.status is not Status.ACTIVE:
             return
         if not beside.failed:
-            self.state = State(Status.COMPLETED)
+            self.state = State(Status.COMPLETED, goals=self.state.goals)
             return
         _, _, reason = beside.failed[0]
         self.state = evolve(self.state, status=Status.FAILED, reason=reason)

@@ -38,6 +38,7 @@ STATUS_CODES: Final = {
     Status.COMPLETED: 2,
     Status.EXITED: 3,
     Status.FAILED: 4,
+    Status.HELD_OUT: 5,
 }
 """A status as a number, in which the living ones come first: a store's index holds those below 2."""
 
@@ -121,6 +122,10 @@ def _more(state: State) -> dict[str, Any]:
         more["hops"] = state.hops
     if state.deferred:
         more["deferred"] = [[one.since, one.by, one.mark, _effect(one.effect)] for one in state.deferred]
+    if state.goals:
+        more["goals"] = list(state.goals)
+    if state.then is not None:
+        more["then"] = state.then
     return more
 
 
@@ -132,6 +137,8 @@ def _read_more(more: Mapping[str, Any]) -> dict[str, Any]:
     if "deferred" in read:
         rows = read["deferred"]
         read["deferred"] = tuple(Deferred(Effect(*effect), since, by, mark) for since, by, mark, effect in rows)
+    if "goals" in read:
+        read["goals"] = tuple(read["goals"])
     return read
 
 

@@ -178,9 +178,11 @@ class Bench:
         history: Sequence[str] = (),
         totals: Sequence[str] = (),
         splits: Sequence[str] = (),
+        ended: int | None = None,
     ) -> Recall:
         """Read what is remembered about subscribers."""
-        return self.done(self.store.recall(events, runs=runs, history=history, totals=totals, splits=splits))
+        asked = self.store.recall(events, runs=runs, history=history, totals=totals, splits=splits, ended=ended)
+        return self.done(asked)
 
     def recalled(self, subscriber_id: str, *events: str, history: Sequence[str] = ()) -> Recalled:
         """Read all that is remembered about one subscriber, and the past of the types that are wanted."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import time, timedelta
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from attrs import evolve, field, frozen
 from hypothesis import strategies as st
@@ -20,6 +20,7 @@ from flowkit.conditions import (
     ALWAYS,
     AllOf,
     AnyOf,
+    Before,
     Compares,
     Condition,
     Duration,
@@ -51,6 +52,7 @@ from flowkit.workflows.control import (
     WaitForEvent,
     Way,
 )
+from flowkit.workflows.goals import ExitCriterion, Goal, Holdout
 from flowkit.workflows.links import EmitEvent, StartWorkflow
 from flowkit.workflows.model import (
     EMAIL,
@@ -205,6 +207,36 @@ def _waits(onward: st.SearchStrategy[str]) -> st.SearchStrategy[WaitUntil]:
     return rules.map(WaitUntil)
 
 
+_SELDOM: Final = st.sampled_from([False, False, False, True])
+_Aimed: TypeAlias = tuple[Condition | None, Condition | None]
+# Of events, of the profile, or of a date that comes to be past by itself.
+_aims: Final[st.SearchStrategy[_Aimed]] = st.one_of(
+    _awaited.map(lambda event: (event, None)),
+    _awaited.map(lambda event: (event, None)),
+    _facts.map(lambda when: (None, when)),
+    st.sampled_from([0, 86_400]).map(lambda ago: (None, SubscriberHas({"renewal": Before(Duration(ago))}))),
+)
+
+
+@st.composite
+def _exit_criteria(draw: st.DrawFn) -> list[ExitCriterion]:
+    criteria: list[ExitCriterion] = []
+    for _ in range(draw(st.sampled_from([0, 0, 0, 0, 1, 2]))):
+        event, when = draw(_aims)
+        criteria.append(ExitCriterion(draw(st.sampled_from(["bought", "over"])), event=event, when=when))
+    return criteria
+
+
+@st.composite
+def _goals(draw: st.DrawFn) -> list[Goal]:
+    goals: list[Goal] = []
+    for index in range(draw(st.sampled_from([0, 0, 1, 2]))):
+        event, when = draw(_aims)
+        within = draw(st.none() | _durations)
+        goals.append(Goal(f"g{index}", event=event, when=when, within=within, exits=draw(_SELDOM)))
+    return goals
+
+
 @st.composite
 def _entries(draw: st.DrawFn) -> EntryPolicy:
     asked = draw(st.just(ALWAYS) | _facts)
@@ -255,6 +287,8 @@ def _actions(draw: st.DrawFn, onward: st.SearchStrategy[str], channels: Sequence
 def workflows(draw: st.DrawFn, workflow_id: str = "w", *, channels: Sequence[str] = ()) -> Workflow:
     """Draw a workflow that passes the lint: up to six nodes, every kind of action, ways onward, and back after a day.
 
+    It may have goals, exit criteria and a holdout.
+
     Args:
         draw: Given by Hypothesis.
         workflow_id: Its id.
@@ -302,6 +336,9 @@ def workflows(draw: st.DrawFn, workflow_id: str = "w", *, channels: Sequence[str
         nodes=nodes,
         entry_node=names[0],
         timezone=draw(st.sampled_from(_ZONES[:-1])),
+        exit_criteria=draw(_exit_criteria()),
+        goals=draw(_goals()),
+        holdout=Holdout(0.3) if draw(_SELDOM) else None,
     )
 
 

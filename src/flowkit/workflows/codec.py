@@ -21,6 +21,7 @@ from flowkit.workflows.check import errors
 from flowkit.workflows.control import Branch, Exit, Split, WaitForEvent
 from flowkit.workflows.documents import parameters
 from flowkit.workflows.documents.conditions import dump_condition, read_condition
+from flowkit.workflows.documents.goals import dump_goals, read_exit_criteria, read_goals, read_holdout
 from flowkit.workflows.documents.parameters import ActionType, in_units
 from flowkit.workflows.documents.triggers import dump_trigger, read_trigger, read_zone
 from flowkit.workflows.model import Action, Node, Workflow, is_carried_out
@@ -99,6 +100,9 @@ def _workflow(fields: Fields) -> Workflow:
         active=fields.flag("active", default=True),
         created_at=fields.instant("created_at"),
         timezone=read_zone(fields, "timezone") or _ZONE,
+        exit_criteria=read_exit_criteria(fields),
+        goals=read_goals(fields),
+        holdout=read_holdout(fields),
     )
     fields.close()
     return workflow
@@ -218,8 +222,8 @@ def dumps(workflow: Workflow, *, limits: Limits = DEFAULT_LIMITS) -> str:
 def dump(workflow: Workflow) -> dict[str, object]:
     """Write a workflow as the object that `load` reads as an equal one.
 
-    Every field is there, defaults too, but for those that were not always there, such as ``timezone`` and ``detached``:
-    what was published before keeps its content hash.
+    Every field is there, defaults too, but for those that were not always there, such as ``timezone``, ``goals`` and
+    ``detached``: what was published before keeps its content hash.
 
     A workflow that was made in Python may be one that `load` refuses; `validate` tells.
 
@@ -239,7 +243,7 @@ def dump(workflow: Workflow) -> dict[str, object]:
         out["created_at"] = instant_text(workflow.created_at, "/created_at")
     if workflow.timezone != _ZONE:
         out["timezone"] = workflow.timezone
-    return out
+    return {**out, **dump_goals(workflow)}
 
 
 def _node_document(node: Node, path: str) -> dict[str, object]:

@@ -17,6 +17,7 @@ from flowkit.problems import pointer, short
 from flowkit.triggers.model import Trigger
 from flowkit.workflows.control import Branch, Exit, Split, WaitForEvent
 from flowkit.workflows.durations import DurationUnit
+from flowkit.workflows.goals import ExitCriterion, Goal, Holdout, criteria_in_order, goals_in_order
 from flowkit.workflows.links import EmitEvent, StartWorkflow
 from flowkit.workflows.pictures.model import NodeCounts
 from flowkit.workflows.waits import WaitRule
@@ -362,6 +363,9 @@ class Workflow:
         active: False lets nobody enter and lets those inside go on.
         created_at: When it was written, an aware instant; it takes no part in the content hash.
         timezone: The IANA name of the zone that its waits by the clock take for subscribers without a valid one.
+        exit_criteria: What ends a run wherever it is, in the order in which they are asked.
+        goals: What is counted once a run.
+        holdout: Who of those that the rules of entry let in gets nothing; None for nobody.
     """
 
     workflow_id: str
@@ -372,6 +376,9 @@ class Workflow:
     active: bool = field(default=True, kw_only=True)
     created_at: datetime | None = field(default=None, kw_only=True)
     timezone: str = field(default="UTC", kw_only=True)
+    exit_criteria: tuple[ExitCriterion, ...] = field(default=(), kw_only=True, converter=criteria_in_order)
+    goals: tuple[Goal, ...] = field(default=(), kw_only=True, converter=goals_in_order)
+    holdout: Holdout | None = field(default=None, kw_only=True)
 
     def to_svg(
         self,

@@ -52,6 +52,8 @@ states = st.builds(
     deferred=st.lists(
         st.builds(Deferred, effects, st.integers(-(2**62), 2**62), texts, st.integers(-(2**62), 2**62)), max_size=2
     ).map(tuple),
+    goals=st.lists(ids, max_size=2, unique=True).map(tuple),
+    then=st.none() | counters,
 )
 entries = st.builds(
     Entry, st.sampled_from(Kind), st.none() | ids, st.none() | ids, st.dictionaries(texts, json_values, max_size=3)
@@ -179,6 +181,11 @@ FROZEN_STATES = {
         node="n", pending=Effect("n", 1, 0, "s"), deferred=(Deferred(Effect("n", 1, 0, "s"), 5, "quiet_hours", 7),)
     ),
     '[3,null,0,null,null,null,null,"unsubscribed"]': State(Status.EXITED, reason="unsubscribed"),
+    '[0,"n",0,null,"duration",null,null,null,null,null,{"goals":["g","h"],"then":7}]': State(
+        node="n", waiting=Waiting.DURATION, goals=("g", "h"), then=7
+    ),
+    "[5]": State(Status.HELD_OUT),
+    '[5,null,0,null,null,null,null,null,null,null,{"goals":["g"]}]': State(Status.HELD_OUT, goals=("g",)),
     '[4,null,0,null,null,null,null,"Überlauf 😀"]': State(Status.FAILED, reason="Überlauf 😀"),
 }
 FROZEN_ENTRIES = {
@@ -206,6 +213,13 @@ FROZEN_ENTRIES = {
     '[["deferred","n","a",{"by":"quiet_hours","seconds":28800}]]': (
         Entry(Kind.DEFERRED, "n", "a", {"by": "quiet_hours", "seconds": 28800}),
     ),
+    '[["goal","n",null,{"goal":"g","type":"purchase","occurred_at":"2026-01-01T00:00:00+00:00"}]]': (
+        Entry(Kind.GOAL, "n", None, {"goal": "g", "type": "purchase", "occurred_at": "2026-01-01T00:00:00+00:00"}),
+    ),
+    '[["goal",null,null,{"goal":"g","operands":{"subscriber.plan":"pro"}}]]': (
+        Entry(Kind.GOAL, data={"goal": "g", "operands": {"subscriber.plan": "pro"}}),
+    ),
+    '[["held_out",null,null,{"trigger":"t"}]]': (Entry(Kind.HELD_OUT, data={"trigger": "t"}),),
     '[["done"],["skipped"],["retrying"],["observed"],["exited"],["failed"],["late"],["refused"]]': tuple(
         Entry(Kind(kind)) for kind in ("done", "skipped", "retrying", "observed", "exited", "failed", "late", "refused")
     ),

@@ -30,6 +30,7 @@ from flowkit.workflows.diff.changes import (
     TriggerChanged,
     WorkflowChanged,
 )
+from flowkit.workflows.goals import ExitCriterion, Goal, Holdout
 from flowkit.workflows.links import EmitEvent, StartWorkflow
 from flowkit.workflows.model import (
     Action,
@@ -71,6 +72,32 @@ def by(action: Action, **fields: object) -> Action:
 
 
 CASES = [
+    (
+        evolve(
+            OLD, exit_criteria=[ExitCriterion("bought", event=EventIs(("purchase",))), ExitCriterion("pro", when=PRO)]
+        ),
+        WorkflowChanged(
+            name="exit_criteria",
+            old=(),
+            new=(ExitCriterion("bought", event=EventIs(("purchase",))), ExitCriterion("pro", when=PRO)),
+        ),
+        (
+            'workflow: exit_criteria is bought on {"event_type": "purchase"}, '
+            'pro if {"subscriber_properties": {"plan": "pro"}} instead of []'
+        ),
+    ),
+    (
+        evolve(OLD, goals=[Goal("buy", event=EventIs(("purchase",)), within=2 * DAY, exits=True)]),
+        WorkflowChanged(
+            name="goals", old=(), new=(Goal("buy", event=EventIs(("purchase",)), within=2 * DAY, exits=True),)
+        ),
+        'workflow: goals is buy on {"event_type": "purchase"} within 2 days, which ends the run instead of []',
+    ),
+    (
+        evolve(OLD, holdout=Holdout(0.1, name="everywhere")),
+        WorkflowChanged(name="holdout", old=None, new=Holdout(0.1, name="everywhere")),
+        "workflow: holdout is a share of 0.1 by the name everywhere instead of none",
+    ),
     (evolve(OLD, name="V"), WorkflowChanged(name="name", old="W", new="V"), 'workflow: name is "V" instead of "W"'),
     (
         evolve(OLD, created_at=datetime(2026, 3, 1, tzinfo=UTC)),

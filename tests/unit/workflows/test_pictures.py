@@ -30,6 +30,7 @@ from flowkit.triggers.calendar import MonthDay, Offset, Unit, Weekday
 from flowkit.triggers.model import EntryPolicy, On, Schedule, Trigger, TriggerType
 from flowkit.triggers.rules import At, DateProperty, Every, Repeat
 from flowkit.workflows.control import Awaited, Branch, Case, Exit, Split, WaitForEvent, Way
+from flowkit.workflows.goals import ExitCriterion, Goal, Holdout
 from flowkit.workflows.links import EmitEvent, StartWorkflow
 from flowkit.workflows.model import (
     Action,
@@ -348,6 +349,18 @@ def test_a_node_without_a_name_is_called_by_its_id():
 
 def test_an_inactive_workflow_says_so():
     assert drawn(workflow(node("a"), active=False)).boxes[0].lines[-1].text == "Inactive: nobody enters"
+
+
+def test_the_box_of_the_trigger_says_what_runs_are_held_against():
+    purchase = EventIs(("purchase",))
+    goals = [Goal("buy", event=purchase, within=timedelta(days=14)), Goal("look", when=ALWAYS)]
+    criteria = [ExitCriterion(reason, event=purchase) for reason in ("bought", "left", "moved", "gone")]
+    picture = drawn(workflow(node("a"), goals=goals, exit_criteria=criteria, holdout=Holdout(0.125)))
+    assert [line.text for line in picture.boxes[0].lines] == [
+        "Held out: 12.5 %",
+        "Goal: buy within 14 days, look",
+        "Ends early: bought, left, moved, …",
+    ]
 
 
 def fork(*labels):

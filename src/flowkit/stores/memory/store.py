@@ -68,6 +68,8 @@ class MemoryStore:
         self._seen: set[tuple[str, str]] = set()
         self._ledgers: dict[str, tuple[Ledger, ...]] = {}
         self._living: dict[str, tuple[int, ...]] = {}
+        self._whose: dict[str, list[int]] = {}
+        self._sorted = 0
         self._runs: list[Run] = []
         self._by_id: dict[str, int] = {}
         self._queue: list[tuple[int, int]] = []
@@ -133,6 +135,7 @@ class MemoryStore:
         history: Sequence[str] = (),
         totals: Sequence[str] = (),
         splits: Sequence[str] = (),
+        ended: int | None = None,
     ) -> Recall:
         """Read what is remembered about subscribers; see ``Store.recall``."""
         with self._lock:
@@ -149,9 +152,20 @@ class MemoryStore:
                         self._past.latest(subscriber_id) if history else 0,
                         self._assignments.read(subscriber_id, splits) if splits else {},
                         self._suppressions.of(subscriber_id),
+                        () if ended is None else self._ended_since(subscriber_id, ended),
                     )
             entered = {workflow_id: self._totals[workflow_id] for workflow_id in totals if workflow_id in self._totals}
             return Recall(self._stamp, found, entered)
+
+    def _ended_since(self, subscriber_id: str, since: int) -> Sequence[Run]:
+        """Give the runs of a subscriber that were entered since an instant and are not alive."""
+        # Put by subscriber when it is asked for: most workflows never do.
+        while self._sorted < len(self._runs):
+            run = self._runs[self._sorted]
+            self._sorted += 1
+            self._whose.setdefault(run.subscriber_id, []).append(self._sorted)
+        runs = (self._runs[handle - 1] for handle in self._whose.get(subscriber_id, ()))
+        return tuple(run for run in runs if run.entered >= since and not run.state.alive)
 
     def history(
         self, subscriber_ids: Sequence[str], types: Sequence[str]
@@ -444,7 +458,7 @@ class MemoryStore:
                 self._living[run.subscriber_id] = tuple(sorted((*living, handle)))
             if due is not None and due != run.due and handle not in self._claimed:
                 heappush(self._queue, (due, handle))
-        if self._frozen and claimed and not state.keeps_inputs:
+        if self._frozen and (claimed or not state.alive) and not state.keeps_inputs:
             for handle in moved:
                 self._frozen.pop(runs[handle - 1].id, None)
         self._journal.write(at, moved, None, move.entries)

@@ -36,6 +36,7 @@ def recall(
     history: Sequence[str],
     totals: Sequence[str],
     splits: Sequence[str],
+    ended: int | None,
 ) -> Recall:
     """Read what is remembered; see ``Store.recall``."""
     known = cursor.execute(sql.KNOWN, (_encode(list(events)),)).fetchall()
@@ -55,6 +56,14 @@ def recall(
     if runs:
         for run in decoder.runs(cursor.execute(sql.LIVING, (numbers,)).fetchall()):
             living.setdefault(run.subscriber_id, []).append(run)
+    over: dict[str, list[Run]] = {}
+    if ended is not None:
+        entered = [
+            handle for handle, some in ledgers.items() if any((one.last_entry or 0) >= ended for one in some.values())
+        ]
+        rows = cursor.execute(sql.ENDED, (_encode(entered), ended)).fetchall() if entered else ()
+        for run in decoder.runs(rows):
+            over.setdefault(run.subscriber_id, []).append(run)
     past: Past = _NOTHING
     latest: Mapping[int, int] = {}
     if history:
@@ -74,6 +83,7 @@ def recall(
                 latest.get(handle, 0),
                 assigned.get(name, _NO_LABEL),
                 bans.get(name, ()),
+                tuple(over.get(name, ())),
             )
             for name, handle in handles.items()
         },

@@ -11,6 +11,7 @@ import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
 from datetime import timedelta
+from itertools import chain
 from os import PathLike, fspath
 from pathlib import Path
 from secrets import token_hex
@@ -31,6 +32,7 @@ from flowkit.ports import (
     Edition,
     Fence,
     Full,
+    Move,
     Recall,
     Refused,
     Reservation,
@@ -198,11 +200,14 @@ class SqliteStore:
         history: Sequence[str] = (),
         totals: Sequence[str] = (),
         splits: Sequence[str] = (),
+        ended: int | None = None,
     ) -> Recall:
         """Read what is remembered about subscribers; see ``Store.recall``."""
         with self._lock, translated(joined=self._session.joined):
             cursor = self._session.cursor
-            return recall(cursor, self._decoder, events, runs=runs, history=history, totals=totals, splits=splits)
+            return recall(
+                cursor, self._decoder, events, runs=runs, history=history, totals=totals, splits=splits, ended=ended
+            )
 
     def history(
         self, subscriber_ids: Sequence[str], types: Sequence[str]
@@ -436,10 +441,11 @@ class SqliteStore:
 
     def _thaw(self, cursor: sqlite3.Cursor, changes: Changes) -> None:
         """Let go of the inputs of effects that are settled, and are not tried again under the same key."""
-        if changes.claim is None or changes.claim.token not in self._shared.freezing:
-            return
-        done = [run.handle for move in changes.moves if not move.state.keeps_inputs for run in move.runs]
-        cursor.execute(sql.THAW, (_encode(done),))
+        frozen = changes.claim is not None and changes.claim.token in self._shared.freezing
+        moves = chain(changes.moves, *(change.moves for change in changes.changes))
+        over = [move.runs for move in moves if not move.state.keeps_inputs and (frozen or _ends_trying(move))]
+        if over:
+            cursor.execute(sql.THAW, (_encode([run.handle for runs in over for run in runs]),))
 
     def _end_notes(self, token: str, *, lost: bool) -> None:
         self._shared.freezing.discard(token)
@@ -510,3 +516,8 @@ class SqliteStore:
         """Write a sweep, and let go of it; see ``Store.put_sweep``."""
         with self._lock, self._session.transaction() as cursor:
             return put(cursor, sweep)
+
+
+def _ends_trying(move: Move) -> bool:
+    """Whether runs, which stand alike, end before an effect that they were to try again."""
+    return not move.state.alive and bool(move.runs) and move.runs[0].state.keeps_inputs

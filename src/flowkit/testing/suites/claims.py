@@ -259,6 +259,21 @@ class Claims:
         assert bench.freeze(again, {s: "second", t: "second"}) == {s: "first", t: "second"}
         assert [run.subscriber_id for run in bench.recalled("s").runs] == ["s"], "among the living again"
 
+    def test_the_inputs_of_an_effect_that_an_event_has_ended_are_let_go(self, bench: Bench) -> None:
+        """It is not tried again; those of others stay."""
+        bench.enter("s", state=SENDING)
+        bench.enter("t", state=SENDING)
+        claim = bench.held()
+        s, t = map(key_of, claim.runs)
+        bench.freeze(claim, {s: "first", t: "first"})
+        assert not bench.commit(moves=[Move(claim.runs, _RETRYING, NOW, ())], claim=claim, ends=True)
+        [run] = bench.recalled("s").runs
+        assert not bench.commit(bench.change("s", "end", moves=[Move((run,), DONE_STATE, None, ())]))
+        bench.reopen()
+        assert not bench.commit(moves=[Move((bench.run(run.id),), SENDING, NOW, ())])
+        again = bench.held()
+        assert bench.freeze(again, {s: "second", t: "second"}) == {s: "second", t: "first"}
+
     def test_the_inputs_of_a_settled_effect_are_let_go(self, bench: Bench) -> None:
         """They may be personal; those of effects that are still open stay."""
         bench.enter("done", state=SENDING, due=1)

@@ -73,6 +73,38 @@ class Events:
         assert list(bench.recalled("s").runs) == [first, third]
         assert list(bench.recall({"s": []}, runs=False).subscribers["s"].runs) == []
 
+    def test_runs_that_have_ended_are_recalled_where_they_are_wanted(self, bench: Bench) -> None:
+        """Those that were entered since, those who were held out too, oldest first; the living are among the others."""
+        _, ended = (bench.enter("s", cause) for cause in "12")
+        bench.enter("s", "3", state=State(Status.HELD_OUT), due=None)
+        bench.enter("t", "4", state=State(Status.HELD_OUT), due=None)
+        done = State(Status.COMPLETED, goals=("g",))
+        assert not bench.commit(bench.change("s", "end", moves=[Move((ended,), done, None, ())]))
+        bench.reopen()
+        found = bench.recall({"s": [], "stranger": []}, ended=NOW).subscribers["s"]
+        assert [run.state for run in found.ended] == [done, State(Status.HELD_OUT)]
+        assert [run.state.alive for run in found.runs] == [True]
+        assert list(bench.recall({"s": []}, runs=False, ended=NOW + 1).subscribers["s"].ended) == []
+        assert list(bench.recall({"s": []}).subscribers["s"].ended) == []
+
+    def test_a_run_that_has_ended_may_be_written_again(self, bench: Bench) -> None:
+        """It stays ended, and is written once by those who read it as it was."""
+        run = bench.enter("s", state=State(Status.HELD_OUT), due=None)
+        [known] = bench.recall({"s": []}, ended=NOW).subscribers["s"].ended
+        assert _kept(known) == _kept(run)
+        entries = (Entry(Kind.GOAL, data={"goal": "g"}),)
+        state = State(Status.HELD_OUT, goals=("g",))
+        recalled = bench.recalled("s")
+        changes = [
+            bench.change("s", seen, recalled=recalled, moves=[Move((known,), state, None, entries)]) for seen in "xy"
+        ]
+        assert not bench.commit(changes[0])
+        assert bench.commit(changes[1]).subscriber_ids == ["s"]
+        bench.reopen()
+        assert [one.state for one in bench.runs()] == [state]
+        assert list(bench.recalled("s").runs) == []
+        assert [line.entry.kind for line in bench.lines()] == [Kind.ENTERED, Kind.GOAL]
+
     def test_a_run_is_kept_as_it_was_given(self, bench: Bench) -> None:
         """Its state to the last field, its instants to the microsecond."""
         state = State(

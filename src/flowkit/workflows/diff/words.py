@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Final, TypeGuard, assert_never
+from typing import Final, TypeAlias, TypeGuard, assert_never
 from urllib.parse import urlsplit
 
 from flowkit.conditions import ALWAYS, AllOf, AnyOf, Condition, Duration, Leaf, Not, dump
@@ -35,6 +35,7 @@ from flowkit.workflows.diff.changes import (
     VisitsChanged,
     WorkflowChanged,
 )
+from flowkit.workflows.goals import ExitCriterion, Goal, Holdout
 from flowkit.workflows.links import EmitEvent, StartWorkflow
 from flowkit.workflows.model import (
     EMAIL,
@@ -61,6 +62,7 @@ _TIMED: Final = {
     TimePart.TIMEOUT: "waits for at most",
     TimePart.DELAY: "is postponed by",
 }
+_Listed: TypeAlias = Case | Awaited | ExitCriterion | Goal
 _SECRET: Final = frozenset({"headers", "body"})
 
 
@@ -245,12 +247,12 @@ def _shown(value: object) -> str:
         case Schedule(rule, timezone=timezone, fallback_timezone=fallback, late=late):
             where = timezone or f"the zone of each subscriber, else {fallback}"
             return f"{_json(dump_rule(rule))} in {_line(where)}, up to {duration_words(late)} late"
-        case Case() | Awaited() | LookBack() | Duration():
-            return _awaited(value)
+        case Case() | Awaited() | LookBack() | Duration() | Holdout():
+            return _line(_listed(value))
         case _ if _are_ways(value):
             return _shares(value)
-        case _ if _are_awaited(value):
-            return _line(", ".join(map(_awaited, value)))
+        case _ if _are_listed(value):
+            return _line(", ".join(map(_listed, value)))
         case CalendarDays() | LocalTime() | Window() | ProfileDate() | PreferredTime():
             return _line(wait_words(value))
         case _ if value == ALWAYS and isinstance(value, AllOf):
@@ -263,8 +265,8 @@ def _shown(value: object) -> str:
             return _json(value)
 
 
-def _are_awaited(value: object) -> TypeGuard[Sequence[Case | Awaited]]:
-    return is_list(value) and bool(value) and all(isinstance(one, Case | Awaited) for one in value)
+def _are_listed(value: object) -> TypeGuard[Sequence[_Listed]]:
+    return is_list(value) and bool(value) and all(isinstance(one, _Listed) for one in value)
 
 
 def _are_ways(value: object) -> TypeGuard[Sequence[Way]]:
@@ -275,14 +277,28 @@ def _shares(ways: Sequence[Way]) -> str:
     return _line(", ".join(f"{way.label} {number_words(way.weight)}" for way in ways))
 
 
-def _awaited(value: Case | Awaited | LookBack | Duration) -> str:
+def _listed(value: _Listed | LookBack | Duration | Holdout) -> str:
     match value:
         case Case(label, when):
             return f"{_line(label)} if {_condition(when)}"
         case Awaited(label, event):
             return f"{_line(label)} on {_condition(event)}"
+        case ExitCriterion(reason):
+            return f"{_line(reason)} {_met(value)}"
+        case Goal(goal_id, within=within, exits=exits):
+            span = "" if within is None else f" within {duration_words(within)}"
+            return f"{_line(goal_id)} {_met(value)}{span}{', which ends the run' if exits else ''}"
+        case Holdout(share, name=name):
+            return f"a share of {share!r}{'' if name is None else f' by the name {_line(name)}'}"
+        case LookBack() | Duration():
+            return str(value)
         case _:
-            return _line(str(value))
+            assert_never(value)
+
+
+def _met(one: ExitCriterion | Goal) -> str:
+    asked = [f"{word} {_condition(told)}" for word, told in (("on", one.event), ("if", one.when)) if told is not None]
+    return "".join(asked)
 
 
 def _condition(condition: Condition) -> str:

@@ -26,7 +26,7 @@ from flowkit.workflows.control import EXHAUSTED, TIMEOUT, Awaited, Case, LookBac
 from flowkit.workflows.documents.conditions import dump_condition, read_condition
 from flowkit.workflows.durations import DurationUnit, dump_span, read_span
 
-__all__ = ["dump_await", "read_await"]
+__all__ = ["dump_await", "read_await", "read_event"]
 
 _FOREVER: Final = "forever"
 _ABOUT_EVENTS: Final = ("event_type", "event_properties", "min_value")
@@ -72,15 +72,16 @@ def _branch(fields: Fields, seen: set[str]) -> Awaited | Case:
         return Case(label, ALWAYS)
     if given == ["when"]:
         return Case(label, read_condition(fields.child("when"), in_run=True))
-    return Awaited(label, _event(fields.child("event")))
+    return Awaited(label, read_event(fields.child("event")))
 
 
-def _event(fields: Fields) -> Condition:
+def read_event(fields: Fields) -> Condition:
+    """Read what an event is from its object; what is wrong with it is noted there."""
     for name in fields.values:
         if name not in _ABOUT_EVENTS:
             fields.wrong(name, "unknown_field", f"is not asked of an event; {suggestion(name, _ABOUT_EVENTS)}")
     if not fields.has("event_type"):
-        fields.wrong("event_type", "missing_field", "is required: a wait is for events of some types")
+        fields.wrong("event_type", "missing_field", "is required: name the types of the events")
     asked = {name: value for name, value in fields.values.items() if name in _ABOUT_EVENTS}
     return read_condition(Fields.of(asked, fields.path, problems=fields.problems, limits=fields.limits), in_run=False)
 

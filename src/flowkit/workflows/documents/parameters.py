@@ -130,7 +130,7 @@ def load(kind: ActionType | None, fields: Fields) -> Operation:  # noqa: C901, P
         case ActionType.SPLIT:
             return read_split(fields)
         case ActionType.EXIT:
-            return Exit(_reason(fields), parameters=fields.rest())
+            return Exit(read_reason(fields), parameters=fields.rest())
         case ActionType.SEGMENT_UPDATE:
             return UpdateSegments(add=fields.ids("add"), remove=fields.ids("remove"), parameters=fields.rest())
         case ActionType.PERSONALIZATION_UPDATE:
@@ -205,7 +205,8 @@ def _wait(fields: Fields) -> Wait | WaitUntil:
     return Wait(duration, unit=unit, parameters=fields.rest())
 
 
-def _reason(fields: Fields) -> str:
+def read_reason(fields: Fields) -> str:
+    """Read why a run ends: one line of text that is not blank; what is wrong with it is noted there."""
     reason = _line(fields, "reason")
     if isinstance(fields.values.get("reason"), str) and not reason.strip():
         fields.wrong("reason", "bad_text", "must say why the run ends")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from attrs import frozen
@@ -11,6 +11,7 @@ from flowkit.conditions import ALWAYS, Condition, Exists
 from flowkit.problems import pointer
 from flowkit.triggers.model import On, TriggerType
 from flowkit.triggers.rules import DateProperty
+from flowkit.workflows.goals import Aim
 from flowkit.workflows.lint.atoms import Atom, Formula, attribute, formula
 from flowkit.workflows.lint.contradiction import always_holds, conflict, superfluous
 from flowkit.workflows.lint.model import Breach
@@ -42,6 +43,16 @@ def _asked(workflow: Workflow) -> Iterator[_Asked]:
     for key, node in workflow.nodes.items():
         if any(isinstance(action.do, CheckEngagement) for action in node.actions):
             yield _Asked(f"{pointer('/nodes', key)}/conditions", node.condition, event=False)
+    yield from _of_aims("/exit_criteria", workflow.exit_criteria)
+    yield from _of_aims("/goals", workflow.goals)
+
+
+def _of_aims(path: str, aims: Iterable[Aim]) -> Iterator[_Asked]:
+    for index, one in enumerate(aims):
+        if one.event is not None:
+            yield _Asked(f"{path}/{index}/event", one.event, event=True)
+        if one.when is not None:
+            yield _Asked(f"{path}/{index}/when", one.when, event=False)
 
 
 def never_hold(workflow: Workflow) -> Iterator[Breach]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from flowkit.workflows.lint import actions, asked, entry, feedback, hosts, names, nodes, splits, together, ways
+from flowkit.workflows.lint import actions, asked, entry, feedback, goals, hosts, names, nodes, splits, together, ways
 from flowkit.workflows.lint.model import HostRule, JointRule, Rule, Severity
 
 __all__ = ["JOINT_RULES", "RULES", "UNKNOWN_CHANNEL", "UNKNOWN_HANDLER"]
@@ -371,6 +371,45 @@ RULES: Final = (
         ),
         remedy='Limit it by `max_executions` of 1, a cooldown that is longer than a run, or a `reentry` of `"never"`.',
         find=feedback.self_triggers,
+    ),
+    # Exit criteria, goals and holdouts.
+    Rule(
+        "exit_at_once",
+        Severity.WARNING,
+        summary="an exit criterion that is met by everybody who enters",
+        why=(
+            "Every run ends before anything is done. It is said only where it is proven: the condition holds always, "
+            "or wherever the trigger's conditions and its filter do."
+        ),
+        remedy="Ask for what only comes to hold later, or take what holds on entry out of the criterion.",
+        find=goals.exits_at_once,
+    ),
+    Rule(
+        "goal_out_of_reach",
+        Severity.WARNING,
+        summary="a goal `within` a time of 0",
+        why="Its window is over when it begins, so it is never counted.",
+        remedy="Say how long, or leave `within` out.",
+        find=goals.goals_out_of_reach,
+    ),
+    Rule(
+        "goal_for_some",
+        Severity.INFO,
+        summary="a goal without `within`, or by a condition, in a workflow with a holdout",
+        why=(
+            "It is counted while a run lives, and those who are held out have none: what is counted for the others "
+            "cannot be compared with them."
+        ),
+        remedy="Name an event, and give `within`.",
+        find=goals.goals_for_some,
+    ),
+    Rule(
+        "holdout_of_all_or_none",
+        Severity.WARNING,
+        summary="a holdout with a share of 0 or 1",
+        why="It holds out nobody, or nobody gets anything.",
+        remedy="Name a share between them, or leave the holdout out.",
+        find=goals.holdouts_of_all_or_none,
     ),
 )
 """The rules about one workflow."""

@@ -10,6 +10,7 @@ from attrs import field, frozen
 
 from flowkit.workflows.control import EXHAUSTED, Branch, Exit, Split, WaitForEvent
 from flowkit.workflows.model import END, Node, WaitUntil, Workflow
+from flowkit.workflows.pictures.goal_words import goal_lines
 from flowkit.workflows.pictures.model import Arrow, Box, BoxKind, Line, Mark, NodeCounts, Picture
 from flowkit.workflows.pictures.phrases import plural
 from flowkit.workflows.pictures.trigger_words import trigger_lines, trigger_title
@@ -74,7 +75,7 @@ class _Drawing:
     def begin(self, *, started: bool) -> None:
         """Draw the trigger, all nodes, and the way in."""
         workflow = self.workflow
-        lines = trigger_lines(workflow.trigger)
+        lines = (*trigger_lines(workflow.trigger), *goal_lines(workflow))
         if not workflow.active:
             lines = (*lines, Line(Mark.OTHER, "Inactive", detail="nobody enters"))
         self.boxes.append(Box(BoxKind.TRIGGER, trigger_title(workflow.trigger), lines=lines, on_path=started))

@@ -492,6 +492,17 @@ CONDITIONS = (
             deciding(conditions={"all": [PRO, subscriber(plan="free")]}),
             # No event is at hand in a node.
             deciding(conditions={"event_type": "email_open"}),
+            triggered(SIGNUP) | {"exit_criteria": [{"reason": "r", "when": {"all": [PRO, subscriber(plan="free")]}}]},
+            triggered(SIGNUP) | {"goals": [{"goal_id": "g", "when": {"event_type": "purchase"}}]},
+            triggered(SIGNUP)
+            | {
+                "goals": [
+                    {
+                        "goal_id": "g",
+                        "event": {"event_type": "purchase", "event_properties": {"n": {"$gt": 5, "$lt": 5}}},
+                    }
+                ]
+            },
             clocked(
                 cron=...,
                 date_property={"path": "birthday", "at": "09:00"},
@@ -687,7 +698,71 @@ SPLITS = (
     ),
 )
 
-CASES = (*GRAPH, *NODES, *SPLITS, *ACTIONS, *NAMES, *CONDITIONS, *ENTRY)
+BOUGHT = {"event_type": "purchase"}
+
+
+def aimed(conditions: Document = SIGNUP, /, entry: Document | None = None, **fields: Any) -> Document:
+    """A workflow with goals, exit criteria or a holdout."""
+    return triggered(conditions, **({} if entry is None else {"entry": entry})) | fields
+
+
+def exits(when: Document, /) -> list[Document]:
+    return [{"reason": "over", "when": when}]
+
+
+GOALS = (
+    Case(
+        "exit_at_once",
+        broken=(
+            aimed(exit_criteria=exits({})),
+            aimed(PRO, exit_criteria=exits(PRO)),
+            aimed(SIGNUP, entry={"filter": PRO}, exit_criteria=exits({"any": [PRO, subscriber(plan="team")]})),
+            aimed({"all": [SIGNUP, subscriber(age={"$gt": 5})]}, exit_criteria=exits(subscriber(age={"$gt": 3}))),
+            aimed(SIGNUP, entry={"filter": PRO, "grace": "1h"}, exit_criteria=exits(PRO)),
+            # The first of them is none.
+            aimed(PRO, exit_criteria=[{"reason": "bought", "event": BOUGHT}, *exits(PRO)]),
+        ),
+        kept=(
+            aimed(exit_criteria=exits(PRO)),
+            aimed(PRO, exit_criteria=[{"reason": "signed up", "event": SIGNUP}]),
+            aimed(subscriber(age={"$gt": 3}), exit_criteria=exits(subscriber(age={"$gt": 5}))),
+            # What let somebody in may be over when the filter comes to hold.
+            aimed(PRO, entry={"filter": subscriber(age={"$gt": 3}), "grace": "1h"}, exit_criteria=exits(PRO)),
+            # The event at hand is no event of the past yet.
+            aimed(
+                {"performed": {"event": "visit", "count": {"$gte": 1}}},
+                exit_criteria=exits({"performed": {"event": "visit", "count": {"$gte": 1}}}),
+            ),
+            aimed(PRO, exit_criteria=exits({"custom": {"name": "asked"}})),
+        ),
+    ),
+    Case(
+        "goal_out_of_reach",
+        broken=(aimed(goals=[{"goal_id": "g", "event": BOUGHT, "within": {"duration_days": 0}}]),),
+        kept=(
+            aimed(goals=[{"goal_id": "g", "event": BOUGHT, "within": {"duration_days": 1}}]),
+            aimed(goals=[{"goal_id": "g", "when": PRO}]),
+        ),
+    ),
+    Case(
+        "goal_for_some",
+        broken=(
+            aimed(goals=[{"goal_id": "g", "event": BOUGHT}], holdout={"share": 0.1}),
+            aimed(goals=[{"goal_id": "g", "when": PRO, "within": {"duration_days": 1}}], holdout={"share": 0.1}),
+        ),
+        kept=(
+            aimed(goals=[{"goal_id": "g", "event": BOUGHT}]),
+            aimed(goals=[{"goal_id": "g", "event": BOUGHT, "within": {"duration_days": 1}}], holdout={"share": 0.1}),
+        ),
+    ),
+    Case(
+        "holdout_of_all_or_none",
+        broken=(aimed(holdout={"share": 0}), aimed(holdout={"share": 1.0})),
+        kept=(aimed(holdout={"share": 0.5}), aimed(holdout={"share": 0.0001, "name": "everywhere"})),
+    ),
+)
+
+CASES = (*GRAPH, *NODES, *SPLITS, *ACTIONS, *NAMES, *CONDITIONS, *ENTRY, *GOALS)
 
 
 def called(workflow_id: str, document: Document, **fields: Any) -> Document:
