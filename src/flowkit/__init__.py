@@ -43,16 +43,20 @@ if TYPE_CHECKING:
     from flowkit.conditions import parse as parse_condition
     from flowkit.engine.aio import AsyncEngine
     from flowkit.engine.clock import SystemClock
+    from flowkit.engine.controls import Controlled
     from flowkit.engine.dead_letters import Requeue
+    from flowkit.engine.migration import Migration, NodeMigration
     from flowkit.engine.suppressing import Suppressed
     from flowkit.engine.sweeps import Progress
     from flowkit.engine.sync import Engine
+    from flowkit.engine.versions import Version, VersionState
     from flowkit.errors import (
         ConfigurationError,
         ConflictError,
         DocumentError,
         EventsRejected,
         FlowkitError,
+        MigrationRefused,
         PortSuspended,
         Problem,
         RetryTransaction,
@@ -60,13 +64,15 @@ if TYPE_CHECKING:
         StoreError,
         StoreVersionError,
         UnknownHandler,
+        UnknownTarget,
         UnknownWorkflow,
     )
     from flowkit.event_documents import dump_event, load_event, load_events
     from flowkit.events import Event, Facts, Needs
+    from flowkit.ports.store import Hold, HoldKind
     from flowkit.rendering.model import OutgoingMessage, Template
     from flowkit.runs.consent import ConsentStatus, Suppression, SuppressionReason, SuppressionScope
-    from flowkit.runs.effects import Outcome, Result
+    from flowkit.runs.effects import Outcome, PauseClock, Result
     from flowkit.runs.model import Entry, Kind, Line, Run, Status
     from flowkit.runs.policy import FrequencyCap, RateLimit, SendPolicy
     from flowkit.stores.memory import MemoryStore
@@ -120,6 +126,7 @@ __all__ = [
     "ConflictError",
     "ConsentStatus",
     "ConsoleSender",
+    "Controlled",
     "Cron",
     "Custom",
     "DateProperty",
@@ -148,6 +155,8 @@ __all__ = [
     "FrequencyCap",
     "GoTo",
     "Goal",
+    "Hold",
+    "HoldKind",
     "Holdout",
     "HttpWebhooks",
     "Instead",
@@ -160,9 +169,12 @@ __all__ = [
     "MemoryProfiles",
     "MemoryStore",
     "MessageClass",
+    "Migration",
+    "MigrationRefused",
     "Needs",
     "Node",
     "NodeCounts",
+    "NodeMigration",
     "Not",
     "Offset",
     "On",
@@ -170,6 +182,7 @@ __all__ = [
     "Ops",
     "Outcome",
     "OutgoingMessage",
+    "PauseClock",
     "Performed",
     "PortSuspended",
     "PreferredTime",
@@ -211,10 +224,13 @@ __all__ = [
     "TriggerType",
     "Unit",
     "UnknownHandler",
+    "UnknownTarget",
     "UnknownWorkflow",
     "UpdateProfile",
     "UpdateSegments",
     "ValueAtLeast",
+    "Version",
+    "VersionState",
     "VirtualClock",
     "Wait",
     "WaitForEvent",
@@ -253,8 +269,7 @@ _HOMES: Final = {
     "ConflictError": "flowkit.errors:ConflictError",
     "ConsentStatus": "flowkit.runs.consent:ConsentStatus",
     "ConsoleSender": "flowkit.adapters.console:ConsoleSender",
-    "HttpWebhooks": "flowkit.adapters.http:HttpWebhooks",
-    "LoggedFaults": "flowkit.adapters.logs:LoggedFaults",
+    "Controlled": "flowkit.engine.controls:Controlled",
     "Cron": "flowkit.triggers.rules:Cron",
     "Custom": "flowkit.conditions:Custom",
     "DateProperty": "flowkit.triggers.rules:DateProperty",
@@ -284,18 +299,25 @@ _HOMES: Final = {
     "GoTo": "flowkit.workflows.waits:GoTo",
     "Goal": "flowkit.workflows.goals:Goal",
     "Holdout": "flowkit.workflows.goals:Holdout",
+    "Hold": "flowkit.ports.store:Hold",
+    "HoldKind": "flowkit.ports.store:HoldKind",
+    "HttpWebhooks": "flowkit.adapters.http:HttpWebhooks",
     "Instead": "flowkit.workflows.waits:Instead",
     "Kind": "flowkit.runs.model:Kind",
     "Line": "flowkit.runs.model:Line",
     "LocalTime": "flowkit.workflows.waits:LocalTime",
+    "LoggedFaults": "flowkit.adapters.logs:LoggedFaults",
     "LookBack": "flowkit.workflows.control:LookBack",
     "MemoryConsent": "flowkit.adapters.consent:MemoryConsent",
     "MemoryProfiles": "flowkit.adapters.profiles:MemoryProfiles",
     "MemoryStore": "flowkit.stores.memory:MemoryStore",
     "MessageClass": "flowkit.workflows.model:MessageClass",
+    "Migration": "flowkit.engine.migration:Migration",
+    "MigrationRefused": "flowkit.errors:MigrationRefused",
     "Needs": "flowkit.events:Needs",
     "Node": "flowkit.workflows.model:Node",
     "NodeCounts": "flowkit.workflows.pictures:NodeCounts",
+    "NodeMigration": "flowkit.engine.migration:NodeMigration",
     "Not": "flowkit.conditions:Not",
     "Offset": "flowkit.triggers.calendar:Offset",
     "On": "flowkit.triggers.model:On",
@@ -303,6 +325,7 @@ _HOMES: Final = {
     "Ops": "flowkit.conditions:Ops",
     "Outcome": "flowkit.runs.effects:Outcome",
     "OutgoingMessage": "flowkit.rendering.model:OutgoingMessage",
+    "PauseClock": "flowkit.runs.effects:PauseClock",
     "Performed": "flowkit.conditions:Performed",
     "PortSuspended": "flowkit.errors:PortSuspended",
     "PreferredTime": "flowkit.workflows.waits:PreferredTime",
@@ -344,10 +367,13 @@ _HOMES: Final = {
     "TriggerType": "flowkit.triggers.model:TriggerType",
     "Unit": "flowkit.triggers.calendar:Unit",
     "UnknownHandler": "flowkit.errors:UnknownHandler",
+    "UnknownTarget": "flowkit.errors:UnknownTarget",
     "UnknownWorkflow": "flowkit.errors:UnknownWorkflow",
     "UpdateProfile": "flowkit.workflows.model:UpdateProfile",
     "UpdateSegments": "flowkit.workflows.model:UpdateSegments",
     "ValueAtLeast": "flowkit.conditions:ValueAtLeast",
+    "Version": "flowkit.engine.versions:Version",
+    "VersionState": "flowkit.engine.versions:VersionState",
     "VirtualClock": "flowkit.adapters.clock:VirtualClock",
     "Wait": "flowkit.workflows.model:Wait",
     "WaitForEvent": "flowkit.workflows.control:WaitForEvent",

@@ -14,6 +14,7 @@ __all__ = [
     "DocumentError",
     "EventsRejected",
     "FlowkitError",
+    "MigrationRefused",
     "PortSuspended",
     "Problem",
     "RetryTransaction",
@@ -22,6 +23,7 @@ __all__ = [
     "StoreVersionError",
     "UnknownHandler",
     "UnknownRun",
+    "UnknownTarget",
     "UnknownWorkflow",
 ]
 
@@ -63,6 +65,44 @@ class DocumentError(FlowkitError):
 
     def __reduce__(self) -> tuple[type[DocumentError], tuple[Sequence[Problem]]]:
         return (type(self), (self.problems,))
+
+
+class MigrationRefused(FlowkitError):
+    """Runs stand at nodes that the version to which they are to go over does not have; nothing was changed.
+
+    Attributes:
+        workflow_id: Of which workflow.
+        nodes: How many runs stand at each such node, by node.
+    """
+
+    def __init__(self, workflow_id: str, nodes: Mapping[str, int]) -> None:
+        self.workflow_id = workflow_id
+        self.nodes: Mapping[str, int] = dict(nodes)
+        listed = ", ".join(f"{node!r} ({count})" for node, count in islice(self.nodes.items(), _LISTED))
+        more = f" and {len(self.nodes) - _LISTED} more" if len(self.nodes) > _LISTED else ""
+        super().__init__(
+            f"runs of workflow {workflow_id!r} stand at nodes that are gone: {listed}{more}; "
+            f"say where they go on, as targets={{node: another}}, or 'exit'"
+        )
+
+    def __reduce__(self) -> tuple[type[MigrationRefused], tuple[str, Mapping[str, int]]]:
+        return (type(self), (self.workflow_id, self.nodes))
+
+
+class UnknownTarget(FlowkitError):
+    """Targets of a migration are no nodes of the version to which runs are to go over; nothing was changed.
+
+    Attributes:
+        targets: Those targets, by the node that they were given for.
+    """
+
+    def __init__(self, targets: Mapping[str, str]) -> None:
+        self.targets: Mapping[str, str] = dict(targets)
+        listed = ", ".join(f"{target!r} (for {node!r})" for node, target in islice(self.targets.items(), _LISTED))
+        super().__init__(f"targets are no nodes of the new version: {listed}; name nodes of it, or 'exit'")
+
+    def __reduce__(self) -> tuple[type[UnknownTarget], tuple[Mapping[str, str]]]:
+        return (type(self), (self.targets,))
 
 
 class EventsRejected(FlowkitError):

@@ -69,6 +69,7 @@ from flowkit import (
     Unit,
     UpdateProfile,
     UpdateSegments,
+    VersionState,
     VirtualClock,
     Wait,
     WaitForEvent,
@@ -366,6 +367,11 @@ def host(path: Path, connection: sqlite3.Connection) -> Sequence[Run]:
     assert_type(engine.suppressions(), Sequence[flowkit.Suppression])
     assert_type(engine.unsuppress(["ada"], reason=flowkit.SuppressionReason.BOUNCE), Sequence[str])
     assert_type(engine.next_due(), datetime | None)
+    assert_type(engine.pause("onboarding", clock="run"), int)
+    assert_type(engine.resume("onboarding"), int)
+    assert_type(engine.exit("ada", "onboarding", reason="asked").refused, Mapping[str, str])
+    assert_type(engine.migrate("onboarding", targets={"start": "exit"}, dry_run=True).total.kept, Mapping[str, int])
+    assert_type(engine.versions("onboarding")[0].state, VersionState)
     runs = engine.runs(subscriber_id="ada")
     assert_type(runs, Sequence[Run])
     assert_type(runs[0].status, Status)
@@ -416,6 +422,10 @@ def reasons(lines: Sequence[Line]) -> Iterator[str]:
                 yield str(entry.data["trigger"])
             case Kind.OBSERVED:
                 yield str(entry.data["type"])
+            case Kind.PAUSED | Kind.RESUMED:
+                yield str(entry.data["clock"])
+            case Kind.MIGRATED:
+                yield str(entry.data["node"])
             case _:
                 assert_never(entry.kind)
 

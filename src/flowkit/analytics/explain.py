@@ -201,13 +201,19 @@ def _sentence(line: Line) -> str:  # noqa: C901, PLR0912 - a sentence for each k
             return f"left {entry.node} by {data.get('by')} for {data.get('to')}"
         case Kind.COMPLETED:
             return "reached the end"
-        case Kind.EXITED if entry.node is not None and entry.action is None:
-            return f"was taken out at {entry.node}: {_because(data)}{_seen_in(data)}"
-        case Kind.EXITED if entry.node is not None:
+        case Kind.EXITED if entry.action is not None:
             return f"left the workflow at {entry.node}: {_because(data)}"
         case Kind.EXITED:
             why = _seen_in(data) if "operands" in data or "occurred_at" in data else ""
-            return f"was taken out: {_because(data)}{why}"
+            return f"was taken out{_where(entry.node)}: {_because(data)}{why}"
+        case Kind.PAUSED:
+            clock = "its clock runs on" if data.get("clock") == "run" else "its clock stands still too"
+            return f"stands still{_where(entry.node)}: {clock}"
+        case Kind.MIGRATED:
+            return f"went over to another version at {entry.node}{_migrated(entry.node, data)}"
+        case Kind.RESUMED:
+            later = "" if data.get("clock") == "run" else ", and everything is later by that"
+            return f"goes on{_where(entry.node)} after {span_words(data.get('seconds', 0))}{later}"
         case Kind.FAILED if entry.node is None or entry.action is None:
             return f"failed: {_because(data)}"
         case Kind.FAILED:
@@ -245,6 +251,18 @@ def _suppression_words(one: Suppression) -> str:
 def _seen_in(data: Mapping[str, Any]) -> str:
     """Say on what a goal was counted, or a run was ended by an exit criterion."""
     return f", since {_event_words(data) if 'occurred_at' in data else _values(data)}"
+
+
+def _where(node: str | None) -> str:
+    return "" if node is None else f" at {node}"
+
+
+def _migrated(node: str | None, data: Mapping[str, Any]) -> str:
+    """Say where a run went on in another version, and when."""
+    where = "" if data.get("node") == node else f", and on to {data.get('node')}"
+    seconds = data.get("seconds", 0)
+    when = "" if not seconds else f", {span_words(abs(seconds))} {'earlier' if seconds < 0 else 'later'}"
+    return where + when
 
 
 def _until(data: Mapping[str, Any]) -> str:

@@ -13,6 +13,7 @@ from typing import Final
 
 from attrs import evolve, frozen
 
+from flowkit.engine.controls import bring_all, is_held, signal_of
 from flowkit.engine.desk import personal
 from flowkit.engine.drive import resolve
 from flowkit.engine.effects import Hands
@@ -37,7 +38,7 @@ from flowkit.runs.effects import (
     Woken,
     effect_key,
 )
-from flowkit.runs.model import Entry, Kind, Run, State, Status
+from flowkit.runs.model import Entry, Kind, Pause, Run, State, Status
 from flowkit.runs.program import Program
 from flowkit.runs.splits import Assigned
 from flowkit.runs.step import Member, Transition
@@ -122,10 +123,12 @@ async def _began(parts: Parts, at: int) -> tuple[bool, Advanced, Exception | Non
     stamp, due = await resolve("store.watches", parts.store.watches(at, limit=parts.batch))
     await catalogue.refresh(stamp)
     await plan_sweeps(parts, at)
+    brought = await bring_all(parts, at)
     looked, ingested, error = await look_at_due(parts, due, at) if due else (0, Ingested(), None)
     swept = await sweep_once(parts, at)
     if swept is None:
-        return looked > 0, Advanced(started=ingested.started, held_out=ingested.held_out), error
+        came = Advanced(started=ingested.started, held_out=ingested.held_out)
+        return looked > 0 or brought, came, error
     done = ingested + swept.ingested
     came = Advanced(started=done.started, missed=swept.missed, held_out=done.held_out)
     return True, came, error or swept.error
@@ -198,6 +201,14 @@ class _Shift:
 
     async def _worked(self) -> Advanced:
         runs = self._claim.runs if self._claim.fresh else self._still_due()
+        if (self._parts.catalogue.holds or not self._claim.fresh) and self._claim.deaths < _DEATHS:
+            free = await self._without_held(runs)
+            if free is None:
+                # All of it is claimed anew, with the notes, and looked at under what is ordered then.
+                self.leaves_due = True
+                await resolve("store.release", self._parts.store.release(self._claim))
+                return Advanced()
+            runs = free
         if self._claim.deaths >= _DEATHS:
             cohorts = [await self._given_up(run) for run in runs]
         else:
@@ -217,6 +228,57 @@ class _Shift:
             deferred=results[Result.DEFERRED],
         )
 
+    async def _without_held(self, runs: Sequence[Run]) -> Sequence[Run] | None:
+        """Bring runs to what is ordered for their workflows and give the others; None where that has changed by now.
+
+        What a dead worker had noted is settled first, as far as it is known without a call: so it is not done again.
+        """
+        moves: list[Move] = []
+        free: list[Run] = []
+        for run in runs:
+            pause = run.state.pause
+            if pause is None and not is_held(self._parts, run.workflow_id):
+                free.append(run)
+                continue
+            cohort = await self._with_what_was_noted(run)
+            cohort = self._brought(cohort) if pause is None else self._paused(cohort, pause)
+            moves.append(Move(cohort.runs, cohort.state, cohort.due, cohort.entries, cohort.assigned))
+        if not moves:
+            return free
+        batch = Changes(self._now, moves=moves, claim=self._claim, stamp=self._claim.stamp)
+        refused = await resolve("store.commit", self._parts.store.commit(batch))
+        return None if refused else free
+
+    async def _with_what_was_noted(self, run: Run) -> _Cohort:
+        cohort = self._unpaused(run)
+        for effect in cohort.state.effects:
+            job = Job(cohort.program, effect, (run,), variables_of(cohort.state.variables))
+            await self._hands.inherit(job)
+            [outcome] = job.outcomes
+            if outcome is not None:
+                self._results[outcome.result] += 1
+                [cohort] = await self._settled(cohort, Settled(effect, outcome, job.begun.get(0)), cohort.runs)
+        return cohort
+
+    def _unpaused(self, run: Run) -> _Cohort:
+        """Give a run as it would stand if it were not paused."""
+        program, pause = self._parts.catalogue.program(run.version), run.state.pause
+        if pause is None:
+            return _Cohort(program, (run,), run.state, run.due)
+        beside, due = run.state.beside, pause.due
+        if beside is not None:
+            beside = evolve(beside, due=due)
+            due = beside.earliest
+        state = evolve(run.state, status=Status.ACTIVE, pause=None, beside=beside)
+        return _Cohort(program, (run,), state, due)
+
+    def _brought(self, cohort: _Cohort) -> _Cohort:
+        signal = signal_of(self._parts, cohort.program.workflow_id, self._now)
+        [run] = cohort.runs
+        member = Member.of(run, cohort.due)
+        transition = self._decisions.informed(cohort.program, cohort.state, signal, NO_FACTS, self._now, member)
+        return self._after(cohort, transition, cohort.runs)
+
     def _still_due(self) -> list[Run]:
         """Give what is due of a dead worker's claim. It may have moved some of its runs, which stay as they are then.
 
@@ -231,6 +293,8 @@ class _Shift:
             if run.due is not None and (run.due <= now or was_called):
                 due.append(run)
                 self._now = max(self._now, run.due)
+            elif run.state.pause is not None and was_called:
+                due.append(run)
         return due
 
     def _waves(self, runs: Sequence[Run]) -> Sequence[Sequence[Run]]:
@@ -318,7 +382,10 @@ class _Shift:
         return first, second
 
     def _acts(self, cohort: _Cohort) -> bool:
-        return cohort.state.at_hand is not None and cohort.due is not None and cohort.due <= self._now
+        if cohort.state.at_hand is None or cohort.due is None or cohort.due > self._now:
+            return False
+        # What was ordered meanwhile keeps effects from being begun.
+        return not (self._parts.catalogue.holds and is_held(self._parts, cohort.program.workflow_id))
 
     async def _woken(self, cohort: _Cohort) -> list[_Cohort]:
         if not (self._noted and cohort.program.guarded):
@@ -437,14 +504,25 @@ class _Shift:
 
         A run that was woken goes on first, so that what it was woken to do, and has done, is not done again.
         """
-        program = self._parts.catalogue.program(run.version)
-        cohorts = [_Cohort(program, (run,), run.state, run.due)]
+        pause = run.state.pause
+        # Where it was paused meanwhile, what was done counts as if before, and it stands still after that.
+        cohorts = [self._unpaused(run)]
         for settled in trail:
             [cohort] = await self._gone_on(cohorts[0])
             fits = (effect for effect in cohort.state.effects if effect.suffix == settled.effect.suffix)
             signal = evolve(settled, effect=next(fits, settled.effect))
             cohorts = await self._settled(cohort, signal, cohort.runs)
-        return cohorts
+        return cohorts if pause is None else [self._paused(cohort, pause) for cohort in cohorts]
+
+    def _paused(self, cohort: _Cohort, pause: Pause) -> _Cohort:
+        """Let a run stand still where an outcome has led it."""
+        if not cohort.state.alive:
+            return cohort
+        beside = cohort.state.beside
+        due = cohort.due if beside is None else beside.due
+        since = pause.since if due == pause.due else max(pause.since, self._now)
+        state = evolve(cohort.state, status=Status.PAUSED, pause=evolve(pause, due=due, since=since))
+        return evolve(cohort, state=state, due=None)
 
     async def _gone_on(self, cohort: _Cohort) -> list[_Cohort]:
         """Wake a run until it waits, or has an effect to be carried out."""

@@ -12,12 +12,15 @@ from flowkit.conditions import NO_PREDICATES, Condition, Predicate
 from flowkit.engine import flows
 from flowkit.engine.advance import Advanced
 from flowkit.engine.clock import SystemClock
+from flowkit.engine.controls import Controlled
 from flowkit.engine.dead_letters import Requeue
 from flowkit.engine.handling import NO_HANDLERS
 from flowkit.engine.ingest import Ingested
+from flowkit.engine.migration import NO_TARGETS, Migration
 from flowkit.engine.parts import DEFAULT_BATCH, DEFAULT_LEASE, Parts
 from flowkit.engine.suppressing import Suppressed
 from flowkit.engine.sweeps import Progress
+from flowkit.engine.versions import Version
 from flowkit.events import Event
 from flowkit.ports import (
     Audience,
@@ -33,6 +36,7 @@ from flowkit.ports import (
     Webhooks,
 )
 from flowkit.runs.consent import Suppression, SuppressionReason, SuppressionScope
+from flowkit.runs.effects import PauseClock
 from flowkit.runs.model import Line, Run, Status
 from flowkit.runs.policy import NO_POLICY, SendPolicy
 from flowkit.workflows.model import Workflow
@@ -108,8 +112,14 @@ class AsyncEngine:
             policy=policy,
         )
 
-    async def publish(self, workflow: Workflow) -> Edition:
+    async def publish(self, workflow: Workflow, *, draft: bool = False) -> Edition:
         """Check a workflow and make it live: new runs enter it, and runs under way stay on the version they entered.
+
+        A workflow that was drained or stopped takes its usual course again; one that is paused stays so.
+
+        Args:
+            workflow: The workflow.
+            draft: Whether only to store the version: nobody enters it, and what is live stays as it is.
 
         Returns:
             The version. The same content published again is the same version.
@@ -119,7 +129,7 @@ class AsyncEngine:
             ConfigurationError: It needs a port or a predicate that this engine was not given.
             UnknownHandler: It has an action for which this engine was given no handler.
         """
-        return await flows.publish(self._parts, workflow)
+        return await flows.publish(self._parts, workflow, draft=draft)
 
     async def ingest(
         self, events: Iterable[Event], *, now: datetime | None = None, connection: object | None = None
@@ -330,6 +340,189 @@ class AsyncEngine:
             limit: The most lines to give.
         """
         return await flows.suppressions(self._parts, subscriber_id, after, limit)
+
+    async def drain(self, workflow_id: str, *, now: datetime | None = None) -> int:
+        """Let nobody into a workflow any more; those inside go on. Publishing it again, or ``resume``, ends that.
+
+        Args:
+            workflow_id: Which workflow.
+            now: The engine's instant; None asks the clock.
+
+        Returns:
+            How many runs were moved: those that a pause before it had let stand still.
+
+        Raises:
+            UnknownWorkflow: No version of it is live.
+        """
+        return await flows.drain(self._parts, workflow_id, now)
+
+    async def stop(self, workflow_id: str, *, reason: str = "stopped", now: datetime | None = None) -> int:
+        """Let nobody into a workflow any more, and end all of its runs. Publishing it again lets others in.
+
+        From the first write on, no worker takes a run of it on. The runs are ended a page at a time; where that dies,
+        the next ``advance`` goes on with it. A message that is being handed over meanwhile is not recalled.
+
+        Args:
+            workflow_id: Which workflow.
+            reason: Why; it stands in each run and in its journal.
+            now: The engine's instant; None asks the clock.
+
+        Returns:
+            How many runs were ended. A workflow that is stopped already keeps its reason.
+
+        Raises:
+            UnknownWorkflow: No version of it is live.
+        """
+        return await flows.stop(self._parts, workflow_id, reason, now)
+
+    async def pause(
+        self, workflow_id: str, *, clock: PauseClock | str = PauseClock.FREEZE, now: datetime | None = None
+    ) -> int:
+        """Let all runs of a workflow stand still, those that enter meanwhile too; ``resume`` ends that.
+
+        From the first write on, no worker takes a run of it on. Events are observed all the while.
+
+        Args:
+            workflow_id: Which workflow.
+            clock: ``freeze`` moves everything that they wait for on by the length of the pause; with ``run`` what came
+                due meanwhile is due at the end.
+            now: The engine's instant; None asks the clock.
+
+        Returns:
+            How many runs were paused. A workflow that is paused already stays as it is.
+
+        Raises:
+            ConfigurationError: There is no such clock.
+            UnknownWorkflow: No version of it is live.
+        """
+        return await flows.pause(self._parts, workflow_id, clock, now)
+
+    async def resume(self, workflow_id: str, *, now: datetime | None = None) -> int:
+        """Give a workflow its usual course again, after ``pause``, ``drain`` or ``stop``.
+
+        Runs that were paused with it go on; those that were paused by themselves stay, and those that ended, too.
+
+        Args:
+            workflow_id: Which workflow.
+            now: The engine's instant; None asks the clock.
+
+        Returns:
+            How many runs go on.
+
+        Raises:
+            UnknownWorkflow: No version of it is live.
+        """
+        return await flows.resumed(self._parts, workflow_id, now)
+
+    async def pause_runs(
+        self, runs: Iterable[Run], *, clock: PauseClock | str = PauseClock.FREEZE, now: datetime | None = None
+    ) -> Controlled:
+        """Let runs stand still until ``resume_runs``, whatever becomes of their workflow.
+
+        Args:
+            runs: Which.
+            clock: As for ``pause``.
+            now: The engine's instant; None asks the clock.
+
+        Returns:
+            How many were paused, and why others were not. A run that is paused already stays as it is.
+
+        Raises:
+            ConfigurationError: There is no such clock.
+            UnknownRun: One of them is not in the store; nothing was changed.
+        """
+        return await flows.pause_runs(self._parts, runs, clock, now)
+
+    async def resume_runs(self, runs: Iterable[Run], *, now: datetime | None = None) -> Controlled:
+        """Let paused runs go on; those of a paused workflow go on with it.
+
+        Args:
+            runs: Which.
+            now: The engine's instant; None asks the clock.
+
+        Returns:
+            How many go on, and why others do not.
+
+        Raises:
+            UnknownRun: One of them is not in the store; nothing was changed.
+        """
+        return await flows.resume_runs(self._parts, runs, now)
+
+    async def exit_runs(
+        self, runs: Iterable[Run], *, reason: str = "exited", now: datetime | None = None
+    ) -> Controlled:
+        """End runs, wherever they stand; what was handed over is not recalled.
+
+        Args:
+            runs: Which.
+            reason: Why; it stands in each run and in its journal.
+            now: The engine's instant; None asks the clock.
+
+        Returns:
+            How many were ended, and why others were not.
+
+        Raises:
+            UnknownRun: One of them is not in the store; nothing was changed.
+        """
+        return await flows.exit_runs(self._parts, runs, reason, now)
+
+    async def exit(
+        self,
+        subscriber_id: str,
+        workflow_id: str | None = None,
+        *,
+        reason: str = "exited",
+        now: datetime | None = None,
+    ) -> Controlled:
+        """End all runs that a subscriber has in a workflow, or in every one.
+
+        Args:
+            subscriber_id: Whose.
+            workflow_id: In which workflow; None for all.
+            reason: Why; it stands in each run and in its journal.
+            now: The engine's instant; None asks the clock.
+
+        Returns:
+            How many were ended.
+        """
+        return await flows.leave(self._parts, subscriber_id, workflow_id, reason, now)
+
+    async def migrate(
+        self,
+        workflow_id: str,
+        to: int | None = None,
+        *,
+        targets: Mapping[str, str] = NO_TARGETS,
+        dry_run: bool = False,
+        now: datetime | None = None,
+    ) -> Migration:
+        """Let runs that are under way go over to another version of their workflow.
+
+        Nodes and actions are known by their ids. A wait counts from when it began, so one that became shorter may be
+        over; nothing is due earlier than the new version would have it. It is done a page at a time; where it dies, the
+        next ``advance`` goes on, and to call it again does so too.
+
+        Args:
+            workflow_id: Which workflow.
+            to: The number of the version; None for the one that is live.
+            targets: For nodes that are gone, or whose runs are to go on elsewhere: the node at which they do, or
+                ``exit`` to end them.
+            dry_run: Whether only to say what would become of the runs.
+            now: The engine's instant; None asks the clock.
+
+        Returns:
+            What became of the runs at each node of their version, and why some stay on it.
+
+        Raises:
+            MigrationRefused: Runs stand at nodes that are gone and have no target; nothing was changed.
+            UnknownTarget: A target is no node of the version; nothing was changed.
+            UnknownWorkflow: No version is live, or the workflow has no published one of that number.
+        """
+        return await flows.migrated(self._parts, workflow_id, to, targets, now, dry_run=dry_run)
+
+    async def versions(self, workflow_id: str) -> Sequence[Version]:
+        """Tell which versions of a workflow there are, what state each is in, and who stands where, by number."""
+        return await flows.versions(self._parts, workflow_id)
 
     async def explain(self, subscriber_id: str, workflow_id: str, *, now: datetime | None = None) -> Explanation:
         """Say why a subscriber did, or did not, enter a workflow, what happened there, and what would happen now.

@@ -14,7 +14,7 @@ from flowkit.engine.drive import resolve
 from flowkit.engine.sources import Sources
 from flowkit.errors import UnknownWorkflow
 from flowkit.events import NO_NEEDS, Event, Facts, HistoryNeed, Needs, together
-from flowkit.ports import Edition, Store
+from flowkit.ports import Edition, Hold, HoldKind, Store
 from flowkit.rendering.engine import CompiledSubject, CompiledTemplate
 from flowkit.rendering.model import TemplateError
 from flowkit.runs.awaiting import awaited_types
@@ -27,7 +27,7 @@ from flowkit.triggers.index import FEW, TriggerIndex
 from flowkit.triggers.model import On, TriggerType
 from flowkit.workflows.codec import load
 
-__all__ = ["Catalogue"]
+__all__ = ["Catalogue", "is_open"]
 
 _ENTRANCES_KEPT: Final = 10_000
 _NOBODY: Final[frozenset[str]] = frozenset()
@@ -99,8 +99,10 @@ class Catalogue:
         watchful: Whether anything was ever published that has to be looked at, whatever the event is.
         watching: Whether runs of any version may wait for a condition, so that they are looked at as well.
         steady: Held while anything here changes: whoever holds it sees one state of what is published.
+        holds: What is ordered for workflows instead of their usual course, by id.
         edition: Counts the changes of what is published.
         planned: For which of them the sweeps have been planned.
+        controlled: For which of them all runs have been brought to what was ordered.
     """
 
     def __init__(self, store: Store, predicates: Mapping[str, Predicate] = NO_PREDICATES) -> None:
@@ -132,8 +134,10 @@ class Catalogue:
         self.watchful = self.watching = False
         self._awaiting: dict[str, Wants] = {}
         self._watched = NO_WANTS
+        self.holds: Mapping[str, Hold] = {}
         self.edition = 0
         self.planned = 0
+        self.controlled = 0
 
     async def refresh(self, stamp: int | None = None) -> None:
         """Read what was published since, where the stamp is another one."""
@@ -151,6 +155,8 @@ class Catalogue:
     def _take(self, editions: Sequence[Edition]) -> None:
         if not editions:
             return
+        # Nobody is in a draft, and nobody comes.
+        editions = [edition for edition in editions if edition.live or edition.published is not None]
         for edition in editions:
             if edition.number not in self._programs:
                 program = compile_workflow(load(edition.document), edition.number, self.predicates)
@@ -177,7 +183,8 @@ class Catalogue:
                 self._take_out(known)
             if edition.live:
                 self._live[edition.workflow_id] = edition
-                if program.workflow.active and program.workflow.trigger.active:
+                self._hold(edition)
+                if is_open(edition, program):
                     gate = Gate.of(edition.workflow_id, edition.number, program.workflow.trigger)
                     coming[edition.workflow_id] = self._gates[edition.workflow_id] = gate
                     if not gate.is_plain:
@@ -190,6 +197,12 @@ class Catalogue:
                 self._turn(gate)
                 if (index := self._index_of(gate)) is not None:
                     index.add(gate)
+
+    def _hold(self, edition: Edition) -> None:
+        holds = {name: hold for name, hold in self.holds.items() if name != edition.workflow_id}
+        if edition.hold is not None:
+            holds[edition.workflow_id] = edition.hold
+        self.holds = holds
 
     def _take_out(self, gate: Gate) -> None:
         with self.steady:
@@ -375,6 +388,12 @@ class Catalogue:
     def subject(self, source: str) -> CompiledSubject | TemplateError:
         """Compile a send action's own subject, once."""
         return self._sources.subject(source)
+
+
+def is_open(edition: Edition, program: Program) -> bool:
+    """Whether the live version of a workflow may be entered."""
+    active = program.workflow.active and program.workflow.trigger.active
+    return active and (edition.hold is None or edition.hold.kind is HoldKind.PAUSE)
 
 
 def _asks_host(gate: Gate) -> bool:

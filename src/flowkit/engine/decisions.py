@@ -8,7 +8,7 @@ from typing import Final, TypeAlias
 from flowkit.conditions import Operand, look_up
 from flowkit.engine.watch import Watch
 from flowkit.events import NO_FACTS, Facts
-from flowkit.runs.effects import Asks, Looked, Observed, Settled, Signal, Started
+from flowkit.runs.effects import Asks, Looked, Observed, Paused, Resumed, Settled, Signal, Started
 from flowkit.runs.model import Entry, Run, State
 from flowkit.runs.program import Program
 from flowkit.runs.splits import Fork
@@ -21,6 +21,8 @@ _ALTERNATIVES: Final = 16
 _ZONES: Final = 1_000
 _KEPT: Final = 10_000
 _Entries: TypeAlias = tuple[Entry, ...]
+_SELDOM_ALIKE: Final = (Observed, Looked, Paused, Resumed)
+"""Signals that are not remembered: they differ from run to run, and what they do is soon done."""
 _BEGIN: Final = State()
 _STARTED: Final = Started()
 
@@ -48,7 +50,7 @@ class Decisions:
         member: Member,
     ) -> Transition | Asks:
         """Find a transition, as ``decide`` does; None for the facts asks whether it can do without."""
-        if isinstance(signal, (Observed, Looked)):  # An event is seldom like another, and counting it is cheap.
+        if isinstance(signal, _SELDOM_ALIKE):
             return decide(program, state, signal, facts, now, member)
         known = self._alternatives(program, state, signal)
         return known.find(facts, now) or self._new(known, program, state, signal, facts, now, member)

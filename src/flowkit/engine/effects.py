@@ -9,12 +9,12 @@ from flowkit.engine import links
 from flowkit.engine.calls import Caller, Receiver
 from flowkit.engine.hold import Hold
 from flowkit.engine.inputs import first_inputs
-from flowkit.engine.jobs import Job
+from flowkit.engine.jobs import Job, inherited
 from flowkit.engine.looks import look_at_changed
 from flowkit.engine.mail import Mailer
 from flowkit.engine.parts import Parts
 from flowkit.errors import ConflictError
-from flowkit.ports import Claim, HandlerRequest, ProfileChange, WebhookRequest
+from flowkit.ports import Claim, HandlerRequest, InDoubt, ProfileChange, WebhookRequest
 from flowkit.runs.effects import Outcome, Result
 from flowkit.runs.model import Run
 from flowkit.workflows.control import Branch, Exit, Split, WaitForEvent
@@ -92,6 +92,14 @@ class Hands:
             mailer = Mailer(self._parts, self._claim, self._hold, sender, self._now, channel=channel)
             self._mailers[channel] = mailer
         await self._mailers[channel].send(mail)
+
+    async def inherit(self, job: Job) -> None:
+        """Settle what a dead worker began, as far as that is known without a call."""
+        operation, parts = job.action.do, self._parts
+        sender = parts.sender_of(operation.channel) if isinstance(operation, SendEmail) else None
+        policy = InDoubt.RESEND if sender is None else sender.in_doubt
+        webhooks = parts.webhooks if isinstance(operation, CallWebhook) else None
+        await inherited(job, self._claim, sender or webhooks, policy)
 
     async def _change(self, job: Job, operation: UpdateSegments | UpdateProfile) -> None:
         profiles = self._parts.profiles

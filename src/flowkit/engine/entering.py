@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Final
 
+from attrs import evolve
+
 from flowkit.analytics.explain import Door
 from flowkit.conditions import evaluate
 from flowkit.engine.desk import Desk, Knock, earlier, flip, key_of, personal
 from flowkit.events import NO_FACTS, Event, Facts, from_micros
 from flowkit.hashing import run_id
-from flowkit.ports import Ledger, Pending, Started
+from flowkit.ports import HoldKind, Ledger, Pending, Started
 from flowkit.runs.consent import Ban, stopped_by
-from flowkit.runs.model import Entry, Kind, Run, State, Status, operand_data
+from flowkit.runs.effects import Paused
+from flowkit.runs.model import Entry, Kind, Member, Run, State, Status, operand_data
+from flowkit.runs.step import Transition
 from flowkit.triggers.entry import Refusal, Standing, refusal
 from flowkit.triggers.evaluate import Gate
 
@@ -138,6 +142,8 @@ def _begin(desk: Desk, gate: Gate, knock: Knock) -> None:
     # An entry that waited is let in by its event, which has been taken since; any other event is taken afterwards.
     origin = knock.origin if knock.passed else ""
     transition = desk.decisions.begun(program, run, facts, desk.now, origin=origin)
+    if desk.catalogue.holds:
+        transition = _held_back(desk, gate, transition, run)
     begun = Run(
         run,
         desk.subscriber_id,
@@ -158,6 +164,18 @@ def _hold_out(desk: Desk, gate: Gate, knock: Knock, run: str) -> None:
     kept = Run(run, desk.subscriber_id, gate.workflow_id, gate.version, desk.now, knock.origin, _HELD_OUT, None)
     desk.held_out += 1
     desk.started += (Started(kept, (entry,)),)
+
+
+def _held_back(desk: Desk, gate: Gate, transition: Transition, run: str) -> Transition:
+    """Let a run stand still at its first step where its workflow is paused."""
+    hold = desk.catalogue.holds.get(gate.workflow_id)
+    if hold is None or hold.kind is not HoldKind.PAUSE:
+        return transition
+    member = Member(run, transition.due(desk.now), desk.now)
+    signal = Paused(max(hold.since, desk.now), hold.clock)
+    program = desk.catalogue.program(gate.version)
+    paused = desk.decisions.informed(program, transition.state, signal, NO_FACTS, desk.now, member)
+    return evolve(paused, entries=transition.entries + paused.entries, assigned=transition.assigned)
 
 
 def _turn_away(desk: Desk, gate: Gate, knock: Knock) -> None:

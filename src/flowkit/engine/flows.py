@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TypeVar, assert_never
+
+from attrs import evolve
 
 from flowkit.analytics.explain import Explanation
 from flowkit.conditions import Condition, Custom
 from flowkit.conditions.walk import leaves
 from flowkit.engine.advance import Advanced, advance
+from flowkit.engine.controls import Controlled, bring, exit_subscriber, hold, move_runs, resume
 from flowkit.engine.dead_letters import Requeue, requeue
 from flowkit.engine.drive import resolve
 from flowkit.engine.ingest import Ingested, ingest
 from flowkit.engine.looks import look_at_changed
+from flowkit.engine.migration import Migration, migrate_workflow
 from flowkit.engine.parts import Parts
 from flowkit.engine.questions import explain
 from flowkit.engine.sources import edition_of
 from flowkit.engine.suppressing import Pause, Suppressed, suppress
 from flowkit.engine.sweeps import Progress, ask_for_backfill, plan_sweeps, progress
+from flowkit.engine.versions import Version, versions_of
 from flowkit.errors import ConfigurationError, DocumentError, Problem, UnknownHandler
 from flowkit.events import Event, from_micros, to_micros
-from flowkit.ports import Edition
+from flowkit.ports import Edition, HoldKind
 from flowkit.runs.consent import Ban, Suppression, SuppressionReason, SuppressionScope
+from flowkit.runs.effects import Exited, PauseClock, Paused, Resumed
 from flowkit.runs.model import Line, Run, Status
 from flowkit.triggers.model import Backfill
 from flowkit.workflows.codec import validate
@@ -48,24 +54,34 @@ __all__ = [
     "accept",
     "backfill",
     "changed",
+    "drain",
+    "exit_runs",
     "explained",
     "journal",
+    "leave",
+    "migrated",
     "next_due",
+    "pause",
+    "pause_runs",
     "proceed",
     "publish",
     "requeued",
+    "resume_runs",
+    "resumed",
     "runs",
+    "stop",
     "suppressed",
     "suppressions",
     "sweeps",
     "unsuppressed",
+    "versions",
 ]
 
 T = TypeVar("T")
 
 
-async def publish(parts: Parts, workflow: Workflow) -> Edition:
-    """Check a workflow against its rules and against the ports at hand, and make it live.
+async def publish(parts: Parts, workflow: Workflow, *, draft: bool = False) -> Edition:
+    """Check a workflow against its rules and against the ports at hand, and make it live, or store it as a draft.
 
     Raises:
         DocumentError: The workflow is not sound, or sends by a channel that this engine has no sender for.
@@ -78,9 +94,19 @@ async def publish(parts: Parts, workflow: Workflow) -> Edition:
     _refuse_unknown_predicates(parts, workflow)
     _refuse_unknown_handlers(parts, workflow)
     edition, sources = await edition_of(workflow, parts.templates)
+    now = to_micros(parts.clock.now())
+    if draft:
+        edition = evolve(edition, live=False)
+    else:
+        edition = evolve(edition, published=now)
+        await parts.catalogue.refresh()
+        order = parts.catalogue.holds.get(workflow.workflow_id)
+        if order is not None and order.kind is HoldKind.STOP:
+            # Those who were to be out are out before anybody comes in again.
+            await bring(parts, workflow.workflow_id, now)
     stored = await resolve("store.publish", parts.store.publish(edition, sources))
     await parts.catalogue.refresh()
-    await plan_sweeps(parts, to_micros(parts.clock.now()))
+    await plan_sweeps(parts, now)
     return stored
 
 
@@ -260,6 +286,74 @@ async def requeued(parts: Parts, runs: Iterable[Run], now: datetime | None, *, a
     """Let runs that failed go on."""
     at = to_micros(parts.clock.now() if now is None else now)
     return await requeue(parts, runs, at, accept_duplicate=accept_duplicate)
+
+
+async def drain(parts: Parts, workflow_id: str, now: datetime | None) -> int:
+    """Let nobody into a workflow; those inside go on."""
+    return await hold(parts, workflow_id, HoldKind.DRAIN, _at(parts, now), reason="", clock=PauseClock.FREEZE)
+
+
+async def stop(parts: Parts, workflow_id: str, reason: str, now: datetime | None) -> int:
+    """Let nobody into a workflow, and end all of its runs."""
+    return await hold(parts, workflow_id, HoldKind.STOP, _at(parts, now), reason=reason, clock=PauseClock.FREEZE)
+
+
+async def pause(parts: Parts, workflow_id: str, clock: PauseClock | str, now: datetime | None) -> int:
+    """Let all runs of a workflow stand still."""
+    at, chosen = _at(parts, now), _clock(clock)
+    return await hold(parts, workflow_id, HoldKind.PAUSE, at, reason="", clock=chosen)
+
+
+async def resumed(parts: Parts, workflow_id: str, now: datetime | None) -> int:
+    """Give a workflow its usual course again."""
+    return await resume(parts, workflow_id, _at(parts, now))
+
+
+async def pause_runs(parts: Parts, runs: Iterable[Run], clock: PauseClock | str, now: datetime | None) -> Controlled:
+    """Let runs stand still."""
+    at = _at(parts, now)
+    return await move_runs(parts, runs, Paused(at, _clock(clock), own=True), at)
+
+
+async def resume_runs(parts: Parts, runs: Iterable[Run], now: datetime | None) -> Controlled:
+    """Let paused runs go on."""
+    at = _at(parts, now)
+    return await move_runs(parts, runs, Resumed(at), at)
+
+
+async def exit_runs(parts: Parts, runs: Iterable[Run], reason: str, now: datetime | None) -> Controlled:
+    """End runs."""
+    return await move_runs(parts, runs, Exited(reason), _at(parts, now))
+
+
+async def leave(
+    parts: Parts, subscriber_id: str, workflow_id: str | None, reason: str, now: datetime | None
+) -> Controlled:
+    """End the runs of a subscriber."""
+    return await exit_subscriber(parts, subscriber_id, workflow_id, reason, _at(parts, now))
+
+
+async def migrated(
+    parts: Parts, workflow_id: str, to: int | None, targets: Mapping[str, str], now: datetime | None, *, dry_run: bool
+) -> Migration:
+    """Bring runs that are under way to another version."""
+    return await migrate_workflow(parts, workflow_id, to, targets, _at(parts, now), dry_run=dry_run)
+
+
+async def versions(parts: Parts, workflow_id: str) -> Sequence[Version]:
+    """Tell which versions of a workflow there are."""
+    return await versions_of(parts, workflow_id)
+
+
+def _at(parts: Parts, now: datetime | None) -> int:
+    return to_micros(parts.clock.now() if now is None else now)
+
+
+def _clock(clock: PauseClock | str) -> PauseClock:
+    if clock in set(PauseClock):
+        return PauseClock(clock)
+    message = f"the clock of a pause is {' or '.join(map(repr, map(str, PauseClock)))}, not {clock!r}"
+    raise ConfigurationError(message)
 
 
 async def runs(

@@ -93,15 +93,18 @@ async def _attempt(
     parts: Parts, store: Store, errand: Errand, asked: Mapping[str, Sequence[str]], now: int
 ) -> tuple[Ingested, Sequence[str]]:
     """Decide once and commit; give what was done and of whom it was refused."""
-    desks = None
-    while desks is None:
-        desks = await _decided(parts, store, errand, asked, now)
+    decided = None
+    while decided is None:
+        decided = await _decided(parts, store, errand, asked, now)
+    desks, stamp = decided
     # Who found no place left, while somebody before took one that may be refused, is asked again.
     crowded = frozenset(desk.subscriber_id for desk in desks if desk.crowded_out)
     refused: Sequence[str] = ()
     changes = [desk.change() for desk in desks if desk.changed and desk.subscriber_id not in crowded]
     if changes:
-        batch = Changes(now, changes, history=parts.catalogue.kept, limits=parts.catalogue.limits)
+        # Who is let in is let in by what is published and ordered now.
+        stamp = stamp if any(change.started for change in changes) else None
+        batch = Changes(now, changes, history=parts.catalogue.kept, limits=parts.catalogue.limits, stamp=stamp)
         refused = (await resolve("store.commit", store.commit(batch))).subscriber_ids
     if refused or crowded:
         turned_away = crowded.union(refused)
@@ -119,8 +122,12 @@ async def _attempt(
 
 async def _decided(
     parts: Parts, store: Store, errand: Errand, asked: Mapping[str, Sequence[str]], now: int
-) -> list[Desk] | None:
-    """Read what is asked for and decide; None where what is published asks for something else by then."""
+) -> tuple[list[Desk], int | None] | None:
+    """Read what is asked for and decide; None where what is published asks for something else by then.
+
+    Returns:
+        The desks, and the stamp under which was decided.
+    """
     catalogue = parts.catalogue
     wants = errand.wants(catalogue)
     ended = now - wants.window if wants.window else None
@@ -144,7 +151,9 @@ async def _decided(
         facts = await profile_facts(parts, errand.whose_profiles(list(asked)), wants.needs)
     # From here on nothing is awaited, and no other thread changes what is published.
     with catalogue.steady:
-        return _visited(parts, errand, asked, recall, wants, facts, now) if catalogue.edition == edition else None
+        if catalogue.edition != edition:
+            return None
+        return _visited(parts, errand, asked, recall, wants, facts, now), recall.stamp
 
 
 def _visited(

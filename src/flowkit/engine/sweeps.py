@@ -17,9 +17,11 @@ from flowkit import conditions
 from flowkit.conditions import ALWAYS, Asked, Condition, Custom, look_up, predicate
 from flowkit.conditions.walk import leaves
 from flowkit.engine.catalogue import Catalogue, Wants
+from flowkit.engine.controls import ordered
 from flowkit.engine.desk import Desk, Knock
 from flowkit.engine.drive import resolve
 from flowkit.engine.levels import level
+from flowkit.engine.migration import carry_on
 from flowkit.engine.parts import Parts
 from flowkit.engine.plans import (
     Plan,
@@ -100,6 +102,8 @@ async def progress(parts: Parts) -> Sequence[Progress]:
     """Tell how far all sweeps have come, by name."""
     found: list[Progress] = []
     for sweep in await resolve("store.sweeps", parts.store.sweeps()):
+        if sweep.kind in {SweepKind.CONTROL, SweepKind.MIGRATION}:
+            continue
         plan = read_plan(sweep.plan)
         due = None if sweep.due is None else from_micros(sweep.due)
         found.append(Progress(sweep.name, sweep.workflow_id, sweep.kind, due, plan.entered, plan.missed, plan.failures))
@@ -223,6 +227,12 @@ async def sweep_once(parts: Parts, now: int) -> Swept | None:
     sweep = await resolve("store.claim_sweep", parts.store.claim_sweep(now, lease=parts.lease))
     if sweep is None:
         return None
+    if sweep.kind is SweepKind.CONTROL:
+        await ordered(parts, sweep, now)
+        return Swept()
+    if sweep.kind is SweepKind.MIGRATION:
+        await carry_on(parts, sweep, now)
+        return Swept()
     try:
         swept, after = await _swept(parts, parts.audience, sweep, now)
     except ConflictError:

@@ -35,7 +35,10 @@ from flowkit.ports.store import (
     Claim,
     Edition,
     Fence,
+    Hold,
+    HoldKind,
     Ledger,
+    Living,
     Move,
     Pending,
     Recall,
@@ -45,6 +48,7 @@ from flowkit.ports.store import (
     Store,
     Sweep,
     SweepKind,
+    refused_whole,
 )
 
 __all__ = [
@@ -68,8 +72,11 @@ __all__ = [
     "Full",
     "Handler",
     "HandlerRequest",
+    "Hold",
+    "HoldKind",
     "InDoubt",
     "Ledger",
+    "Living",
     "Lookup",
     "Maybe",
     "Move",
@@ -88,4 +95,5 @@ __all__ = [
     "Templates",
     "WebhookRequest",
     "Webhooks",
+    "refused_whole",
 ]

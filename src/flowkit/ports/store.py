@@ -13,7 +13,7 @@ from flowkit.events import HistoryNeed, Occurrence
 from flowkit.ports.host import Maybe
 from flowkit.ports.places import Bucket, Full, Reservation
 from flowkit.runs.consent import Ban, Suppression, SuppressionReason
-from flowkit.runs.effects import Outcome
+from flowkit.runs.effects import Outcome, PauseClock
 from flowkit.runs.model import Entry, Line, Run, State, Status
 from flowkit.runs.splits import Assigned
 
@@ -27,7 +27,10 @@ __all__ = [
     "Claim",
     "Edition",
     "Fence",
+    "Hold",
+    "HoldKind",
     "Ledger",
+    "Living",
     "Move",
     "Pending",
     "Recall",
@@ -37,9 +40,38 @@ __all__ = [
     "Store",
     "Sweep",
     "SweepKind",
+    "refused_whole",
 ]
 
 _NOTHING: Final[Mapping[str, Any]] = {}
+
+
+class HoldKind(StrEnum):
+    """What is ordered for a workflow, from outside."""
+
+    DRAIN = "drain"
+    """Nobody enters; those inside go on."""
+    PAUSE = "pause"
+    """All runs stand still; who enters stands still at once."""
+    STOP = "stop"
+    """Nobody enters, and all runs end."""
+
+
+@frozen
+class Hold:
+    """What is ordered for a workflow instead of its usual course.
+
+    Attributes:
+        kind: What.
+        since: From when on, in microseconds.
+        reason: Why its runs end, where it is stopped.
+        clock: What becomes of the instants that its runs wait for, where it is paused.
+    """
+
+    kind: HoldKind
+    since: int
+    reason: str = field(default="", kw_only=True)
+    clock: PauseClock = field(default=PauseClock.FREEZE, kw_only=True)
 
 
 @frozen
@@ -52,7 +84,9 @@ class Edition:
         content_hash: The hash of definition and templates; the same content is the same version.
         document: The workflow as JSON text.
         templates: The hash of the stored source of each template that was found, by template id.
-        live: Whether new runs enter it; older versions only let theirs finish.
+        live: Whether new runs enter it; older versions only let theirs finish, and a draft was never entered.
+        published: When it was made live last, in microseconds; None for a draft.
+        hold: What is ordered for the workflow; only the live version has it. None for its usual course.
     """
 
     workflow_id: str
@@ -61,6 +95,8 @@ class Edition:
     document: str = field(repr=False)
     templates: Mapping[str, str]
     live: bool = True
+    published: int | None = None
+    hold: Hold | None = None
 
 
 class Pending(NamedTuple):
@@ -162,6 +198,7 @@ class Move(NamedTuple):
         entries: The lines of each one's journal.
         assigned: The labels that are assigned to the subscriber of each, in order. A run is refused where the
             subscriber has another label by then, be it by a run before it in the same batch.
+        version: The version that they are pinned to from now on; None for the one that they were.
     """
 
     runs: Sequence[Run]
@@ -169,6 +206,23 @@ class Move(NamedTuple):
     due: int | None
     entries: tuple[Entry, ...]
     assigned: Sequence[Assigned] = ()
+    version: int | None = None
+
+
+class Living(NamedTuple):
+    """How many living runs stand at a node.
+
+    Attributes:
+        version: The number of the version that they are pinned to.
+        status: Active or paused.
+        node: At which node; None for none.
+        runs: How many.
+    """
+
+    version: int
+    status: Status
+    node: str | None
+    runs: int
 
 
 class Change(NamedTuple):
@@ -247,6 +301,10 @@ class Changes:
         history: How much is kept of past events, by type, for the types in ``occurred``: what is older than the window
             at ``at``, or not among the latest, goes with this write.
         limits: The most entries of all subscribers together, by workflow id, for the workflows in ``totals``.
+        stamp: The stamp that all of it was decided under: where another one is current, everything is refused. None
+            where that does not matter.
+        unclaimed: Whether the runs of ``moves`` that a worker holds are refused, so that nothing can be under way for
+            those that are not.
     """
 
     at: int
@@ -256,6 +314,8 @@ class Changes:
     ends: bool = False
     history: Mapping[str, HistoryNeed] = field(factory=dict[str, HistoryNeed])
     limits: Mapping[str, int] = field(factory=dict[str, int])
+    stamp: int | None = None
+    unclaimed: bool = False
 
 
 @frozen
@@ -296,6 +356,13 @@ OPEN: Final = Fence(frozenset(), _NOTHING)
 """Nothing has changed, and nothing is forbidden."""
 
 
+def refused_whole(changes: Changes) -> Refused:
+    """Refuse all of a batch, for what it was decided under is no more."""
+    return Refused(
+        [change.subscriber_id for change in changes.changes], [run for move in changes.moves for run in move.runs]
+    )
+
+
 class SweepKind(StrEnum):
     """What a sweep does with those whom it finds."""
 
@@ -305,11 +372,15 @@ class SweepKind(StrEnum):
     """They enter, once."""
     MARK = "mark"
     """A trigger on ``enter`` takes note that its condition holds for them; they do not enter."""
+    CONTROL = "control"
+    """The living runs of a workflow are brought to what is ordered for it."""
+    MIGRATION = "migration"
+    """The living runs of a workflow go over to another version of it."""
 
 
 @frozen
 class Sweep:
-    """A pass over an audience, a page at a time: it goes on where it was left, whoever goes on with it.
+    """A pass over an audience, or over the runs of a workflow, a page at a time: it goes on where it was left.
 
     Attributes:
         name: Its name in the store, told apart from all others.
@@ -355,6 +426,9 @@ class Store(Protocol):
     def publish(self, edition: Edition, sources: Mapping[str, str]) -> Maybe[Edition]:
         """Store a version and the template sources by hash; it is live from now on, and the only live one.
 
+        One that is not ``live`` is stored as a draft: which one is live stays as it is, be it that one. To make a
+        version live ends the hold on its workflow, unless that is a pause.
+
         Returns:
             The edition with its number: that of the stored version where the content is the same as a stored one's.
         """
@@ -366,6 +440,24 @@ class Store(Protocol):
         Args:
             since: An earlier stamp; 0 reads every version that is live or has living runs.
         """
+        ...
+
+    def hold(self, workflow_id: str, hold: Hold | None, sweep: Sweep) -> Maybe[Edition]:
+        """Order something for a workflow, or its usual course, and put the sweep that carries it out, in one write.
+
+        The sweep takes the place of one of its name, whoever holds that. The stamp moves, and the live version
+        counts as changed.
+
+        Returns:
+            The live version.
+
+        Raises:
+            StoreError: No version of the workflow is live.
+        """
+        ...
+
+    def living(self, workflow_id: str) -> Maybe[Sequence[Living]]:
+        """Count the living runs of a workflow by version, status and node, in that order."""
         ...
 
     def source(self, content_hash: str) -> Maybe[str]:
@@ -547,12 +639,13 @@ class Store(Protocol):
         subscriber_id: str | None = None,
         workflow_id: str | None = None,
         status: Status | None = None,
+        living: bool = False,
         after: int = 0,
         limit: int = 1000,
     ) -> Maybe[Sequence[Run]]:
         """Read runs by handle, oldest first, a page at a time: the next page begins after the last one's handle.
 
-        Those that failed are found without a look at the others.
+        Those that failed are found without a look at the others. With ``living`` only those that are alive are read.
         """
         ...
 

@@ -37,6 +37,7 @@ __all__ = [
     "arrive",
     "asks_facts",
     "awaited_types",
+    "by_event",
     "in_time",
     "instant_of",
     "look",
@@ -105,7 +106,8 @@ class Arrival:
     variables: Mapping[str, Any] = NO_VARIABLES
 
 
-def _by_event(wait: WaitForEvent, place: int, at: int, kind: str | None = None) -> Met:
+def by_event(wait: WaitForEvent, place: int, at: int, kind: str | None = None) -> Met:
+    """Say that an event met a branch."""
     label = wait.branches[place].label
     told = {} if kind is None else {"type": kind}
     return Met(at, place, label, {"label": label, **told, "occurred_at": from_micros(at).isoformat()})
@@ -152,14 +154,14 @@ def met_by_event(wait: WaitForEvent, event: Event, facts: Facts, now: int) -> Me
     """Find the first branch that an event meets."""
     places = (place for place, branch in enumerate(wait.branches) if matches(branch, event, facts, now))
     place = next(places, None)
-    return None if place is None else _by_event(wait, place, instant_of(event, now), event.type)
+    return None if place is None else by_event(wait, place, instant_of(event, now), event.type)
 
 
 def _looked_back(wait: WaitForEvent, arrival: Arrival, facts: Facts) -> Iterator[Met]:
     """Find the branches that were met before the run came to the wait."""
     if isinstance(wait.look_back, LookBack):
         for place, at in arrival.seen.items():
-            yield _by_event(wait, place, at)
+            yield by_event(wait, place, at)
         return
     origin, now = arrival.origin, arrival.now
     for place, branch in enumerate(wait.branches):
@@ -171,7 +173,7 @@ def _looked_back(wait: WaitForEvent, arrival: Arrival, facts: Facts) -> Iterator
                 event = Event(kind, _NAME, properties=one.properties, value=one.value)
                 at = min(one.occurred_at, now)
                 if matches(branch, event, facts, now):
-                    yield _by_event(wait, place, at, kind)
+                    yield by_event(wait, place, at, kind)
 
 
 def _without(past: list[Occurrence], at: int) -> list[Occurrence]:

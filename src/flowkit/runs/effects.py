@@ -20,11 +20,15 @@ __all__ = [
     "WOKEN",
     "Deferral",
     "Effect",
+    "Exited",
     "Looked",
     "Observed",
     "Outcome",
+    "PauseClock",
+    "Paused",
     "Requeued",
     "Result",
+    "Resumed",
     "Settled",
     "Signal",
     "Started",
@@ -221,7 +225,53 @@ class Requeued:
     beside: tuple[bool, ...] = ()
 
 
-Signal: TypeAlias = Started | Woken | Observed | Looked | Settled | Requeued
+class PauseClock(StrEnum):
+    """What becomes of the instants that a run waits for while it is paused."""
+
+    FREEZE = "freeze"
+    """They are moved on by the length of the pause."""
+    RUN = "run"
+    """They stay: what came due meanwhile is due when the run is resumed."""
+
+
+@frozen
+class Paused:
+    """The run is to stand still: nothing of it is due until it is resumed.
+
+    Attributes:
+        since: From when on, in microseconds.
+        clock: What becomes of the instants that it waits for.
+        own: Whether it is paused by itself, and not together with all runs of its workflow.
+    """
+
+    since: int
+    clock: PauseClock = PauseClock.FREEZE
+    own: bool = False
+
+
+@frozen
+class Resumed:
+    """The run is to go on where it was paused.
+
+    Attributes:
+        at: When the pause ends, in microseconds.
+    """
+
+    at: int
+
+
+@frozen
+class Exited:
+    """The run is to end, wherever it stands: what it waits for is dropped.
+
+    Attributes:
+        reason: Why.
+    """
+
+    reason: str
+
+
+Signal: TypeAlias = Started | Woken | Observed | Looked | Settled | Requeued | Paused | Resumed | Exited
 """Everything that can move a run."""
 
 WOKEN: Final = Woken()

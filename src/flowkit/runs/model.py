@@ -17,7 +17,7 @@ from attrs import field, frozen
 from flowkit.conditions import Operand
 from flowkit.events import Event, Properties, from_micros, to_micros
 from flowkit.runs.beside import Beside
-from flowkit.runs.effects import Effect, Result
+from flowkit.runs.effects import Effect, PauseClock, Result
 from flowkit.runs.variables import variables_of
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "Kind",
     "Line",
     "Member",
+    "Pause",
     "Run",
     "State",
     "Status",
@@ -74,6 +75,8 @@ class Watch:
             out meanwhile, and counts from then on.
         lapsed: The waits that ended without what was waited for: node, index of the action, and from when on until
             when events counted.
+        met: What met the wait at hand while the run was paused: when it occurred, the place of the branch, and the
+            type of the event. None where nothing did.
     """
 
     since: int | None = None
@@ -81,6 +84,7 @@ class Watch:
     sent: int | None = field(default=None, kw_only=True)
     seen: tuple[tuple[str, int, int, int], ...] = field(default=(), kw_only=True)
     lapsed: tuple[tuple[str, int, int, int], ...] = field(default=(), kw_only=True)
+    met: tuple[int, int, str] | None = field(default=None, kw_only=True)
 
 
 NO_WATCH: Final = Watch()
@@ -101,6 +105,28 @@ class Deferred:
     since: int
     by: str = ""
     mark: int = 0
+
+
+@frozen(cache_hash=True)
+class Pause:
+    """How a run stands still, and what it goes on with; all instants are in microseconds.
+
+    Attributes:
+        since: From when on it stands still.
+        due: When it wanted to go on; None where it did not.
+        clock: What becomes of that instant.
+        own: Whether it was paused by itself, and not together with all runs of its workflow.
+    """
+
+    since: int
+    due: int | None
+    clock: PauseClock = PauseClock.FREEZE
+    own: bool = False
+
+    @property
+    def was_due(self) -> bool:
+        """Whether it wanted to go on at once when it was paused."""
+        return self.due is not None and self.due <= self.since
 
 
 @frozen(cache_hash=True)
@@ -128,6 +154,9 @@ class State:
         goals: The goals that it has reached, in that order.
         then: When what it waits for comes, in microseconds, where it is to be looked at before that; None where the due
             instant is when it comes.
+        pause: How it stands still; None where it is not paused.
+        skips: Actions of the node at hand that were taken in this visit, and come again since the run was migrated.
+        era: What is added to visits in the keys of effects: after a migration no key comes again.
     """
 
     status: Status = Status.ACTIVE
@@ -146,6 +175,9 @@ class State:
     deferred: tuple[Deferred, ...] = field(default=(), kw_only=True)
     goals: tuple[str, ...] = field(default=(), kw_only=True)
     then: int | None = field(default=None, kw_only=True)
+    pause: Pause | None = field(default=None, kw_only=True)
+    skips: tuple[str, ...] = field(default=(), kw_only=True)
+    era: int = field(default=0, kw_only=True)
 
     @property
     def keeps_inputs(self) -> bool:
@@ -310,6 +342,9 @@ class Kind(StrEnum):
     LATE = "late"
     GOAL = "goal"
     HELD_OUT = "held_out"
+    PAUSED = "paused"
+    RESUMED = "resumed"
+    MIGRATED = "migrated"
 
 
 @frozen

@@ -17,6 +17,7 @@ waiting for a time    -                   on with the walk        journaled as l
 waiting for its turn  -                   on with the walk        journaled as late
 waiting for an event  -                   on, by a condition or   journaled as late
                                           by ``timeout``
+paused                -                   -                       as without the pause; it stands still after it
 ended, held out       -                   -                       journaled as late
 ====================  ==================  ======================  =====================================================
 
@@ -39,6 +40,9 @@ What comes back of a webhook or of an action of the host's own, where it is done
 state (``variables.py``). They are the run's until it ends. Where a detached action sets some, a wait for a condition is
 looked at.
 
+Paused, Resumed and Exited come from outside (``controls.py``): any active run can be paused, any paused one resumed
+where it was, and any living one ended. Each does nothing where it is done already.
+
 Between two places a run walks; ``walk.py`` says how, and what the actions on the way decide.
 
 What a transition depends on is written into it: the facts that were read, whether anything else of the run was, and
@@ -56,18 +60,21 @@ from attrs import evolve, frozen
 from flowkit.conditions import Operand
 from flowkit.events import NO_FACTS, Event, Facts, to_micros
 from flowkit.hashing import digest64
-from flowkit.runs import aims, awaiting, watching
+from flowkit.runs import aims, awaiting, controls, watching
 from flowkit.runs.awaiting import Arrival
 from flowkit.runs.beside import reopened
 from flowkit.runs.effects import (
     Asks,
     Deferral,
     Effect,
+    Exited,
     Looked,
     Observed,
     Outcome,
+    Paused,
     Requeued,
     Result,
+    Resumed,
     Settled,
     Signal,
     Started,
@@ -201,12 +208,16 @@ def decide(
             _settled(walk, effect, outcome, now if at is None else min(at, now))
         case Requeued(anew, beside):
             _requeued(walk, beside, anew=anew)
+        case Paused() | Resumed() | Exited():
+            controls.control(walk, signal)
         case _:
             assert_never(signal)
     if walk.asks is not None:
         return walk.asks
     if walk.flip is not None:
         walk.look_at(walk.flip)
+    if walk.state.pause is not None:
+        controls.still(walk)
     if state.beside is not None or walk.state.beside is not None:
         return _with_beside(walk)
     delay = None if walk.due is None else walk.due - now
@@ -234,7 +245,8 @@ def _with_beside(walk: Walk) -> Transition:
             state = evolve(state, beside=beside)
         due = beside.earliest if state.status is Status.ACTIVE else due
     delay = None if due is None else due - walk.now
-    return Transition(state, delay, tuple(walk.entries), tuple(walk.reads), walk.own, walk.now)
+    lines, reads = tuple(walk.entries), tuple(walk.reads)
+    return Transition(state, delay, lines, reads, walk.own, walk.now, tuple(walk.assigned))
 
 
 def _started(walk: Walk) -> None:
@@ -301,9 +313,11 @@ def _observed(walk: Walk, event: Event, hops: int) -> None:
         return
     facts = walk.facts or NO_FACTS
     if mine and program.posts:
-        member = walk.member
+        member, pause = walk.member, walk.state.pause
         entered, due = member.entered, member.due is not None and member.due <= walk.now
+        due = due or (pause is not None and pause.was_due)
         walk.keep(watching.seen(walk.state.watch, program.posts, event, facts, entered=entered, now=walk.now, due=due))
+        controls.note_met(walk, event, facts)
     if not _looked(walk, event, mine=mine) and mine:
         for post, met in watching.late(walk.state.watch, program.posts, event, facts, walk.now):
             action = program.node(post.node).actions[post.action]
@@ -329,6 +343,11 @@ def _looked(walk: Walk, event: Event | None, *, mine: bool, woken: bool = False)
     if walk.facts is None and awaiting.asks_facts(wait) and not (woken and walk.due == watch.until):
         walk.asks = Asks(walk.program.needs)
         return False
+    if watch.met is not None and awaiting.in_time(watch.met[0], watch.since, watch.until):
+        at, place, kind = watch.met
+        passed(walk, node, action, awaiting.by_event(wait, place, at, kind))
+        walk.on()
+        return True
     facts = walk.facts or NO_FACTS
     after = facts if event is None else awaiting.with_event(facts, walk.program.needs, event, walk.now)
     met, again = awaiting.look(

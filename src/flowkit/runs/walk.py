@@ -103,6 +103,8 @@ class Walk:
                 counted[node_id] = min(counted[node_id], most + 1)
             visits = tuple(counted.items())
         self.state = evolve(self.state, node=node_id, action=0, pending=None, waiting=None, visits=visits)
+        if self.state.skips:
+            self.state = evolve(self.state, skips=())
 
     def park(
         self,
@@ -147,7 +149,8 @@ class Walk:
         self.timed = True
         if before.beside is not None and status is Status.COMPLETED:
             self.state = State(
-                Status.ACTIVE,
+                before.status,
+                pause=before.pause,
                 variables=before.variables,
                 hops=before.hops,
                 deferred=before.deferred,
@@ -186,7 +189,7 @@ class Walk:
     def hold(self, beside: Beside) -> None:
         """Have this beside the place; a run at its end that has nothing open any more is over."""
         self.state = evolve(self.state, beside=beside if beside.open or beside.failed else None)
-        if beside.open or self.state.node is not None or self.state.status is not Status.ACTIVE:
+        if beside.open or self.state.node is not None or not self.state.alive:
             return
         if not beside.failed:
             self.state = State(Status.COMPLETED, goals=self.state.goals)
@@ -229,6 +232,9 @@ class Walk:
 
     def take(self, node: Node, action: Action, *, delayed: bool) -> str | None:
         """Take one action; give what it decided, or None where the run parks or must ask."""
+        if self.state.skips and action.action_id in self.state.skips:
+            self.skip()
+            return ""
         delay = 0 if delayed else action.delay // _MICROSECOND
         match action.do:
             case Wait(duration):
@@ -249,7 +255,7 @@ class Walk:
                 if delay:
                     beside = {"detached": True} if action.detached else {}
                     self.note(Kind.WAITING, action, seconds=seconds_of(delay), **beside)
-                visit = dict(self.state.visits).get(node.node_id, 1)
+                visit = dict(self.state.visits).get(node.node_id, 1) + self.state.era
                 effect = Effect(node.node_id, visit, self.state.action, action.action_id)
                 if action.detached:
                     self.detach(effect, self.now + delay)

@@ -11,9 +11,9 @@ from flowkit.events import Event, Facts
 from flowkit.runs import awaiting
 from flowkit.runs.awaiting import Met, Post
 from flowkit.runs.model import Watch
-from flowkit.workflows.control import TIMEOUT, LookBack
+from flowkit.workflows.control import TIMEOUT, LookBack, WaitForEvent
 
-__all__ = ["first_seen", "late", "left", "seen", "sent"]
+__all__ = ["first_seen", "kept", "late", "left", "seen", "sent"]
 
 _MOST: Final = 64
 _Place: TypeAlias = tuple[str, int, int]
@@ -75,13 +75,22 @@ def sent(watch: Watch, posts: Iterable[Post], at: int) -> Watch:
     return evolve(watch, sent=at, seen=tuple(one for one in watch.seen if one[3] >= at or one[:2] not in by_send))
 
 
+def kept(watch: Watch, wait: WaitForEvent, event: Event, facts: Facts, now: int) -> Watch:
+    """Keep in mind the first event that meets the wait at hand of a run that is paused."""
+    met = awaiting.met_by_event(wait, event, facts, now)
+    if met is None or watch.since is None or met.at < watch.since:
+        return watch
+    first = (met.at, met.place, event.type)
+    return watch if watch.met is not None and watch.met <= first else evolve(watch, met=first)
+
+
 def left(watch: Watch, node: str, action: int, label: str) -> Watch:
     """Leave the wait at hand; where that is by its timeout, keep in mind from when on until when events counted."""
     lapsed = watch.lapsed
     if label == TIMEOUT and watch.since is not None and watch.until is not None:
         others = (lapse for lapse in lapsed if lapse[:2] != (node, action))
         lapsed = (*others, (node, action, watch.since, watch.until))
-    return evolve(watch, since=None, until=None, lapsed=lapsed)
+    return evolve(watch, since=None, until=None, met=None, lapsed=lapsed)
 
 
 def late(watch: Watch, posts: Iterable[Post], event: Event, facts: Facts, now: int) -> Iterator[tuple[Post, Met]]:

@@ -11,10 +11,11 @@ from flowkit.documents import is_object
 from flowkit.events import Occurrence
 from flowkit.ports import Pending
 from flowkit.runs.beside import Beside
-from flowkit.runs.effects import Effect, Outcome, Result
-from flowkit.runs.model import NO_WATCH, Deferred, Entry, Kind, State, Status, Waiting, Watch
+from flowkit.runs.effects import Effect, Outcome, PauseClock, Result
+from flowkit.runs.model import NO_WATCH, Deferred, Entry, Kind, Pause, State, Status, Waiting, Watch
 
 __all__ = [
+    "STATUSES",
     "STATUS_CODES",
     "read_entries",
     "read_occurrence",
@@ -42,7 +43,8 @@ STATUS_CODES: Final = {
 }
 """A status as a number, in which the living ones come first: a store's index holds those below 2."""
 
-_STATUSES: Final = {code: status for status, code in STATUS_CODES.items()}
+STATUSES: Final = {code: status for status, code in STATUS_CODES.items()}
+"""The status behind each number."""
 
 
 def _plain(value: object, depth: int = 2) -> object:
@@ -97,7 +99,7 @@ def read_state(text: str) -> State:
     row += [None] * (11 - len(row))
     status, node, action, pending, waiting, visits, counts, reason, result, watch, more = row
     return State(
-        _STATUSES[status],
+        STATUSES[status],
         node,
         action or 0,
         pending=None if pending is None else Effect(*pending),
@@ -126,6 +128,12 @@ def _more(state: State) -> dict[str, Any]:
         more["goals"] = list(state.goals)
     if state.then is not None:
         more["then"] = state.then
+    if state.pause is not None:
+        more["pause"] = [state.pause.since, state.pause.due, state.pause.clock.value, int(state.pause.own)]
+    if state.skips:
+        more["skips"] = list(state.skips)
+    if state.era:
+        more["era"] = state.era
     return more
 
 
@@ -139,6 +147,11 @@ def _read_more(more: Mapping[str, Any]) -> dict[str, Any]:
         read["deferred"] = tuple(Deferred(Effect(*effect), since, by, mark) for since, by, mark, effect in rows)
     if "goals" in read:
         read["goals"] = tuple(read["goals"])
+    if "pause" in read:
+        since, due, clock, own = read["pause"]
+        read["pause"] = Pause(since, due, PauseClock(clock), bool(own))
+    if "skips" in read:
+        read["skips"] = tuple(read["skips"])
     return read
 
 
@@ -163,13 +176,21 @@ def _effect(effect: Effect) -> list[Any]:
 
 
 def _watch_row(watch: Watch) -> list[Any]:
-    """Write what is kept in mind for waits as ``[since, until, sent, seen, lapsed]``."""
-    return [watch.since, watch.until, watch.sent, list(watch.seen), list(watch.lapsed)]
+    """Write what is kept in mind for waits as ``[since, until, sent, seen, lapsed]``, and ``met`` if there is any."""
+    row: list[Any] = [watch.since, watch.until, watch.sent, list(watch.seen), list(watch.lapsed)]
+    return row if watch.met is None else [*row, list(watch.met)]
 
 
 def _read_watch(row: list[Any]) -> Watch:
-    since, until, sent, seen, lapsed = row
-    return Watch(since, until, sent=sent, seen=tuple(map(tuple, seen)), lapsed=tuple(map(tuple, lapsed)))
+    since, until, sent, seen, lapsed, *met = row
+    return Watch(
+        since,
+        until,
+        sent=sent,
+        seen=tuple(map(tuple, seen)),
+        lapsed=tuple(map(tuple, lapsed)),
+        met=(met[0][0], met[0][1], met[0][2]) if met else None,
+    )
 
 
 def _pairs(numbers: dict[str, int] | None) -> tuple[tuple[str, int], ...]:

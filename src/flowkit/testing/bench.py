@@ -18,7 +18,9 @@ from flowkit.ports import (
     Claim,
     Edition,
     Full,
+    Hold,
     Ledger,
+    Living,
     Maybe,
     Move,
     Recall,
@@ -143,12 +145,23 @@ class Bench:
         *,
         sources: Mapping[str, str] | None = None,
         templates: Mapping[str, str] | None = None,
+        draft: bool = False,
+        published: int | None = None,
     ) -> Edition:
-        """Publish a version that is known by its content."""
-        edition = Edition(workflow_id, 0, content_hash(content), content, templates or {})
+        """Publish a version that is known by its content, or store it as a draft."""
+        edition = Edition(workflow_id, 0, content_hash(content), content, templates or {}, not draft, published)
         stored = self.done(self.store.publish(edition, sources or {}))
         self._versions[workflow_id] = stored.number
         return stored
+
+    def hold(self, hold: Hold | None, workflow_id: str = "w", *, due: int | None = NOW, plan: str = "{}") -> Edition:
+        """Order something for a workflow."""
+        sweep = Sweep(f"control:{workflow_id}", workflow_id, SweepKind.CONTROL, due, plan)
+        return self.done(self.store.hold(workflow_id, hold, sweep))
+
+    def living(self, workflow_id: str = "w") -> Sequence[Living]:
+        """Count living runs."""
+        return list(self.done(self.store.living(workflow_id)))
 
     def editions(self, since: int = 0) -> Sequence[Edition]:
         """Read the versions that were changed after a stamp."""
@@ -324,9 +337,10 @@ class Bench:
         at: int = NOW,
         history: Mapping[str, HistoryNeed] = _ALL_HISTORY,
         limits: Mapping[str, int] = _NO_LIMITS,
+        stamp: int | None = None,
     ) -> Refused:
         """Write a batch."""
-        return self.done(self.store.commit(Changes(at, changes, moves, claim, ends, history, limits)))
+        return self.done(self.store.commit(Changes(at, changes, moves, claim, ends, history, limits, stamp)))
 
     def read(self, *runs: Run) -> Sequence[Run]:
         """Read runs again."""
@@ -343,12 +357,18 @@ class Bench:
         subscriber_id: str | None = None,
         workflow_id: str | None = None,
         status: Status | None = None,
+        living: bool = False,
         after: int = 0,
         limit: int = _MANY,
     ) -> Sequence[Run]:
         """Read a page of runs."""
         page = self.store.runs(
-            subscriber_id=subscriber_id, workflow_id=workflow_id, status=status, after=after, limit=limit
+            subscriber_id=subscriber_id,
+            workflow_id=workflow_id,
+            status=status,
+            living=living,
+            after=after,
+            limit=limit,
         )
         return list(self.done(page))
 

@@ -30,6 +30,7 @@ from flowkit.testing.suites.claims import Claims  # noqa: E402
 from flowkit.testing.suites.events import Events  # noqa: E402
 from flowkit.testing.suites.history import History  # noqa: E402
 from flowkit.testing.suites.ledgers import Ledgers  # noqa: E402
+from flowkit.testing.suites.orders import Orders  # noqa: E402
 from flowkit.testing.suites.places import Places  # noqa: E402
 from flowkit.testing.suites.reading import Reading  # noqa: E402
 from flowkit.testing.suites.suppressions import Suppressions  # noqa: E402
@@ -44,6 +45,7 @@ __all__ = ["StoreConformance"]
 
 class StoreConformance(
     Versions,
+    Orders,
     Events,
     Ledgers,
     History,

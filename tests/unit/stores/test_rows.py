@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from flowkit.events import Occurrence
 from flowkit.ports import Pending
 from flowkit.runs.beside import Beside
-from flowkit.runs.effects import Effect, Outcome, Result
-from flowkit.runs.model import Deferred, Entry, Kind, State, Status, Waiting, Watch
+from flowkit.runs.effects import Effect, Outcome, PauseClock, Result
+from flowkit.runs.model import Deferred, Entry, Kind, Pause, State, Status, Waiting, Watch
 from flowkit.stores.rows import (
     STATUS_CODES,
     read_entries,
@@ -54,6 +54,9 @@ states = st.builds(
     ).map(tuple),
     goals=st.lists(ids, max_size=2, unique=True).map(tuple),
     then=st.none() | counters,
+    pause=st.none() | st.builds(Pause, counters, st.none() | counters, st.sampled_from(PauseClock), own=st.booleans()),
+    skips=st.lists(ids, max_size=2).map(tuple),
+    era=counters,
 )
 entries = st.builds(
     Entry, st.sampled_from(Kind), st.none() | ids, st.none() | ids, st.dictionaries(texts, json_values, max_size=3)
@@ -180,6 +183,18 @@ FROZEN_STATES = {
     '[0,"n",0,["n",1,0,"s",0],null,null,null,null,null,null,{"deferred":[[5,"quiet_hours",7,["n",1,0,"s",0]]]}]': State(
         node="n", pending=Effect("n", 1, 0, "s"), deferred=(Deferred(Effect("n", 1, 0, "s"), 5, "quiet_hours", 7),)
     ),
+    '[0,"n",0,null,"event",null,null,null,null,[5,9,null,[],[],[7,1,"email_open"]]]': State(
+        node="n", waiting=Waiting.EVENT, watch=Watch(5, 9, met=(7, 1, "email_open"))
+    ),
+    '[1,"n",0,null,"duration",null,null,null,null,null,{"pause":[5,9,"freeze",0]}]': State(
+        Status.PAUSED, "n", waiting=Waiting.DURATION, pause=Pause(5, 9)
+    ),
+    '[1,"n",0,null,"event",null,null,null,null,null,{"pause":[5,null,"run",1]}]': State(
+        Status.PAUSED, "n", waiting=Waiting.EVENT, pause=Pause(5, None, PauseClock.RUN, own=True)
+    ),
+    '[0,"n",0,null,"turn",null,null,null,null,null,{"skips":["a","b"],"era":3}]': State(
+        node="n", waiting=Waiting.TURN, skips=("a", "b"), era=3
+    ),
     '[3,null,0,null,null,null,null,"unsubscribed"]': State(Status.EXITED, reason="unsubscribed"),
     '[0,"n",0,null,"duration",null,null,null,null,null,{"goals":["g","h"],"then":7}]': State(
         node="n", waiting=Waiting.DURATION, goals=("g", "h"), then=7
@@ -192,6 +207,13 @@ FROZEN_ENTRIES = {
     "[]": (),
     '[["requeued","n","a",{"after":"gone","key":"new"}]]': (
         Entry(Kind.REQUEUED, "n", "a", {"after": "gone", "key": "new"}),
+    ),
+    '[["paused","n",null,{"clock":"freeze"}],["resumed","n",null,{"clock":"freeze","seconds":5}]]': (
+        Entry(Kind.PAUSED, "n", None, {"clock": "freeze"}),
+        Entry(Kind.RESUMED, "n", None, {"clock": "freeze", "seconds": 5}),
+    ),
+    '[["migrated","n","a",{"from":1,"to":2,"node":"m","course":"moved","seconds":-5}]]': (
+        Entry(Kind.MIGRATED, "n", "a", {"from": 1, "to": 2, "node": "m", "course": "moved", "seconds": -5}),
     ),
     '[["completed"]]': (Entry(Kind.COMPLETED),),
     '[["entered","start",null,{"trigger":"t"}],["waiting","start","wait",{"seconds":0.5}]]': (

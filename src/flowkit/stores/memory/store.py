@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import secrets
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import timedelta
 from heapq import heappop, heappush
 from itertools import takewhile
 from threading import RLock
 from time import monotonic
-from typing import NoReturn
+from typing import Final, NoReturn
 
 from attrs import evolve
 
@@ -26,13 +26,17 @@ from flowkit.ports import (
     Edition,
     Fence,
     Full,
+    Hold,
+    HoldKind,
     Ledger,
+    Living,
     Move,
     Recall,
     Recalled,
     Refused,
     Reservation,
     Sweep,
+    refused_whole,
 )
 from flowkit.runs.consent import Ban, Suppression, SuppressionReason
 from flowkit.runs.effects import RUN_ID_LENGTH
@@ -45,8 +49,11 @@ from flowkit.stores.memory.places import Places
 from flowkit.stores.memory.suppressions import Suppressions
 from flowkit.stores.memory.sweeps import Sweeps
 from flowkit.stores.memory.watches import Watches
+from flowkit.stores.rows import STATUS_CODES
 
 __all__ = ["MemoryStore"]
+
+_NOBODY: Final[frozenset[int]] = frozenset()
 
 
 class MemoryStore:
@@ -93,24 +100,45 @@ class MemoryStore:
             self._sources.update(sources)
             self._stamp += 1
             numbers = self._versions.setdefault(edition.workflow_id, [])
-            kept = None
-            for number in numbers:
-                stored = self._editions[number - 1]
-                same = stored.content_hash == edition.content_hash
-                if stored.live or same:
-                    self._editions[number - 1] = evolve(stored, live=same)
-                    self._changed[number] = self._stamp
-                kept = self._editions[number - 1] if same else kept
-            if kept is None:
-                kept = evolve(edition, number=len(self._editions) + 1, live=True)
+            stored = [self._editions[number - 1] for number in numbers]
+            known = next((one for one in stored if one.content_hash == edition.content_hash), None)
+            if known is not None and not edition.live:
+                return known
+            live = next((one for one in stored if one.live), None)
+            changed: list[Edition] = []
+            kept = evolve(known or edition, live=edition.live, published=edition.published, hold=None)
+            if known is None:
+                kept = evolve(kept, number=len(self._editions) + 1)
                 self._editions.append(kept)
                 numbers.append(kept.number)
-                self._changed[kept.number] = self._stamp
-            # The latest change last, so that what is new is found from the end.
-            for number in numbers:
-                if self._changed[number] == self._stamp:
-                    self._changed.move_to_end(number)
+            if edition.live and live is not None:
+                hold = live.hold
+                kept = evolve(kept, hold=hold if hold is not None and hold.kind is HoldKind.PAUSE else None)
+                if live.number != kept.number:
+                    changed.append(evolve(live, live=False, hold=None))
+            self._put_editions([*changed, kept])
             return kept
+
+    def _put_editions(self, changed: Sequence[Edition]) -> None:
+        for edition in sorted(changed, key=lambda one: one.number):
+            self._editions[edition.number - 1] = edition
+            # The latest change last, so that what is new is found from the end.
+            self._changed[edition.number] = self._stamp
+            self._changed.move_to_end(edition.number)
+
+    def hold(self, workflow_id: str, hold: Hold | None, sweep: Sweep) -> Edition:
+        """Order something for a workflow; see ``Store.hold``."""
+        with self._lock:
+            stored = [self._editions[number - 1] for number in self._versions.get(workflow_id, ())]
+            live = next((one for one in stored if one.live), None)
+            if live is None:
+                message = f"no version of workflow {workflow_id!r} is live"
+                raise StoreError(message)
+            self._stamp += 1
+            live = evolve(live, hold=hold)
+            self._put_editions([live])
+            self._sweeps.replace(sweep)
+            return live
 
     def editions(self, since: int = 0) -> tuple[int, Sequence[Edition]]:
         """Read the stamp and the versions; see ``Store.editions``."""
@@ -344,9 +372,14 @@ class MemoryStore:
         with self._lock:
             if changes.claim is not None and changes.claim.token not in self._claims:
                 return Refused(runs=(), lost=True)
+            if changes.stamp not in (None, self._stamp):
+                return refused_whole(changes)
+            kept = self._claimed if changes.unclaimed else _NOBODY
             turned_away = [change.subscriber_id for change in changes.changes if not self._change(change, changes)]
             stale = [
-                run for move in changes.moves for run in self._move(move, changes.at, claimed=changes.claim is not None)
+                run
+                for move in changes.moves
+                for run in self._move(move, changes.at, claimed=changes.claim is not None, held=kept)
             ]
             if changes.claim is not None and changes.ends and not stale:
                 held = self._claims.pop(changes.claim.token)
@@ -426,20 +459,21 @@ class MemoryStore:
             heappush(self._queue, (run.due, handle))
         self._journal.write(at, (handle,), None, entries)
 
-    def _move(self, move: Move, at: int, *, claimed: bool) -> list[Run]:
+    def _move(self, move: Move, at: int, *, claimed: bool, held: Collection[int] = _NOBODY) -> list[Run]:
         """Move each run that nobody else moved; give the others.
 
         Args:
             move: Which, and where to.
             at: The engine's instant.
             claimed: Whether a worker moves them, who has carried out what was pending.
+            held: The runs that are not to be moved, since a worker holds them.
         """
         stale: list[Run] = []
         moved: list[int] = []
         runs, state, due, assigned = self._runs, move.state, move.due, move.assigned
         for run in move.runs:
             handle, sequence = run.handle, run.sequence
-            if runs[handle - 1].sequence != sequence:
+            if runs[handle - 1].sequence != sequence or handle in held:
                 stale.append(run)
                 continue
             if assigned:
@@ -449,6 +483,8 @@ class MemoryStore:
                 self._assignments.write(run.subscriber_id, assigned)
             moved.append(handle)
             runs[handle - 1] = run.moved(state, due, sequence=sequence + 1)
+            if move.version is not None:
+                runs[handle - 1] = runs[handle - 1]._replace(version=move.version)
             if not state.alive:
                 living = self._living.get(run.subscriber_id, ())
                 self._living[run.subscriber_id] = tuple(other for other in living if other != handle)
@@ -481,22 +517,36 @@ class MemoryStore:
         subscriber_id: str | None = None,
         workflow_id: str | None = None,
         status: Status | None = None,
+        living: bool = False,
         after: int = 0,
         limit: int = 1000,
     ) -> Sequence[Run]:
         """Read runs a page at a time; see ``Store.runs``."""
         with self._lock:
             found: list[Run] = []
-            for run in self._runs[after:]:
+            for index in range(max(after, 0), len(self._runs)):
+                run = self._runs[index]
                 if len(found) == limit:
                     break
                 if (
                     subscriber_id in (None, run.subscriber_id)
                     and workflow_id in (None, run.workflow_id)
                     and status in (None, run.status)
+                    and (run.state.alive or not living)
                 ):
                     found.append(run)
             return found
+
+    def living(self, workflow_id: str) -> Sequence[Living]:
+        """Count living runs; see ``Store.living``."""
+        with self._lock:
+            counts = Counter(
+                (run.version, run.status, run.state.node)
+                for run in self._runs
+                if run.state.alive and run.workflow_id == workflow_id
+            )
+            order = sorted(counts, key=lambda one: (one[0], STATUS_CODES[one[1]], one[2] is not None, one[2]))
+            return [Living(*place, counts[place]) for place in order]
 
     def lines(
         self, *, subscriber_id: str | None = None, run: Run | None = None, after: int = 0, limit: int = 1000

@@ -45,6 +45,12 @@ class Sweeps:
         self._until[name] = until
         return self._sweeps[name]
 
+    def replace(self, sweep: Sweep) -> None:
+        """Write one whatever stands under its name, and let go of that."""
+        stored = self._sweeps.get(sweep.name)
+        self._sweeps[sweep.name] = evolve(sweep, sequence=1 if stored is None else stored.sequence + 1)
+        self._until[sweep.name] = 0.0
+
     def put(self, sweep: Sweep) -> bool:
         """Write one as it stands now, and let go of it; False where somebody else wrote it first."""
         stored = self._sweeps.get(sweep.name)

@@ -7,34 +7,82 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from attrs import evolve
-
 from flowkit.errors import StoreError
-from flowkit.ports import Edition
+from flowkit.ports import Edition, Hold, HoldKind
+from flowkit.runs.effects import PauseClock
 from flowkit.stores.sqlite import schema as sql
 
-__all__ = ["publish", "read_editions", "read_source", "read_stamp"]
+__all__ = ["hold_workflow", "publish", "read_editions", "read_source", "read_stamp"]
 
 _encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 def publish(cursor: sqlite3.Cursor, edition: Edition, sources: Mapping[str, str]) -> Edition:
-    """Write a version, the only live one from now on, within an open transaction; give it with its number."""
+    """Write a version, the only live one from now on or a draft, within an open transaction; see ``Store.publish``."""
     cursor.executemany("INSERT OR IGNORE INTO flowkit_source(hash, content) VALUES(?, ?)", sources.items())
     cursor.execute("INSERT OR IGNORE INTO flowkit_workflow(name) VALUES(?)", (edition.workflow_id,))
     [workflow] = cursor.execute("SELECT id FROM flowkit_workflow WHERE name = ?", (edition.workflow_id,)).fetchone()
-    cursor.execute("UPDATE flowkit_meta SET value = value + 1 WHERE name = 'stamp'")
-    stamp = read_stamp(cursor)
-    cursor.execute("UPDATE flowkit_edition SET live = 0, changed = ? WHERE workflow = ? AND live", (stamp, workflow))
+    stamp = _stamped(cursor)
+    if edition.live:
+        cursor.execute(
+            "UPDATE flowkit_edition SET live = 0, changed = ? WHERE workflow = ? AND live", (stamp, workflow)
+        )
+        ended = "UPDATE flowkit_workflow SET hold = NULL WHERE id = ? AND json_extract(hold, '$.kind') <> ?"
+        cursor.execute(ended, (workflow, HoldKind.PAUSE.value))
+        instead = "UPDATE SET live = 1, changed = excluded.changed, published = excluded.published"
+    else:
+        instead = "NOTHING"
     cursor.execute(
-        "INSERT INTO flowkit_edition(workflow, hash, document, templates, live, changed) VALUES(?, ?, ?, ?, 1, ?)"
-        " ON CONFLICT(workflow, hash) DO UPDATE SET live = 1, changed = excluded.changed",
-        (workflow, edition.content_hash, edition.document, _encode(dict(edition.templates)), stamp),
+        "INSERT INTO flowkit_edition(workflow, hash, document, templates, live, changed, published)"
+        f" VALUES(?, ?, ?, ?, ?, ?, ?) ON CONFLICT(workflow, hash) DO {instead}",
+        (
+            workflow,
+            edition.content_hash,
+            edition.document,
+            _encode(dict(edition.templates)),
+            edition.live,
+            stamp,
+            edition.published,
+        ),
     )
-    [number] = cursor.execute(
-        "SELECT number FROM flowkit_edition WHERE workflow = ? AND hash = ?", (workflow, edition.content_hash)
-    ).fetchone()
-    return evolve(edition, number=number, live=True)
+    [stored] = _editions(cursor, "e.workflow = ? AND e.hash = ?", (workflow, edition.content_hash))
+    return stored
+
+
+def hold_workflow(cursor: sqlite3.Cursor, workflow_id: str, hold: Hold | None) -> Edition:
+    """Write what is ordered for a workflow, within an open transaction; give its live version.
+
+    Raises:
+        StoreError: None is live.
+    """
+    stamp = _stamped(cursor)
+    cursor.execute("UPDATE flowkit_workflow SET hold = ? WHERE name = ?", (_write_hold(hold), workflow_id))
+    live = "live AND workflow IN (SELECT id FROM flowkit_workflow WHERE name = ?)"
+    cursor.execute(f"UPDATE flowkit_edition SET changed = ? WHERE {live}", (stamp, workflow_id))  # noqa: S608 - constants
+    found = _editions(cursor, "e.live AND w.name = ?", (workflow_id,))
+    if not found:
+        message = f"no version of workflow {workflow_id!r} is live"
+        raise StoreError(message)
+    return found[0]
+
+
+def _write_hold(hold: Hold | None) -> str | None:
+    if hold is None:
+        return None
+    return _encode({"kind": hold.kind.value, "since": hold.since, "reason": hold.reason, "clock": hold.clock.value})
+
+
+def _read_hold(text: str | None) -> Hold | None:
+    if text is None:
+        return None
+    read = json.loads(text)
+    return Hold(HoldKind(read["kind"]), read["since"], reason=read["reason"], clock=PauseClock(read["clock"]))
+
+
+def _stamped(cursor: sqlite3.Cursor) -> int:
+    """Move the stamp."""
+    cursor.execute("UPDATE flowkit_meta SET value = value + 1 WHERE name = 'stamp'")
+    return read_stamp(cursor)
 
 
 def read_stamp(cursor: sqlite3.Cursor) -> int:
@@ -44,14 +92,26 @@ def read_stamp(cursor: sqlite3.Cursor) -> int:
 
 def read_editions(cursor: sqlite3.Cursor, since: int) -> Sequence[Edition]:
     """Read the versions that were changed after a stamp, by number."""
+    return _editions(cursor, "e.changed > ?", (since,))
+
+
+def _editions(cursor: sqlite3.Cursor, where: str, values: tuple[object, ...]) -> Sequence[Edition]:
     rows = cursor.execute(
-        "SELECT e.number, w.name, e.hash, e.document, e.templates, e.live"
-        " FROM flowkit_edition e JOIN flowkit_workflow w ON w.id = e.workflow WHERE e.changed > ? ORDER BY e.number",
-        (since,),
+        f"{sql.EDITIONS} WHERE {where} ORDER BY e.number",
+        values,
     ).fetchall()
     return [
-        Edition(name, number, digest, document, json.loads(templates), bool(live))
-        for number, name, digest, document, templates, live in rows
+        Edition(
+            name,
+            number,
+            digest,
+            document,
+            json.loads(templates),
+            bool(live),
+            published,
+            _read_hold(hold) if live else None,
+        )
+        for number, name, digest, document, templates, live, published, hold in rows
     ]
 
 

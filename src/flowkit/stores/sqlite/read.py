@@ -5,16 +5,17 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from flowkit.errors import UnknownRun
 from flowkit.events import from_micros
+from flowkit.ports import Living
 from flowkit.runs.model import Line, Run, Status
-from flowkit.stores.rows import STATUS_CODES, read_entries
+from flowkit.stores.rows import STATUS_CODES, STATUSES, read_entries
 from flowkit.stores.sqlite import schema as sql
 from flowkit.stores.sqlite.decode import Decoder
 
-__all__ = ["read_again", "read_lines", "read_runs"]
+__all__ = ["Wanted", "read_again", "read_lines", "read_living", "read_runs"]
 
 _encode: Final = json.JSONEncoder(separators=(",", ":")).encode
 
@@ -34,16 +35,18 @@ def read_again(cursor: sqlite3.Cursor, decoder: Decoder, runs: Sequence[Run]) ->
     return [found[run.handle] for run in runs]
 
 
-def read_runs(
-    cursor: sqlite3.Cursor,
-    decoder: Decoder,
-    subscriber_id: str | None,
-    workflow_id: str | None,
-    status: Status | None,
-    after: int,
-    limit: int,
-) -> Sequence[Run]:
+class Wanted(NamedTuple):
+    """Which runs are read; see ``Store.runs``."""
+
+    subscriber_id: str | None
+    workflow_id: str | None
+    status: Status | None
+    living: bool
+
+
+def read_runs(cursor: sqlite3.Cursor, decoder: Decoder, wanted: Wanted, after: int, limit: int) -> Sequence[Run]:
     """Read a page of runs; see ``Store.runs``."""
+    subscriber_id, workflow_id, status, living = wanted
     where: list[str] = ["r.id > ?"]
     values: list[int | str] = [after]
     if subscriber_id is not None:
@@ -58,8 +61,16 @@ def read_runs(
     if status is not None:
         # Written out, so that the index of the failed is used for them.
         where.append(f"r.status = {STATUS_CODES[status]}")
+    if living:
+        where.append("r.status < 2")
     query = f"{sql.RUN} WHERE {' AND '.join(where)} ORDER BY r.id LIMIT ?"
     return decoder.runs(cursor.execute(query, (*values, limit)).fetchall())
+
+
+def read_living(cursor: sqlite3.Cursor, workflow_id: str) -> Sequence[Living]:
+    """Count the living runs of a workflow by version, status and node."""
+    rows = cursor.execute(sql.LIVING_COUNTS, (workflow_id,)).fetchall()
+    return [Living(version, STATUSES[status], node, runs) for version, status, node, runs in rows]
 
 
 def read_lines(

@@ -10,10 +10,11 @@ _TABLES: Final = """
 -- Small facts about the store itself: its schema, and the stamp that changes with every publication.
 CREATE TABLE flowkit_meta(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 
-CREATE TABLE flowkit_workflow(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
+-- hold: what is ordered for the workflow, as JSON; NULL for its usual course.
+CREATE TABLE flowkit_workflow(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, hold TEXT);
 CREATE TABLE flowkit_edition(
     number INTEGER PRIMARY KEY, workflow INTEGER NOT NULL, hash TEXT NOT NULL, document TEXT NOT NULL,
-    templates TEXT NOT NULL, live INTEGER NOT NULL, changed INTEGER NOT NULL, UNIQUE(workflow, hash)
+    templates TEXT NOT NULL, live INTEGER NOT NULL, changed INTEGER NOT NULL, published INTEGER, UNIQUE(workflow, hash)
 );
 CREATE INDEX flowkit_edition_changed ON flowkit_edition(changed);
 CREATE TABLE flowkit_source(hash TEXT PRIMARY KEY, content TEXT NOT NULL) WITHOUT ROWID;
@@ -272,6 +273,24 @@ NEXT_BUCKET: Final = (
     " WHERE name = ? AND sequence = ?"
 )
 
+EDITIONS: Final = (
+    "SELECT e.number, w.name, e.hash, e.document, e.templates, e.live, e.published, w.hold FROM flowkit_edition e"
+    " JOIN flowkit_workflow w ON w.id = e.workflow"
+)
+REPLACE_SWEEP: Final = (
+    "INSERT INTO flowkit_sweep(workflow, kind, due, plan, name, sequence, until) VALUES(?, ?, ?, ?, ?, 1, 0)"
+    " ON CONFLICT(name) DO UPDATE SET workflow = excluded.workflow, kind = excluded.kind, due = excluded.due,"
+    " plan = excluded.plan, until = 0, sequence = sequence + 1"
+)
+
+# A state begins with status and node; the text of a phrase stands in the row where nobody shares it.
+LIVING_COUNTS: Final = (
+    "SELECT r.version, r.status, json_extract(coalesce(p.text, r.state), '$[1]') AS node, count(*)"
+    " FROM flowkit_run r LEFT JOIN flowkit_phrase p ON p.id = r.state WHERE r.status < 2 AND r.version IN"
+    " (SELECT e.number FROM flowkit_edition e JOIN flowkit_workflow w ON w.id = e.workflow WHERE w.name = ?)"
+    " GROUP BY r.version, r.status, node ORDER BY r.version, r.status, node"
+)
+
 NEW_SUBSCRIBER: Final = "INSERT INTO flowkit_subscriber(name) VALUES(?)"
 NEW_SEEN: Final = "INSERT INTO flowkit_seen(subscriber, event, at) VALUES(?, ?, ?)"
 NEW_LEDGER: Final = (
@@ -300,6 +319,14 @@ MOVE: Final = (
     " WHERE id IN (SELECT value FROM json_each(?)) AND sequence = ?"
 )
 MOVE_ONE: Final = "UPDATE flowkit_run SET state = ?, due = ?, sequence = sequence + 1 WHERE id = ? AND sequence = ?"
+MIGRATE_ONE: Final = (
+    "UPDATE flowkit_run SET status = ?, state = ?, due = ?, version = ?, sequence = sequence + 1"
+    " WHERE id = ? AND sequence = ?"
+)
+HELD: Final = (
+    "SELECT held.value FROM flowkit_claim, json_each(flowkit_claim.runs) held"
+    " WHERE held.value IN (SELECT value FROM json_each(?))"
+)
 END: Final = MOVE.replace("SET ", "SET status = ?, ")
 END_ONE: Final = MOVE_ONE.replace("SET ", "SET status = ?, ")
 WRITE: Final = "INSERT INTO flowkit_journal(subscriber, run, at, body, about) VALUES(?, ?, ?, ?, ?)"

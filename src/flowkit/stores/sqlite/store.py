@@ -32,11 +32,14 @@ from flowkit.ports import (
     Edition,
     Fence,
     Full,
+    Hold,
+    Living,
     Move,
     Recall,
     Refused,
     Reservation,
     Sweep,
+    refused_whole,
 )
 from flowkit.runs.consent import Ban, Suppression, SuppressionReason
 from flowkit.runs.effects import RUN_ID_LENGTH
@@ -46,11 +49,11 @@ from flowkit.stores.sqlite import schema as sql
 from flowkit.stores.sqlite.assignments import read_assigned
 from flowkit.stores.sqlite.claims import find_lapsed, take_due, take_lapsed
 from flowkit.stores.sqlite.decode import Decoder, Shared
-from flowkit.stores.sqlite.editions import publish, read_editions, read_source, read_stamp
+from flowkit.stores.sqlite.editions import hold_workflow, publish, read_editions, read_source, read_stamp
 from flowkit.stores.sqlite.history import read_past
 from flowkit.stores.sqlite.notes import SUFFIX, NoteFile, remove_notes, sweep_notes
 from flowkit.stores.sqlite.places import put_bucket, read_bucket, reserve, unreserve
-from flowkit.stores.sqlite.read import read_again, read_lines, read_runs
+from flowkit.stores.sqlite.read import Wanted, read_again, read_lines, read_living, read_runs
 from flowkit.stores.sqlite.recall import recall
 from flowkit.stores.sqlite.session import Session, translated
 from flowkit.stores.sqlite.suppressions import (
@@ -62,7 +65,7 @@ from flowkit.stores.sqlite.suppressions import (
     read_suppressions,
     suppress,
 )
-from flowkit.stores.sqlite.sweeps import find_due, hold, put, read_sweeps
+from flowkit.stores.sqlite.sweeps import find_due, hold, put, read_sweeps, replace
 from flowkit.stores.sqlite.tides import Tide
 from flowkit.stores.sqlite.write import Stale, Writer, stale
 
@@ -184,6 +187,13 @@ class SqliteStore:
         with self._lock, translated(joined=self._session.joined):
             cursor = self._session.cursor
             return read_stamp(cursor), read_editions(cursor, since)
+
+    def hold(self, workflow_id: str, hold: Hold | None, sweep: Sweep) -> Edition:
+        """Order something for a workflow; see ``Store.hold``."""
+        with self._lock, self._session.transaction() as cursor:
+            edition = hold_workflow(cursor, workflow_id, hold)
+            replace(cursor, sweep)
+            return edition
 
     def source(self, content_hash: str) -> str:
         """Read a template source; see ``Store.source``."""
@@ -408,6 +418,8 @@ class SqliteStore:
 
     def _write(self, changes: Changes, phrases: Phrases) -> Refused:
         with self._session.transaction() as cursor:
+            if changes.stamp is not None and read_stamp(cursor) != changes.stamp:
+                return refused_whole(changes)
             if changes.claim is not None and not self._held(cursor, changes.claim, ends=changes.ends):
                 return Refused(lost=True)
             Writer(cursor, phrases, self._shared.texts, self._decoder.number, changes).write()
@@ -416,6 +428,8 @@ class SqliteStore:
 
     def _write_what_stands(self, changes: Changes, phrases: Phrases) -> Refused:
         with self._session.transaction() as cursor:
+            if changes.stamp is not None and read_stamp(cursor) != changes.stamp:
+                return refused_whole(changes)
             refused = stale(cursor, changes, self._decoder.number)
             ends = changes.ends and not refused.runs
             if changes.claim is not None and not self._held(cursor, changes.claim, ends=ends):
@@ -472,12 +486,19 @@ class SqliteStore:
         subscriber_id: str | None = None,
         workflow_id: str | None = None,
         status: Status | None = None,
+        living: bool = False,
         after: int = 0,
         limit: int = 1000,
     ) -> Sequence[Run]:
         """Read runs a page at a time; see ``Store.runs``."""
         with self._lock, translated(joined=self._session.joined):
-            return read_runs(self._session.cursor, self._decoder, subscriber_id, workflow_id, status, after, limit)
+            wanted = Wanted(subscriber_id, workflow_id, status, living)
+            return read_runs(self._session.cursor, self._decoder, wanted, after, limit)
+
+    def living(self, workflow_id: str) -> Sequence[Living]:
+        """Count living runs; see ``Store.living``."""
+        with self._lock, translated(joined=self._session.joined):
+            return read_living(self._session.cursor, workflow_id)
 
     def lines(
         self, *, subscriber_id: str | None = None, run: Run | None = None, after: int = 0, limit: int = 1000

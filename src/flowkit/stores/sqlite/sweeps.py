@@ -9,7 +9,7 @@ from typing import Any
 from flowkit.ports import Sweep, SweepKind
 from flowkit.stores.sqlite import schema as sql
 
-__all__ = ["find_due", "hold", "put", "read_sweeps"]
+__all__ = ["find_due", "hold", "put", "read_sweeps", "replace"]
 
 
 def read_sweeps(cursor: sqlite3.Cursor) -> Sequence[Sweep]:
@@ -26,6 +26,12 @@ def find_due(cursor: sqlite3.Cursor, now: int, clock: float) -> Sweep | None:
 def hold(cursor: sqlite3.Cursor, sweep: Sweep, until: float) -> None:
     """Hold a sweep up to an instant of the lease clock."""
     cursor.execute("UPDATE flowkit_sweep SET until = ? WHERE name = ?", (until, sweep.name))
+
+
+def replace(cursor: sqlite3.Cursor, sweep: Sweep) -> None:
+    """Write a sweep whatever stands under its name, and let go of that."""
+    row = (sweep.workflow_id, sweep.kind.value, sweep.due, sweep.plan, sweep.name)
+    cursor.execute(sql.REPLACE_SWEEP, row)
 
 
 def put(cursor: sqlite3.Cursor, sweep: Sweep) -> bool:

@@ -64,6 +64,8 @@ class Writer:
             Stale: Somebody else wrote first, or a limit is passed; the transaction must be undone.
         """
         try:
+            if self._batch.unclaimed and held_runs(self._cursor, self._batch):
+                raise Stale
             if self._batch.changes:
                 self._changes(self._batch.changes)
             for move in self._batch.moves:
@@ -212,6 +214,9 @@ class Writer:
     def _move(self, move: Move) -> None:
         state = move.state
         place = self._place(self._texts.state(state), len(move.runs))
+        if move.version is not None:
+            self._migrate(move, move.version, place)
+            return
         # Between active and active the status stays what it is; every other move writes it.
         same = state.status is Status.ACTIVE and all(run.state.status is Status.ACTIVE for run in move.runs)
         values = (place, move.due) if same else (STATUS_CODES[state.status], place, move.due)
@@ -227,6 +232,11 @@ class Writer:
             if move.assigned and not assign_runs(self._cursor, handles, move.assigned):
                 raise Stale
             self._journal(handles, move.entries)
+
+    def _migrate(self, move: Move, version: int, place: int | str) -> None:
+        values = (STATUS_CODES[move.state.status], place, move.due, version)
+        self._update(sql.MIGRATE_ONE, [(*values, run.handle, run.sequence) for run in move.runs])
+        self._journal([run.handle for run in move.runs], move.entries)
 
     def _journal(self, handles: Sequence[int], entries: tuple[Entry, ...]) -> None:
         if not entries:
@@ -283,8 +293,16 @@ def stale(cursor: sqlite3.Cursor, changes: Changes, workflows: Callable[[str], i
             if workflow_id in room:
                 room[workflow_id] -= added
     runs = [run for move in changes.moves for run in move.runs]
-    moved = _moved(cursor, runs)
-    return Refused(refused, [*moved, *labels.refused(changes.moves, moved)])
+    held = held_runs(cursor, changes) if changes.unclaimed else frozenset[int]()
+    moved = {run.handle for run in _moved(cursor, runs)}
+    stood_back = [run for run in runs if run.handle in moved or run.handle in held]
+    return Refused(refused, [*stood_back, *labels.refused(changes.moves, stood_back)])
+
+
+def held_runs(cursor: sqlite3.Cursor, changes: Changes) -> frozenset[int]:
+    """Find those runs of the moves of a batch that a worker holds."""
+    asked = _encode([run.handle for move in changes.moves for run in move.runs])
+    return frozenset(handle for (handle,) in cursor.execute(sql.HELD, (asked,)))
 
 
 def _room(cursor: sqlite3.Cursor, changes: Changes) -> dict[str, int]:

@@ -35,7 +35,7 @@ from flowkit.workflows.diff.changes import (
 from flowkit.workflows.diff.words import change_words, place_words
 from flowkit.workflows.model import Action, Node, SendEmail, Wait, Workflow
 
-__all__ = ["Continuation", "Diff", "Fate", "Place", "diff"]
+__all__ = ["Continuation", "Diff", "Fate", "Place", "continuations", "diff", "spelled"]
 
 _V = TypeVar("_V")
 _OF_WORKFLOW: Final = tuple(one.name for one in fields(Workflow) if one.name not in {"trigger", "nodes"})
@@ -128,7 +128,7 @@ def diff(old: Workflow, new: Workflow) -> Diff:
     Returns:
         All that is different; no changes where nothing is.
     """
-    return Diff(changes=tuple(_changes(old, new)), continuations=tuple(_continuations(old, new)))
+    return Diff(changes=tuple(_changes(old, new)), continuations=tuple(continuations(old, new)))
 
 
 # ------------------------------------------------------------------------------------------------------------
@@ -160,7 +160,7 @@ def _in_node(key: str, old: Node, new: Node) -> Iterator[Change]:
         yield ThresholdChanged(node_id=key, name=name, old=before, new=after)
     if old.max_visits != new.max_visits:
         yield VisitsChanged(node_id=key, old=old.max_visits, new=new.max_visits)
-    if _spelled(old.condition) != _spelled(new.condition):
+    if spelled(old.condition) != spelled(new.condition):
         yield ConditionChanged(node_id=key, old=old.condition, new=new.condition)
     for label, source, target in _differing_items(old.next_nodes, new.next_nodes):
         yield EdgeChanged(node_id=key, label=label, old=source, new=target)
@@ -227,25 +227,25 @@ def _differing(old: object, new: object, names: Sequence[str]) -> Iterator[tuple
     for name in names:
         before: object = getattr(old, name)
         after: object = getattr(new, name)
-        if _spelled(before) != _spelled(after):
+        if spelled(before) != spelled(after):
             yield name, before, after
 
 
 def _differing_items(old: Mapping[str, _V], new: Mapping[str, _V]) -> Iterator[tuple[str, _V | None, _V | None]]:
     for name in dict.fromkeys((*old, *new)):
-        if _spelled(old.get(name)) != _spelled(new.get(name)):
+        if spelled(old.get(name)) != spelled(new.get(name)):
             yield name, old.get(name), new.get(name)
 
 
-def _spelled(value: object) -> object:
+def spelled(value: object) -> object:
     """Give something that is equal for two values where a document spells both in the same way."""
     kind = type(value)
     if has(kind):
-        return kind, tuple(_spelled(getattr(value, one.name)) for one in fields(kind))
+        return kind, tuple(spelled(getattr(value, one.name)) for one in fields(kind))
     if is_object(value):
-        return "object", frozenset((name, _spelled(one)) for name, one in value.items())
+        return "object", frozenset((name, spelled(one)) for name, one in value.items())
     if is_list(value):
-        return "list", tuple(_spelled(one) for one in value)
+        return "list", tuple(spelled(one) for one in value)
     if isinstance(value, datetime):
         return "instant", value.utcoffset() is None, value
     return repr(value)
@@ -255,7 +255,8 @@ def _spelled(value: object) -> object:
 # Runs that are under way
 
 
-def _continuations(old: Workflow, new: Workflow) -> Iterator[Continuation]:
+def continuations(old: Workflow, new: Workflow) -> Iterator[Continuation]:
+    """Say for each place at which a run of the old version can stand where it goes on in the new one."""
     arrived = _arrived(old, new)
     for key, node in old.nodes.items():
         for index, action in enumerate(node.actions):
