@@ -1,6 +1,6 @@
-"""The state machine: every signal that moves a run is taken here, and nothing here reads a clock or calls a port.
+"""The state machine: every signal that moves a run is taken here; it reads no clock and calls no port.
 
-The law. A run is in one of six places; a signal moves it or leaves it where it is.
+The law. A run is in one of seven places; a signal moves it or leaves it where it is.
 
 ====================  ==================  ======================  =====================================================
 place                 Started             Woken, at the due time  Settled(effect, outcome)
@@ -21,20 +21,20 @@ paused                -                   -                       as without the
 ended, held out       -                   -                       journaled as late
 ====================  ==================  ======================  =====================================================
 
-Beside its place a run may have detached actions open, each due at an instant of its own. Settled(effect, outcome)
-closes one, retry postpones it, and the run stays in its place, whatever comes of it. A run that comes to its end with
-some open is at no node, observes nothing, and is over with the last of them: complete, or failed where one of them
-failed. The run's due instant is the earliest of all; Woken moves the place alone, and only where its own has come.
+What an outcome leads to stands in ``settling.py``. Beside its place a run may have detached actions open, each due at
+an instant of its own (``beside.py``). Settled(effect, outcome) closes one, retry postpones it, and the run stays in its
+place, whatever comes of it. A run that comes to its end with some open is at no node, observes nothing, and is over
+with the last of them: complete, or failed where one of them failed. The run's due instant is the earliest of all; Woken
+moves the place alone, and only where its own has come.
 
 With each of them, before anything else but the lines about what happened, goals are counted, and an exit criterion that
 is met ends the run where it is; ``aims.py`` says how. A run that waits for something may be looked at before it comes:
 ``State.then`` says when it comes.
 
-Observed(event) counts the event in any living run. It moves what waits for it, and what waits for a condition that
-holds by then; so does Looked, which brings no event for the run. Nothing else is moved, but goals are counted by an
-event after the end, too. Requeued() lets a run that
-failed go on where it did, at once: its effect is carried out as if for the first time, under the same key or a new one,
-and so is each detached action that failed.
+Observed(event) counts the event in any living run (``observing.py``). It moves what waits for it, and what waits for a
+condition that holds by then; so does Looked, which brings no event for the run. Nothing else is moved, but goals are
+counted by an event after the end, too. Requeued() lets a run that failed go on where it did, at once: its effect is
+carried out as if for the first time, under the same key or a new one, and so is each detached action that failed.
 
 What comes back of a webhook or of an action of the host's own, where it is done, sets variables, which are part of the
 state (``variables.py``). They are the run's until it ends. Where a detached action sets some, a wait for a condition is
@@ -52,64 +52,36 @@ on what was read, make the same transition; so the engine decides once for all o
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-from typing import Final, NamedTuple, assert_never
+from datetime import datetime
+from typing import NamedTuple, assert_never
 
 from attrs import evolve, frozen
 
 from flowkit.conditions import Operand
-from flowkit.events import NO_FACTS, Event, Facts, to_micros
-from flowkit.hashing import digest64
-from flowkit.runs import aims, awaiting, controls, watching
-from flowkit.runs.awaiting import Arrival
+from flowkit.events import Facts, to_micros
+from flowkit.runs import aims, controls
 from flowkit.runs.beside import reopened
 from flowkit.runs.effects import (
     Asks,
-    Deferral,
-    Effect,
     Exited,
     Looked,
     Observed,
-    Outcome,
     Paused,
     Requeued,
-    Result,
     Resumed,
     Settled,
     Signal,
     Started,
     Woken,
 )
-from flowkit.runs.guards import guard_of
-from flowkit.runs.model import Deferred, Entry, Kind, Member, Run, State, Status, Waiting
+from flowkit.runs.model import Entry, Kind, Member, Run, State, Status, Waiting
+from flowkit.runs.observing import look, observe
 from flowkit.runs.program import Program
+from flowkit.runs.settling import MAX_ATTEMPTS, settle
 from flowkit.runs.splits import Assigned
-from flowkit.runs.variables import take, variables_of
-from flowkit.runs.walk import MAX_STEPS, Walk, passed, seconds_of
-from flowkit.workflows.control import Branch, Exit, Split, WaitForEvent
-from flowkit.workflows.links import EmitEvent, StartWorkflow
-from flowkit.workflows.model import (
-    EMAIL,
-    Action,
-    CallHandler,
-    CallWebhook,
-    CheckEngagement,
-    OnSkip,
-    Operation,
-    SendEmail,
-    UpdateProfile,
-    UpdateSegments,
-    Wait,
-    WaitUntil,
-)
+from flowkit.runs.walk import MAX_STEPS, Walk
 
 __all__ = ["MAX_ATTEMPTS", "MAX_STEPS", "Member", "Step", "Transition", "decide", "step"]
-
-MAX_ATTEMPTS: Final = 10
-_FIRST_RETRY: Final = timedelta(minutes=1)
-_LONGEST_RETRY: Final = timedelta(hours=6)
-_LONGEST_ASKED: Final = timedelta(days=36_525)
-_MICROSECOND: Final = timedelta(microseconds=1)
 
 
 class Step(NamedTuple):
@@ -194,24 +166,7 @@ def decide(
     walk = Walk(program, state, facts, now, member.due if state.beside is None else state.beside.due, member)
     if state.then is not None:
         walk.let_wait(state.then)
-    match signal:
-        case Started():
-            _started(walk)
-        case Woken(called):
-            _woken(walk, called=called)
-        case Observed(event, hops):
-            _observed(walk, event, hops)
-        case Looked(event):
-            if not aims.ends(walk, event):
-                _looked(walk, event, mine=False)
-        case Settled(effect, outcome, at):
-            _settled(walk, effect, outcome, now if at is None else min(at, now))
-        case Requeued(anew, beside):
-            _requeued(walk, beside, anew=anew)
-        case Paused() | Resumed() | Exited():
-            controls.control(walk, signal)
-        case _:
-            assert_never(signal)
+    _take(walk, signal)
     if walk.asks is not None:
         return walk.asks
     if walk.flip is not None:
@@ -231,6 +186,27 @@ def decide(
         now if walk.dated else None,
         tuple(walk.assigned),
     )
+
+
+def _take(walk: Walk, signal: Signal) -> None:
+    match signal:
+        case Started():
+            _started(walk)
+        case Woken(called):
+            _woken(walk, called=called)
+        case Observed(event, hops):
+            observe(walk, event, hops)
+        case Looked(event):
+            if not aims.ends(walk, event):
+                look(walk, event, mine=False)
+        case Settled(effect, outcome, at):
+            settle(walk, effect, outcome, walk.now if at is None else min(at, walk.now))
+        case Requeued(anew, beside):
+            _requeued(walk, beside, anew=anew)
+        case Paused() | Resumed() | Exited():
+            controls.control(walk, signal)
+        case _:
+            assert_never(signal)
 
 
 def _with_beside(walk: Walk) -> Transition:
@@ -269,7 +245,7 @@ def _woken(walk: Walk, *, called: bool) -> None:
         return
     match walk.state.waiting:
         case Waiting.DURATION:
-            walk.entries.append(Entry(Kind.WOKEN, walk.state.node, _action(walk).action_id))
+            walk.entries.append(Entry(Kind.WOKEN, walk.state.node, walk.action.action_id))
             walk.skip()
             walk.on()
         case Waiting.DELAY:
@@ -278,214 +254,11 @@ def _woken(walk: Walk, *, called: bool) -> None:
             walk.state = evolve(walk.state, waiting=None)
             walk.on()
         case Waiting.EVENT:
-            _looked(walk, None, mine=False, woken=True)
+            look(walk, None, mine=False, woken=True)
         case None:
             return
         case _:
             assert_never(walk.state.waiting)
-
-
-def _action(walk: Walk) -> Action:
-    node = walk.program.node(walk.state.node or "")
-    return node.actions[walk.state.action]
-
-
-def _observed(walk: Walk, event: Event, hops: int) -> None:
-    program = walk.program
-    mine = _is_mine(walk, event)
-    if not walk.state.alive:
-        aims.measure(walk, event, mine=mine)
-        return
-    if not walk.state.on_its_way:
-        aims.ends(walk, event, mine=mine)
-        return
-    if walk.facts is None and any(awaiting.asks_facts(post.wait) for post in program.posts):
-        walk.asks = Asks(program.needs)
-        return
-    if mine and event.type in program.counted:
-        counts = dict(walk.state.counts)
-        counts[event.type] = counts.get(event.type, 0) + 1
-        walk.note(Kind.OBSERVED, type=event.type, count=counts[event.type])
-        walk.state = evolve(walk.state, counts=tuple(sorted(counts.items())))
-    if mine and hops > walk.state.hops:
-        walk.state = evolve(walk.state, hops=hops)
-    if aims.ends(walk, event, mine=mine):
-        return
-    facts = walk.facts or NO_FACTS
-    if mine and program.posts:
-        member, pause = walk.member, walk.state.pause
-        entered, due = member.entered, member.due is not None and member.due <= walk.now
-        due = due or (pause is not None and pause.was_due)
-        walk.keep(watching.seen(walk.state.watch, program.posts, event, facts, entered=entered, now=walk.now, due=due))
-        controls.note_met(walk, event, facts)
-    if not _looked(walk, event, mine=mine) and mine:
-        for post, met in watching.late(walk.state.watch, program.posts, event, facts, walk.now):
-            action = program.node(post.node).actions[post.action]
-            walk.entries.append(Entry(Kind.LATE, post.node, action.action_id, met.data))
-
-
-def _is_mine(walk: Walk, event: Event) -> bool:
-    """Whether an event is one for the run: one that its workflow asks for, and that names no send of another run."""
-    named = event.properties.get("send_key")
-    return event.type in walk.program.listens and (named is None or str(named).startswith(walk.member.run_id))
-
-
-def _looked(walk: Walk, event: Event | None, *, mine: bool, woken: bool = False) -> bool:
-    """Look at a run that may be in a wait for what happens; tell whether it goes on."""
-    state, watch = walk.state, walk.state.watch
-    if state.status is not Status.ACTIVE or state.waiting is not Waiting.EVENT or watch.since is None:
-        return False
-    node, action = walk.program.node(state.node or ""), _action(walk)
-    wait = action.do
-    if not isinstance(wait, WaitForEvent):
-        return False
-    is_over = watch.until is not None and watch.until <= walk.now
-    if walk.facts is None and awaiting.asks_facts(wait) and not (woken and walk.due == watch.until):
-        walk.asks = Asks(walk.program.needs)
-        return False
-    if watch.met is not None and awaiting.in_time(watch.met[0], watch.since, watch.until):
-        at, place, kind = watch.met
-        passed(walk, node, action, awaiting.by_event(wait, place, at, kind))
-        walk.on()
-        return True
-    facts = walk.facts or NO_FACTS
-    after = facts if event is None else awaiting.with_event(facts, walk.program.needs, event, walk.now)
-    met, again = awaiting.look(
-        wait,
-        Arrival(now=walk.now, since=watch.since, until=watch.until, variables=variables_of(state.variables)),
-        (facts, after),
-        walk.due,
-        started_at=walk.member.entered,
-        predicates=walk.program.predicates,
-        event=event if mine else None,
-    )
-    if met is None and woken and is_over and watch.until is not None:
-        met = awaiting.timed_out(wait, watch.until)
-    walk.own = True
-    if met is None:
-        if again != walk.due:
-            walk.park(again, waiting=Waiting.EVENT)
-        return False
-    walk.facts = None if walk.facts is None else after
-    passed(walk, node, action, met)
-    walk.on()
-    return True
-
-
-def _settled(walk: Walk, effect: Effect, outcome: Outcome, at: int) -> None:
-    detached = walk.state.beside is not None and effect in walk.state.beside.effects
-    if not detached and (walk.state.pending != effect or not walk.state.alive):
-        data = {"result": outcome.result.value, **_because(outcome)}
-        walk.entries.append(Entry(Kind.LATE, effect.node, effect.action_id, data))
-        return
-    walk.forget_due(effect)
-    outcome = _heard(outcome)
-    action = walk.program.node(effect.node).actions[effect.action]
-    told = {**_told(action.do), **({"attempt": effect.attempt + 1} if effect.attempt else {}), **_because(outcome)}
-    match outcome.result:
-        case Result.DONE:
-            _done(walk, effect, outcome, at, told)
-        case Result.SKIPPED:
-            _tell(walk, Kind.SKIPPED, effect, told)
-            if not aims.ends(walk):
-                _skipped(walk, effect, action, outcome, detached=detached)
-        case Result.DEFERRED if outcome.deferral is not None:
-            _tell(walk, Kind.DEFERRED, effect, {**_held_up(outcome.deferral, walk.now), **told})
-            if not aims.ends(walk):
-                _deferred(walk, effect, outcome.deferral)
-        case Result.RETRY if effect.attempt + 1 < MAX_ATTEMPTS:
-            _retried(walk, effect, outcome, told)
-        case Result.RETRY | Result.FAILED | Result.UNKNOWN | Result.DEFERRED:
-            _tell(walk, Kind.FAILED, effect, {"result": outcome.result.value, **told})
-            if not aims.ends(walk):
-                _failed(walk, effect, outcome, detached=detached)
-        case _:
-            assert_never(outcome.result)
-
-
-def _skipped(walk: Walk, effect: Effect, action: Action, outcome: Outcome, *, detached: bool) -> None:
-    if isinstance(action.do, SendEmail) and action.do.on_skip is OnSkip.EXIT and not detached:
-        walk.end(Status.EXITED, outcome.reason)
-        walk.entries.append(Entry(Kind.EXITED, None, None, {"reason": outcome.reason}))
-    else:
-        _onward(walk, effect, action.failure_path, "failure_path", "failure")
-
-
-def _heard(outcome: Outcome) -> Outcome:
-    """Take a deferral that a port gives for what it was: an attempt."""
-    is_attempt = outcome.result is Result.DEFERRED and outcome.deferral is None
-    return evolve(outcome, result=Result.RETRY) if is_attempt else outcome
-
-
-def _held_up(later: Deferral, now: int) -> dict[str, object]:
-    """Say what holds an effect up, and for how long."""
-    return {"by": guard_of(later.by), "seconds": seconds_of(max(later.until - now, 0))}
-
-
-def _deferred(walk: Walk, effect: Effect, later: Deferral) -> None:
-    """Carry an effect out later, as the same attempt."""
-    walk.again(effect, effect, max(later.until, walk.now))
-    walk.keep_due(Deferred(effect, later.since, later.by, later.mark))
-    walk.dated = True
-
-
-def _retried(walk: Walk, effect: Effect, outcome: Outcome, told: dict[str, object]) -> None:
-    """Carry an effect out later, as another attempt."""
-    walk.own = True
-    again = evolve(effect, attempt=effect.attempt + 1)
-    pause = _pause(walk.member.run_id, again, outcome)
-    _tell(walk, Kind.RETRYING, effect, {"seconds": seconds_of(pause), **told})
-    if aims.ends(walk):
-        return
-    walk.again(effect, again, walk.now + pause)
-    if outcome.deferral is not None:
-        walk.keep_due(Deferred(again, outcome.deferral.since))
-
-
-def _done(walk: Walk, effect: Effect, outcome: Outcome, at: int, told: dict[str, object]) -> None:
-    """Take what came of an effect that was carried out, and go on behind it."""
-    action = walk.program.node(effect.node).actions[effect.action]
-    detached = walk.state.pending != effect
-    variables = walk.state.variables
-    if isinstance(action.do, CallWebhook | CallHandler):
-        taken = take(variables, action.do, outcome.output)
-        told |= taken.data
-        walk.state = evolve(walk.state, variables=taken.text)
-    _tell(walk, Kind.DONE, effect, told)
-    if walk.program.notes_sends and isinstance(action.do, SendEmail):
-        _sent(walk, at, detached=detached)
-    if aims.ends(walk):
-        return
-    _onward(walk, effect, action.success_path, "success_path", "success")
-    if detached and walk.state.variables != variables:
-        _looked(walk, None, mine=False)
-
-
-def _failed(walk: Walk, effect: Effect, outcome: Outcome, *, detached: bool) -> None:
-    """Go on behind an effect that failed for good, where there is a way; else the run fails."""
-    node = walk.program.node(effect.node)
-    path = node.actions[effect.action].failure_path
-    last = effect.action + 1 == len(node.actions)
-    if detached:
-        walk.let_go(effect, outcome)
-    elif path is not None or (last and "failure" in node.next_nodes):
-        _onward(walk, effect, path, "failure_path", "failure")
-    else:
-        reason = outcome.reason or outcome.result.value
-        walk.state = evolve(walk.state, status=Status.FAILED, reason=reason, result=outcome.result)
-        walk.due, walk.timed = None, True
-        walk.entries.append(Entry(Kind.FAILED, None, None, {"reason": reason}))
-
-
-def _sent(walk: Walk, at: int, *, detached: bool) -> None:
-    """Keep in mind when the run's last message was sent; a worker that died may have sent a detached one before it."""
-    last = walk.state.watch.sent if detached else None
-    if walk.state.node is not None and (last is None or last <= at):
-        walk.keep(watching.sent(walk.state.watch, walk.program.posts, at))
-
-
-def _tell(walk: Walk, kind: Kind, effect: Effect, data: dict[str, object]) -> None:
-    walk.entries.append(Entry(kind, effect.node, effect.action_id, data))
 
 
 def _requeued(walk: Walk, beside: tuple[bool, ...], *, anew: bool) -> None:
@@ -496,7 +269,7 @@ def _requeued(walk: Walk, beside: tuple[bool, ...], *, anew: bool) -> None:
     if pending is not None:
         pending = evolve(pending, attempt=0, generation=pending.generation + anew)
     walk.state = evolve(state, status=Status.ACTIVE, reason="", result=None, deferred=())
-    action = None if pending is None else _action(walk)
+    action = None if pending is None else walk.action
     is_new = (anew and pending is not None) or any(beside)
     walk.note(Kind.REQUEUED, action, after=state.reason, key="new" if is_new else "same")
     if state.beside is not None:
@@ -506,60 +279,3 @@ def _requeued(walk: Walk, beside: tuple[bool, ...], *, anew: bool) -> None:
         waits = state.beside is not None and (walk.due is not None or state.waiting is Waiting.EVENT)
         due = walk.due if waits else walk.now
         walk.park(due, pending=pending, waiting=state.waiting or (None if pending else Waiting.TURN))
-
-
-def _onward(walk: Walk, effect: Effect, path: str | None, by: str, label: str) -> None:
-    """Go on behind an effect that is settled; one beside the place leads nowhere."""
-    if walk.state.pending != effect:
-        walk.let_go(effect)
-    elif path is None:
-        walk.skip()
-        walk.on(label)
-    else:
-        walk.go(path, by)
-        walk.on()
-
-
-def _pause(run_id: str, effect: Effect, outcome: Outcome) -> int:
-    """Back off exponentially with full jitter from the run's own seed; never sooner than the receiver asked for.
-
-    A receiver is a stranger: what it asks for beyond a hundred years is not heard.
-    """
-    ceiling = min(_LONGEST_RETRY, _FIRST_RETRY * (1 << (effect.attempt - 1))) // _MICROSECOND
-    share = digest64("retry", run_id, effect.suffix, str(effect.attempt))
-    asked = min(outcome.retry_after or timedelta(), _LONGEST_ASKED) // _MICROSECOND
-    return max(1 + (ceiling * share >> 64), asked)
-
-
-def _because(outcome: Outcome) -> dict[str, object]:
-    data: dict[str, object] = {}
-    if outcome.reason:
-        data["reason"] = outcome.reason
-    if outcome.reference is not None:
-        data["reference"] = outcome.reference
-    return {**data, **dict(outcome.told)} if outcome.told else data
-
-
-def _told(operation: Operation) -> dict[str, object]:
-    """What the journal says about an operation that was carried out."""
-    match operation:
-        case SendEmail(template_id, channel=channel):
-            if channel != EMAIL:
-                return {"type": "send", "channel": channel, "template_id": template_id}
-            return {"type": "send_email", "template_id": template_id}
-        case UpdateSegments(add=add, remove=remove):
-            return {"type": "segment_update", "add": list(add), "remove": list(remove)}
-        case UpdateProfile(set=values, unset=unset, increment=increment):
-            return {"type": "personalization_update", "names": sorted({*values, *unset, *increment})}
-        case CallWebhook(method=method):
-            return {"type": "webhook", "method": method}
-        case CallHandler(name):
-            return {"type": "custom", "name": name}
-        case EmitEvent(event_type):
-            return {"type": "emit_event", "event": event_type}
-        case StartWorkflow(workflow_id):
-            return {"type": "start_workflow", "workflow": workflow_id}
-        case Wait() | WaitUntil() | CheckEngagement() | Branch() | Split() | Exit() | WaitForEvent():
-            return {}
-        case _:
-            assert_never(operation)

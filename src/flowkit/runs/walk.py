@@ -88,6 +88,11 @@ class Walk:
     flip: int | None = None
     asks: Asks | None = None
 
+    @property
+    def action(self) -> Action:
+        """The action at hand; there is one wherever a run waits, or has an effect pending."""
+        return self.program.node(self.state.node or "").actions[self.state.action]
+
     def note(self, kind: Kind, action: Action | None = None, **data: object) -> None:
         """Write a line of the journal about the node at hand."""
         self.entries.append(Entry(kind, self.state.node, action.action_id if action else None, data))
