@@ -589,6 +589,7 @@ class Store(Protocol):
         self, *, subscriber_id: str | None = None, after: int = 0, limit: int = 1000
     ) -> Maybe[Sequence[Suppression]]:
         """Read the suppression list, those that were lifted too, by number, a page at a time."""
+        ...
 
     def reserve(self, asked: Sequence[Reservation], at: int) -> Maybe[Sequence[Sequence[Full]]]:
         """Take places under frequency caps, all at once, so that no two workers take the last one.
