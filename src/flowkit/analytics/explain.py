@@ -185,8 +185,9 @@ def _sentence(line: Line) -> str:  # noqa: C901, PLR0912 - a sentence for each k
             return f"{entry.node} chose {data.get('label')}, since {_values(data)}"
         case Kind.DONE:
             return f"{what} at {entry.node}{_attempt(data)}"
-        case Kind.SKIPPED if data.get("type") == "send_email":
-            return f"{data.get('template_id')} was not sent at {entry.node}: {guard_words(data) or _because(data)}"
+        case Kind.SKIPPED if "template_id" in data:
+            by = f" by {data['channel']}" if "channel" in data else ""
+            return f"{data['template_id']} was not sent{by} at {entry.node}: {guard_words(data) or _because(data)}"
         case Kind.SKIPPED:
             why = _refused(data) if "workflow" in data else guard_words(data) or _because(data)
             return f"did not carry out {what} at {entry.node}: {why}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from enum import StrEnum
 from typing import TypeVar, assert_never
 
 from attrs import evolve
@@ -25,8 +26,9 @@ from flowkit.engine.suppressing import Pause, Suppressed, suppress
 from flowkit.engine.sweeps import Progress, ask_for_backfill, plan_sweeps, progress
 from flowkit.engine.versions import Version, versions_of
 from flowkit.errors import ConfigurationError, DocumentError, Problem, UnknownHandler
-from flowkit.events import Event, from_micros, to_micros
+from flowkit.events import Event, from_micros, id_problem, to_micros
 from flowkit.ports import Edition, HoldKind
+from flowkit.problems import short
 from flowkit.runs.consent import Ban, Suppression, SuppressionReason, SuppressionScope
 from flowkit.runs.effects import Exited, PauseClock, Paused, Resumed
 from flowkit.runs.model import Line, Run, Status
@@ -78,6 +80,7 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+W = TypeVar("W", bound=StrEnum)
 
 
 async def publish(parts: Parts, workflow: Workflow, *, draft: bool = False) -> Edition:
@@ -201,13 +204,14 @@ async def accept(parts: Parts, events: Iterable[Event], now: datetime | None, co
 
 async def changed(parts: Parts, subscriber_ids: Iterable[str], now: datetime | None, connection: object) -> Ingested:
     """Look at subscribers whose profiles the host has changed."""
+    names = _names(subscriber_ids)
     store = parts.store if connection is None else parts.store.joined(connection)
     stamp = (await resolve("store.recall", store.recall({}, runs=False))).stamp
     await parts.catalogue.refresh(stamp)
     if not (parts.catalogue.watchful or parts.catalogue.watching):
         return Ingested()
     at = to_micros(parts.clock.now() if now is None else now)
-    return await _watched(parts, look_at_changed(parts, store, dict.fromkeys(subscriber_ids, ()), at))
+    return await _watched(parts, look_at_changed(parts, store, dict.fromkeys(names, ()), at))
 
 
 async def suppressed(
@@ -220,21 +224,43 @@ async def suppressed(
     pause: Pause | None,
 ) -> Suppressed:
     """Put subscribers on the suppression list; within the host's transaction nothing is waited for."""
+    names = _names(subscriber_ids)
+    ban = Ban.of(_word(SuppressionReason, reason), None if scope is None else _word(SuppressionScope, scope))
     store = parts.store if connection is None else parts.store.joined(connection)
     at = to_micros(parts.clock.now() if now is None else now)
-    return await suppress(
-        parts, store, subscriber_ids, Ban.of(reason, scope), at, pause if connection is None else None
-    )
+    return await suppress(parts, store, names, ban, at, pause if connection is None else None)
 
 
 async def unsuppressed(
     parts: Parts, subscriber_ids: Iterable[str], reason: SuppressionReason, now: datetime | None, connection: object
 ) -> Sequence[str]:
     """Lift the suppressions that stand for a reason."""
+    names, word = _names(subscriber_ids), _word(SuppressionReason, reason)
     store = parts.store if connection is None else parts.store.joined(connection)
     at = to_micros(parts.clock.now() if now is None else now)
+    return tuple(await resolve("store.unsuppress", store.unsuppress(names, word, at)))
+
+
+def _names(subscriber_ids: Iterable[str]) -> list[str]:
+    """Take subscriber ids, each once; one text would be taken for its letters."""
+    if isinstance(subscriber_ids, str):
+        message = f"give subscriber ids as a list, such as [{subscriber_ids!r}]"
+        raise ConfigurationError(message)
     names = list(dict.fromkeys(subscriber_ids))
-    return tuple(await resolve("store.unsuppress", store.unsuppress(names, reason, at)))
+    for name in names:
+        if problem := id_problem(name):
+            message = f"a subscriber id {problem}: {short(repr(name))}"
+            raise ConfigurationError(message)
+    return names
+
+
+def _word(words: type[W], given: W) -> W:
+    """Take a word of a closed set, which a host without a type checker may misspell."""
+    try:
+        return words(given)
+    except ValueError:
+        message = f"{given!r} is none of {', '.join(words)}"
+        raise ConfigurationError(message) from None
 
 
 async def suppressions(parts: Parts, subscriber_id: str | None, after: int, limit: int) -> Sequence[Suppression]:

@@ -287,8 +287,9 @@ class _Ahead:
             return self._stood(self.due)
         until = _deadline(old, new, watch, self.now)
         course = Course.MAPPED if until == watch.until else Course.RETIMED
+        watch = evolve(watch, until=until, met=_met(old, new, watch))
         # It is to be looked at, for what it waits for may be there.
-        return self._stood(self.now, watch=evolve(watch, until=until, met=_met(old, new, watch)), course=course)
+        return self._stood(self.now, watch=watch, course=course)
 
     # -- the place itself -------------------------------------------------------------------------------------------
 
@@ -333,8 +334,11 @@ class _Ahead:
         )
         action = None if self.action is None else self.action.action_id
         data: dict[str, object] = {"from": old.version, "to": new.version, "node": state.node, "course": course.value}
-        if due is not None and self.due is not None and due != self.due:
-            data["seconds"] = seconds_of(due - self.due)
+        before, after = self.due, due
+        if self.state.waiting is Waiting.EVENT is state.waiting:  # It is looked at now; what counts is its deadline.
+            before, after = self.state.watch.until, state.watch.until
+        if after is not None and before is not None and after != before:
+            data["seconds"] = seconds_of(after - before)
         entries = [Entry(Kind.MIGRATED, self.node, action, data)]
         if state.node != self.node or self.entered:
             entries.append(Entry(Kind.LEFT, self.node, None, {"by": MIGRATED, "to": state.node}))

@@ -97,6 +97,13 @@ def _in_order(caps: Iterable[FrequencyCap]) -> tuple[FrequencyCap, ...]:
     return tuple(caps)
 
 
+def _are(name: str, kind: type, given: Iterable[object]) -> None:
+    for one in given:
+        if one is not None and not isinstance(one, kind):
+            message = f"{name} are of the class {kind.__name__}, not {type(one).__name__}"
+            raise ConfigurationError(message)
+
+
 _NO_WINDOWS: Final[Mapping[str, Window | None]] = {}
 _NO_LIMITS: Final[Mapping[str, RateLimit]] = {}
 
@@ -114,7 +121,7 @@ class SendPolicy:
             ``rate_limit``. So give each a share of what the mail service takes.
 
     Raises:
-        ConfigurationError: Two caps have one name.
+        ConfigurationError: Two caps have one name, or something is none of these.
     """
 
     quiet_hours: Window | None = None
@@ -124,6 +131,9 @@ class SendPolicy:
     rate_limit_of: Mapping[str, RateLimit] = field(default=_NO_LIMITS)
 
     def __attrs_post_init__(self) -> None:
+        _are("quiet hours", Window, [self.quiet_hours, *self.quiet_hours_of.values()])
+        _are("caps", FrequencyCap, self.caps)
+        _are("rate limits", RateLimit, [self.rate_limit, *self.rate_limit_of.values()])
         names = [cap.name for cap in self.caps]
         if len(set(names)) < len(names):
             raise ConfigurationError(f"two frequency caps have one name, of {', '.join(sorted(names))}")

@@ -266,12 +266,18 @@ def continuations(old: Workflow, new: Workflow) -> Iterator[Continuation]:
 
 
 def _arrived(old: Workflow, new: Workflow) -> Mapping[str, Sequence[str]]:
-    """Name for each action id the nodes that have it now and had it not."""
+    """Name for each action id the nodes that have it now and had it not, where one node alone has it no more."""
+    left = _without(new, old)
+    return {action_id: nodes for action_id, nodes in _without(old, new).items() if len(left.get(action_id, ())) == 1}
+
+
+def _without(one: Workflow, other: Workflow) -> Mapping[str, Sequence[str]]:
+    """Name for each action id the nodes that have it in the other version and have it not in this one."""
     found: dict[str, list[str]] = {}
-    for key, node in new.nodes.items():
-        before = _by_id(old.nodes[key].actions if key in old.nodes else ())
+    for key, node in other.nodes.items():
+        here = _by_id(one.nodes[key].actions if key in one.nodes else ())
         for action in node.actions:
-            if action.action_id not in before:
+            if action.action_id not in here:
                 found.setdefault(action.action_id, []).append(key)
     return found
 
