@@ -74,7 +74,7 @@ class EditionStore(Protocol):
 
 
 class SubscriberStore(Protocol):
-    """Remembers subscribers: what they did, what workflows know of them, and how they were split."""
+    """Remembers subscribers: what they did, what workflows know of them, and which labels they have."""
 
     def recall(
         self,
@@ -119,7 +119,7 @@ class SubscriberStore(Protocol):
 
 
 class ClaimStore(Protocol):
-    """Gives due runs to workers, each to one at a time, and keeps what a worker notes until they are written."""
+    """Gives due runs to workers, each to one at a time, and keeps the notes of each worker."""
 
     def claim(self, now: int, *, limit: int, lease: timedelta) -> Maybe[Claim | None]:
         """Take up to ``limit`` runs that are due, or a lapsed claim as it stands; None where there is neither.
@@ -153,7 +153,7 @@ class ClaimStore(Protocol):
 
 
 class WindowStore(Protocol):
-    """Keeps which messages are being handed over, so that who forbids them finds them, or is found."""
+    """Keeps which messages are being handed over, so that whoever forbids them finds them, or is found."""
 
     def open_window(self, claim: Claim, runs: Mapping[str, Run]) -> Maybe[Fence]:
         """Note that messages are about to be handed over, and then look whether they still may be.
@@ -272,7 +272,7 @@ class SweepStore(Protocol):
 
 
 class RunStore(Protocol):
-    """Keeps runs and their journal, for whoever wants to read them."""
+    """Lets runs and the journal be read; only ``Store.commit`` writes them."""
 
     def read(self, runs: Sequence[Run]) -> Maybe[Sequence[Run]]:
         """Read runs again, in order."""
@@ -318,7 +318,8 @@ class Store(
 ):
     """Keeps workflows, runs, ledgers and the journal. Every write is whole or not at all.
 
-    Its methods are those of its parts, and the following.
+    Its methods are those of ``EditionStore``, ``SubscriberStore``, ``ClaimStore``, ``WindowStore``,
+    ``SuppressionStore``, ``PlaceStore``, ``SweepStore`` and ``RunStore``, and the following.
     """
 
     def commit(self, changes: Changes) -> Maybe[Refused]:

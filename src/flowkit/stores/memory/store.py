@@ -47,7 +47,7 @@ class MemoryStore:
         self._lock = RLock()
         self._tables = Tables(ticks)
 
-    # -- workflows ----------------------------------------------------------------------------------------------------
+    # -- editions -----------------------------------------------------------------------------------------------------
 
     def publish(self, edition: Edition, sources: Mapping[str, str]) -> Edition:
         """Store a version; see ``Store.publish``."""
@@ -71,7 +71,7 @@ class MemoryStore:
         with self._lock:
             return self._tables.editions.source(content_hash)
 
-    # -- events -------------------------------------------------------------------------------------------------------
+    # -- subscribers --------------------------------------------------------------------------------------------------
 
     def recall(
         self,
@@ -131,7 +131,7 @@ class MemoryStore:
         with self._lock:
             return self._tables.frozen.freeze(claim.runs, inputs)
 
-    # -- suppressions -------------------------------------------------------------------------------------------------
+    # -- windows ------------------------------------------------------------------------------------------------------
 
     def open_window(self, claim: Claim, runs: Mapping[str, Run]) -> Fence:
         """Note what is about to be handed over, and look whether it may be; see ``Store.open_window``."""
@@ -150,6 +150,8 @@ class MemoryStore:
         """Name what is being handed over; see ``Store.in_flight``."""
         with self._lock:
             return self._tables.claims.in_flight(subscriber_ids)
+
+    # -- suppressions -------------------------------------------------------------------------------------------------
 
     def suppress(self, subscriber_ids: Sequence[str], ban: Ban, at: int) -> Sequence[str]:
         """Put subscribers on the suppression list; see ``Store.suppress``."""
@@ -176,7 +178,7 @@ class MemoryStore:
         with self._lock:
             return self._tables.suppressions.page(subscriber_id, after, limit)
 
-    # -- caps and rate limits -----------------------------------------------------------------------------------------
+    # -- places -------------------------------------------------------------------------------------------------------
 
     def reserve(self, asked: Sequence[Reservation], at: int) -> Sequence[Sequence[Full]]:
         """Take places under frequency caps; see ``Store.reserve``."""
@@ -205,7 +207,7 @@ class MemoryStore:
         with self._lock:
             return write(self._tables, changes)
 
-    # -- reading ------------------------------------------------------------------------------------------------------
+    # -- runs ---------------------------------------------------------------------------------------------------------
 
     def read(self, runs: Sequence[Run]) -> Sequence[Run]:
         """Read runs again; see ``Store.read``."""

@@ -19,12 +19,12 @@ from flowkit.stores.sqlite.notes import NoteFile, is_abandoned, read_notes, remo
 from flowkit.stores.sqlite.session import Session
 from flowkit.stores.sqlite.shared import Shared
 
-__all__ = ["claim", "extend", "release"]
+__all__ = ["Taken", "claim", "extend", "release", "take_lapsed"]
 
 _encode: Final = json.JSONEncoder(separators=(",", ":")).encode
 
 
-class _Taken(NamedTuple):
+class Taken(NamedTuple):
     """A claim as it was written: its rows are those of ``schema.RUN``.
 
     ``spent`` is the file of notes that were taken over into it: of no more use, once it is committed.
@@ -52,7 +52,7 @@ def claim(
     notes = shared.spare_notes()
     until = clock + lease.total_seconds()
     with session.transaction():
-        taken = _take_lapsed(cursor, now, clock, until, notes) or _take_due(cursor, now, limit, until, notes)
+        taken = take_lapsed(cursor, now, clock, until, notes) or _take_due(cursor, now, limit, until, notes)
         stamp = read_stamp(cursor)
         # Nobody else can write now, so this is the tide at which the runs were read.
         tide = shared.tides.now(cursor)
@@ -78,14 +78,14 @@ def release(cursor: sqlite3.Cursor, token: str) -> None:
     cursor.execute("UPDATE flowkit_claim SET until = 0, released = 1 WHERE token = ?", (int(token),))
 
 
-def _take_due(cursor: sqlite3.Cursor, now: int, limit: int, until: float, notes: NoteFile) -> _Taken | None:
+def _take_due(cursor: sqlite3.Cursor, now: int, limit: int, until: float, notes: NoteFile) -> Taken | None:
     """Claim runs that are due and that nobody holds."""
     rows = cursor.execute(sql.DUE, (now, limit)).fetchall()
     if not rows:
         return None
     token = randbits(62)
     cursor.execute(sql.CLAIM, (token, until, now, _encode([row[0] for row in rows]), notes.path, "{}", 0))
-    return _Taken(token, rows, {}, {}, {}, 0, fresh=True)
+    return Taken(token, rows, {}, {}, {}, 0, fresh=True)
 
 
 def _find_lapsed(cursor: sqlite3.Cursor, clock: float) -> tuple[Any, ...] | None:
@@ -96,7 +96,7 @@ def _find_lapsed(cursor: sqlite3.Cursor, clock: float) -> tuple[Any, ...] | None
     return None
 
 
-def _take_lapsed(cursor: sqlite3.Cursor, now: int, clock: float, until: float, notes: NoteFile) -> _Taken | None:
+def take_lapsed(cursor: sqlite3.Cursor, now: int, clock: float, until: float, notes: NoteFile) -> Taken | None:
     """Take over a claim whose lease is over or whose worker is dead, together with the notes of that worker.
 
     A call that was begun and not ended counts as a death against its key. Where none was begun, the first death takes
@@ -132,7 +132,7 @@ def _take_lapsed(cursor: sqlite3.Cursor, now: int, clock: float, until: float, n
         cursor.execute("DELETE FROM flowkit_claim WHERE token = ?", (old,))
     cursor.execute(sql.CLAIM, (token, until, now, _encode(runs), notes.path, kept, deaths))
     rows = cursor.execute(sql.THESE, (_encode(runs),)).fetchall()
-    return _Taken(
+    return Taken(
         token,
         rows,
         {key: read_outcome(told) for key, (told, _) in known.items() if not isinstance(told, int)},

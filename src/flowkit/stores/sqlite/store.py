@@ -120,7 +120,7 @@ class SqliteStore:
         joined._use(session)  # noqa: SLF001 - its own class
         return joined
 
-    # -- workflows ----------------------------------------------------------------------------------------------------
+    # -- editions -----------------------------------------------------------------------------------------------------
 
     def publish(self, edition: Edition, sources: Mapping[str, str]) -> Edition:
         """Store a version; see ``Store.publish``."""
@@ -145,7 +145,7 @@ class SqliteStore:
         with self._lock, translated(joined=self._session.joined):
             return read_source(self._session.cursor, content_hash)
 
-    # -- events -------------------------------------------------------------------------------------------------------
+    # -- subscribers --------------------------------------------------------------------------------------------------
 
     def recall(
         self,
@@ -213,7 +213,7 @@ class SqliteStore:
             self._shared.freezing.add(claim.token)
             return kept
 
-    # -- suppressions -------------------------------------------------------------------------------------------------
+    # -- windows ------------------------------------------------------------------------------------------------------
 
     def open_window(self, claim: Claim, runs: Mapping[str, Run]) -> Fence:
         """Note what is about to be handed over, and look whether it may be; see ``Store.open_window``."""
@@ -229,6 +229,8 @@ class SqliteStore:
         """Name what is being handed over; see ``Store.in_flight``."""
         with self._lock, translated(joined=self._session.joined):
             return read_flight(self._session.cursor, subscriber_ids, self._shared.clock())
+
+    # -- suppressions -------------------------------------------------------------------------------------------------
 
     def suppress(self, subscriber_ids: Sequence[str], ban: Ban, at: int) -> Sequence[str]:
         """Put subscribers on the suppression list; see ``Store.suppress``."""
@@ -255,7 +257,7 @@ class SqliteStore:
         with self._lock, translated(joined=self._session.joined):
             return read_suppressions(self._session.cursor, subscriber_id, after, limit)
 
-    # -- caps and rate limits -----------------------------------------------------------------------------------------
+    # -- places -------------------------------------------------------------------------------------------------------
 
     def reserve(self, asked: Sequence[Reservation], at: int) -> Sequence[Sequence[Full]]:
         """Take places under frequency caps; see ``Store.reserve``."""
@@ -284,7 +286,7 @@ class SqliteStore:
         with self._lock:
             return self._committer.commit(changes)
 
-    # -- reading ------------------------------------------------------------------------------------------------------
+    # -- runs ---------------------------------------------------------------------------------------------------------
 
     def read(self, runs: Sequence[Run]) -> Sequence[Run]:
         """Read runs again; see ``Store.read``."""
