@@ -69,7 +69,7 @@ if TYPE_CHECKING:
     )
     from flowkit.event_documents import dump_event, load_event, load_events
     from flowkit.events import Event, Facts, Needs
-    from flowkit.ports.store import Hold, HoldKind
+    from flowkit.ports.records import Hold, HoldKind
     from flowkit.rendering.model import OutgoingMessage, Template
     from flowkit.runs.consent import ConsentStatus, Suppression, SuppressionReason, SuppressionScope
     from flowkit.runs.effects import Outcome, PauseClock, Result
@@ -298,8 +298,8 @@ _HOMES: Final = {
     "FrequencyCap": "flowkit.runs.policy:FrequencyCap",
     "GoTo": "flowkit.workflows.waits:GoTo",
     "Goal": "flowkit.workflows.goals:Goal",
-    "Hold": "flowkit.ports.store:Hold",
-    "HoldKind": "flowkit.ports.store:HoldKind",
+    "Hold": "flowkit.ports.records:Hold",
+    "HoldKind": "flowkit.ports.records:HoldKind",
     "Holdout": "flowkit.workflows.goals:Holdout",
     "HttpWebhooks": "flowkit.adapters.http:HttpWebhooks",
     "Instead": "flowkit.workflows.waits:Instead",

@@ -27,7 +27,7 @@ from flowkit import (
 from flowkit.engine.hold import Hold
 from flowkit.events import NO_NEEDS
 from flowkit.ports import InDoubt
-from flowkit.stores.sqlite import store as sqlite_store
+from flowkit.stores.sqlite import claims as sqlite_claims
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 THREE_DAYS = timedelta(hours=72)
@@ -204,7 +204,7 @@ def test_notes_outlive_a_worker_that_dies_while_it_takes_them_over(tmp_path, tic
     dying(engine, mail, at=8)
     ticks.now += LEASE.total_seconds()
 
-    take_lapsed = sqlite_store.take_lapsed
+    take_lapsed = sqlite_claims.take_lapsed
 
     def die(*arguments):
         taken = take_lapsed(*arguments)
@@ -212,7 +212,7 @@ def test_notes_outlive_a_worker_that_dies_while_it_takes_them_over(tmp_path, tic
             raise Death
         return taken
 
-    monkeypatch.setattr(sqlite_store, "take_lapsed", die)
+    monkeypatch.setattr(sqlite_claims, "take_lapsed", die)
     second = SqliteStore(path, lease_clock=ticks)
     with pytest.raises(Death):
         engine_on(second, Mail()).advance(now=START)

@@ -5,6 +5,8 @@ both. Every argument is a value that nobody changes afterwards; those that are m
 which cost a third of a frozen class.
 """
 
+from flowkit.ports.changes import NOTHING_REFUSED, Change, Changes, Move, Refused, Started, refused_whole
+from flowkit.ports.claims import OPEN, Attempts, Claim, Fence
 from flowkit.ports.host import (
     Addressed,
     Audience,
@@ -25,30 +27,29 @@ from flowkit.ports.host import (
     Webhooks,
 )
 from flowkit.ports.places import Bucket, Cap, Full, Reservation
-from flowkit.ports.store import (
+from flowkit.ports.records import (
     EMPTY_RECALL,
-    NOTHING_REFUSED,
-    OPEN,
-    Attempts,
-    Change,
-    Changes,
-    Claim,
     Edition,
-    Fence,
     Hold,
     HoldKind,
     Ledger,
     Living,
-    Move,
     Pending,
     Recall,
     Recalled,
-    Refused,
-    Started,
-    Store,
     Sweep,
     SweepKind,
-    refused_whole,
+)
+from flowkit.ports.store import (
+    ClaimStore,
+    EditionStore,
+    PlaceStore,
+    RunStore,
+    Store,
+    SubscriberStore,
+    SuppressionStore,
+    SweepStore,
+    WindowStore,
 )
 
 __all__ = [
@@ -63,9 +64,11 @@ __all__ = [
     "Change",
     "Changes",
     "Claim",
+    "ClaimStore",
     "Clock",
     "Consent",
     "Edition",
+    "EditionStore",
     "Fault",
     "FaultReports",
     "Fence",
@@ -81,19 +84,25 @@ __all__ = [
     "Maybe",
     "Move",
     "Pending",
+    "PlaceStore",
     "ProfileChange",
     "Profiles",
     "Recall",
     "Recalled",
     "Refused",
     "Reservation",
+    "RunStore",
     "Sender",
     "Started",
     "Store",
+    "SubscriberStore",
+    "SuppressionStore",
     "Sweep",
     "SweepKind",
+    "SweepStore",
     "Templates",
     "WebhookRequest",
     "Webhooks",
+    "WindowStore",
     "refused_whole",
 ]

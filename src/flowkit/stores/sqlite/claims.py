@@ -5,15 +5,21 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Mapping
+from datetime import timedelta
 from secrets import randbits
 from typing import Any, Final, NamedTuple
 
+from flowkit.ports import Claim
 from flowkit.runs.effects import Outcome
 from flowkit.stores.rows import read_outcome, write_outcome
 from flowkit.stores.sqlite import schema as sql
-from flowkit.stores.sqlite.notes import NoteFile, is_abandoned, read_notes
+from flowkit.stores.sqlite.decode import Decoder
+from flowkit.stores.sqlite.editions import read_stamp
+from flowkit.stores.sqlite.notes import NoteFile, is_abandoned, read_notes, remove_notes
+from flowkit.stores.sqlite.session import Session
+from flowkit.stores.sqlite.shared import Shared
 
-__all__ = ["Taken", "find_lapsed", "take_due", "take_lapsed"]
+__all__ = ["Taken", "claim", "extend", "release", "take_lapsed"]
 
 _encode: Final = json.JSONEncoder(separators=(",", ":")).encode
 
@@ -34,7 +40,45 @@ class Taken(NamedTuple):
     spent: str = ""
 
 
-def take_due(cursor: sqlite3.Cursor, now: int, limit: int, until: float, notes: NoteFile) -> Taken | None:
+def claim(
+    session: Session, shared: Shared, decoder: Decoder, now: int, *, limit: int, lease: timedelta
+) -> Claim | None:
+    """Take due runs, or a lapsed claim; see ``Store.claim``."""
+    cursor = session.cursor
+    clock = shared.clock()
+    # To look first keeps a worker that has nothing to do from taking the write lock.
+    if cursor.execute(sql.ANY_DUE, (now,)).fetchone() is None and _find_lapsed(cursor, clock) is None:
+        return None
+    notes = shared.spare_notes()
+    until = clock + lease.total_seconds()
+    with session.transaction():
+        taken = take_lapsed(cursor, now, clock, until, notes) or _take_due(cursor, now, limit, until, notes)
+        stamp = read_stamp(cursor)
+        # Nobody else can write now, so this is the tide at which the runs were read.
+        tide = shared.tides.now(cursor)
+    if taken is None:
+        return None
+    shared.idle.pop()
+    # Not before the commit: until then these notes are the only ones.
+    remove_notes(taken.spent)
+    token = str(taken.token)
+    shared.begin_claim(token, notes, tide)
+    runs = decoder.runs(taken.rows)
+    return Claim(token, runs, stamp, taken.settled, taken.doubtful, taken.begun, taken.deaths, taken.fresh)
+
+
+def extend(cursor: sqlite3.Cursor, token: str, until: float) -> bool:
+    """Hold a claim longer; False where it is no longer held."""
+    cursor.execute("UPDATE flowkit_claim SET until = ? WHERE token = ?", (until, int(token)))
+    return cursor.rowcount == 1
+
+
+def release(cursor: sqlite3.Cursor, token: str) -> None:
+    """Give a claim back: it can be taken over at once, and nobody died over it."""
+    cursor.execute("UPDATE flowkit_claim SET until = 0, released = 1 WHERE token = ?", (int(token),))
+
+
+def _take_due(cursor: sqlite3.Cursor, now: int, limit: int, until: float, notes: NoteFile) -> Taken | None:
     """Claim runs that are due and that nobody holds."""
     rows = cursor.execute(sql.DUE, (now, limit)).fetchall()
     if not rows:
@@ -44,7 +88,7 @@ def take_due(cursor: sqlite3.Cursor, now: int, limit: int, until: float, notes: 
     return Taken(token, rows, {}, {}, {}, 0, fresh=True)
 
 
-def find_lapsed(cursor: sqlite3.Cursor, clock: float) -> tuple[Any, ...] | None:
+def _find_lapsed(cursor: sqlite3.Cursor, clock: float) -> tuple[Any, ...] | None:
     """Find a claim that can be taken over: a row of ``schema.CLAIMS``."""
     for row in cursor.execute(sql.CLAIMS, (clock,)).fetchall():
         if row[-1] or is_abandoned(row[3]):
@@ -58,7 +102,7 @@ def take_lapsed(cursor: sqlite3.Cursor, now: int, clock: float, until: float, no
     A call that was begun and not ended counts as a death against its key. Where none was begun, the first death takes
     the claim over whole; from the second on its runs are taken one at a time, until the one that kills is alone.
     """
-    row = find_lapsed(cursor, clock)
+    row = _find_lapsed(cursor, clock)
     if row is None:
         return None
     old, at, handles, path, inherited, deaths, released, _ = row

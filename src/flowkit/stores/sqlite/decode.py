@@ -2,38 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any, Final
 
 from flowkit.errors import StoreError
 from flowkit.runs.model import Run, State
-from flowkit.stores.phrases import Phrases, Texts
 from flowkit.stores.rows import read_state
-from flowkit.stores.sqlite.notes import NoteFile
 from flowkit.stores.sqlite.session import Session
-from flowkit.stores.sqlite.tides import Tides
+from flowkit.stores.sqlite.shared import Shared
 
-__all__ = ["Decoder", "Shared"]
+__all__ = ["Decoder"]
 
 _STATES_KEPT: Final = 20_000
-
-
-class Shared:
-    """What every session of one store shares: nothing in it is changed by a transaction before its commit."""
-
-    def __init__(self, path: str, clock: Callable[[], float]) -> None:
-        self.path = path
-        self.clock = clock
-        self.phrases = Phrases()
-        self.texts = Texts()
-        self.states: dict[int | str, State] = {}
-        self.workflows: dict[str, int] = {}
-        self.names: dict[int, str] = {}
-        self.workflow_of: dict[int, str] = {}
-        self.notes: dict[str, NoteFile] = {}
-        self.idle: list[NoteFile] = []
-        self.freezing: set[str] = set()
-        self.tides = Tides()
 
 
 class Decoder:

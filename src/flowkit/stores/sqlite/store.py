@@ -6,26 +6,19 @@ the death of the process; the last commits before a loss of power may be lost, t
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
 from datetime import timedelta
-from itertools import chain
 from os import PathLike, fspath
 from pathlib import Path
-from secrets import token_hex
 from threading import RLock
 from time import time
 from typing import Final, Literal, Self
 
-from attrs import evolve
-
-from flowkit.errors import ConfigurationError, StoreError, StoreVersionError
+from flowkit.errors import ConfigurationError
 from flowkit.events import Occurrence
 from flowkit.ports import (
-    NOTHING_REFUSED,
-    OPEN,
     Bucket,
     Changes,
     Claim,
@@ -34,45 +27,35 @@ from flowkit.ports import (
     Full,
     Hold,
     Living,
-    Move,
     Recall,
     Refused,
     Reservation,
     Sweep,
-    refused_whole,
 )
 from flowkit.runs.consent import Ban, Suppression, SuppressionReason
-from flowkit.runs.effects import RUN_ID_LENGTH
 from flowkit.runs.model import Line, Run, Status
-from flowkit.stores.phrases import Phrases
 from flowkit.stores.sqlite import schema as sql
 from flowkit.stores.sqlite.assignments import read_assigned
-from flowkit.stores.sqlite.claims import find_lapsed, take_due, take_lapsed
-from flowkit.stores.sqlite.decode import Decoder, Shared
+from flowkit.stores.sqlite.claims import claim, extend, release
+from flowkit.stores.sqlite.commit import Committer
+from flowkit.stores.sqlite.decode import Decoder
 from flowkit.stores.sqlite.editions import hold_workflow, publish, read_editions, read_source, read_stamp
+from flowkit.stores.sqlite.frozen import freeze
 from flowkit.stores.sqlite.history import read_past
-from flowkit.stores.sqlite.notes import SUFFIX, NoteFile, remove_notes, sweep_notes
+from flowkit.stores.sqlite.notes import NoteFile
+from flowkit.stores.sqlite.opening import open_session
 from flowkit.stores.sqlite.places import put_bucket, read_bucket, reserve, unreserve
 from flowkit.stores.sqlite.read import Wanted, read_again, read_lines, read_living, read_runs
 from flowkit.stores.sqlite.recall import recall
 from flowkit.stores.sqlite.session import Session, translated
-from flowkit.stores.sqlite.suppressions import (
-    any_bans,
-    find_moved,
-    lift,
-    read_bans,
-    read_flight,
-    read_suppressions,
-    suppress,
-)
+from flowkit.stores.sqlite.shared import Shared
+from flowkit.stores.sqlite.suppressions import lift, read_bans_at, read_suppressions, suppress
 from flowkit.stores.sqlite.sweeps import find_due, hold, put, read_sweeps, replace
-from flowkit.stores.sqlite.tides import Tide
-from flowkit.stores.sqlite.write import Stale, Writer, stale
+from flowkit.stores.sqlite.windows import open_window, read_flight
 
 __all__ = ["SqliteStore"]
 
 _NO_FILE: Final = ("", ":memory:")
-_encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 class SqliteStore:
@@ -106,54 +89,17 @@ class SqliteStore:
         # Notes are found by the path that a claim names, whatever folder another process works in.
         self._lock = RLock()
         self._shared = Shared(str(Path(path).absolute()), lease_clock)
-        with translated(joined=False):
-            connection = sqlite3.connect(
-                self._shared.path, timeout=timeout.total_seconds(), isolation_level=None, check_same_thread=False
-            )
-        try:
-            with translated(joined=False):
-                connection.execute("PRAGMA journal_mode = WAL")
-                connection.execute(f"PRAGMA synchronous = {synchronous}")
-                connection.execute("PRAGMA cache_size = -4000")
-            self._session = Session(connection, joined=False)
-            self._decoder = Decoder(self._session, self._shared)
-            self._prepare()
-        except BaseException:
-            connection.close()
-            raise
+        self._use(open_session(self._shared, synchronous, timeout))
 
-    def _prepare(self) -> None:
-        """Make the tables where there are none, and refuse those of a later version."""
-        cursor = self._session.cursor
-        with translated(joined=False):
-            exists = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'flowkit_meta'"
-            if cursor.execute(exists).fetchone() is None:
-                with self._session.transaction():
-                    if cursor.execute(exists).fetchone() is None:
-                        for statement in sql.TABLES:
-                            cursor.execute(statement)
-            [version] = cursor.execute("SELECT value FROM flowkit_meta WHERE name = 'schema'").fetchone()
-        if version != sql.SCHEMA_VERSION:
-            message = (
-                f"the file has schema {version}, this version of flowkit knows schema {sql.SCHEMA_VERSION}: "
-                f"use a version of flowkit that knows it; nothing was written"
-            )
-            raise StoreVersionError(message)
-        self._shared.phrases.learn(
-            cursor.execute("SELECT id, text FROM flowkit_phrase ORDER BY id DESC LIMIT 5000").fetchall()
-        )
-        sweep_notes(
-            self._shared.path, {path for (path,) in cursor.execute("SELECT notes FROM flowkit_claim").fetchall()}
-        )
+    def _use(self, session: Session) -> None:
+        self._session = session
+        self._decoder = Decoder(session, self._shared)
+        self._committer = Committer(session, self._shared, self._decoder)
 
     def close(self) -> None:
         """Close the file; the store cannot be used any more."""
         with self._lock:
-            for notes in self._shared.idle:
-                notes.remove()
-            # Those of a claim that did not end are for whoever takes it over.
-            for notes in self._shared.notes.values():
-                notes.close()
+            self._shared.close()
             self._session.connection.close()
 
     def joined(self, connection: object) -> Self:
@@ -171,11 +117,10 @@ class SqliteStore:
         joined = copy(self)
         # A lock of its own: one that a worker holds while it waits for this very transaction would hold up both.
         joined._lock = RLock()  # noqa: SLF001 - its own class
-        joined._session = session  # noqa: SLF001 - its own class
-        joined._decoder = Decoder(session, self._shared)  # noqa: SLF001 - its own class
+        joined._use(session)  # noqa: SLF001 - its own class
         return joined
 
-    # -- workflows ----------------------------------------------------------------------------------------------------
+    # -- editions -----------------------------------------------------------------------------------------------------
 
     def publish(self, edition: Edition, sources: Mapping[str, str]) -> Edition:
         """Store a version; see ``Store.publish``."""
@@ -200,7 +145,7 @@ class SqliteStore:
         with self._lock, translated(joined=self._session.joined):
             return read_source(self._session.cursor, content_hash)
 
-    # -- events -------------------------------------------------------------------------------------------------------
+    # -- subscribers --------------------------------------------------------------------------------------------------
 
     def recall(
         self,
@@ -242,53 +187,19 @@ class SqliteStore:
 
     def claim(self, now: int, *, limit: int, lease: timedelta) -> Claim | None:
         """Take due runs; see ``Store.claim``."""
-        shared = self._shared
         with self._lock, translated(joined=self._session.joined):
-            cursor = self._session.cursor
-            clock = shared.clock()
-            # To look first keeps a worker that has nothing to do from taking the write lock.
-            if cursor.execute(sql.ANY_DUE, (now,)).fetchone() is None and find_lapsed(cursor, clock) is None:
-                return None
-            if not shared.idle:
-                shared.idle.append(self._new_notes())
-            notes = shared.idle[-1]
-            notes.open()
-            until = clock + lease.total_seconds()
-            with self._session.transaction():
-                taken = take_lapsed(cursor, now, clock, until, notes) or take_due(cursor, now, limit, until, notes)
-                stamp = read_stamp(cursor)
-                # Nobody else can write now, so this is the tide at which the runs were read.
-                tide = shared.tides.now(cursor)
-            if taken is None:
-                return None
-            shared.idle.pop()
-            # Not before the commit: until then these notes are the only ones.
-            remove_notes(taken.spent)
-            token = str(taken.token)
-            notes.begin_claim(token)
-            shared.notes[token] = notes
-            shared.tides.claim(token, tide)
-            runs = self._decoder.runs(taken.rows)
-        return Claim(token, runs, stamp, taken.settled, taken.doubtful, taken.begun, taken.deaths, taken.fresh)
-
-    def _new_notes(self) -> NoteFile:
-        return NoteFile(f"{self._shared.path}{SUFFIX}{token_hex(8)}")
+            return claim(self._session, self._shared, self._decoder, now, limit=limit, lease=lease)
 
     def extend(self, claim: Claim, lease: timedelta) -> bool:
         """Hold a claim longer; see ``Store.extend``."""
         with self._lock, self._session.transaction() as cursor:
-            until = self._shared.clock() + lease.total_seconds()
-            cursor.execute("UPDATE flowkit_claim SET until = ? WHERE token = ?", (until, int(claim.token)))
-            return cursor.rowcount == 1
+            return extend(cursor, claim.token, self._shared.clock() + lease.total_seconds())
 
     def release(self, claim: Claim) -> None:
         """Give a claim back; see ``Store.release``."""
         with self._lock, self._session.transaction() as cursor:
-            cursor.execute("UPDATE flowkit_claim SET until = 0, released = 1 WHERE token = ?", (int(claim.token),))
-            self._shared.tides.end(claim.token)
-            notes = self._shared.notes.pop(claim.token, None)
-            if notes is not None:
-                notes.close()
+            release(cursor, claim.token)
+            self._shared.release_claim(claim.token)
 
     def attempts(self, claim: Claim) -> NoteFile:
         """Open the notes of a claim; see ``Store.attempts``."""
@@ -297,37 +208,17 @@ class SqliteStore:
 
     def freeze(self, claim: Claim, inputs: Mapping[str, str]) -> Mapping[str, str]:
         """Keep the inputs of effects; see ``Store.freeze``."""
-        handles = {run.id: run.handle for run in claim.runs}
-        rows = [(handles[key[:RUN_ID_LENGTH]], key, text) for key, text in inputs.items()]
         with self._lock, self._session.transaction() as cursor:
-            cursor.executemany("INSERT OR IGNORE INTO flowkit_frozen(run, key, inputs) VALUES(?, ?, ?)", rows)
+            kept = freeze(cursor, claim, inputs)
             self._shared.freezing.add(claim.token)
-            kept = cursor.execute(
-                "SELECT key, inputs FROM flowkit_frozen WHERE run IN (SELECT value FROM json_each(?))",
-                (_encode([row[0] for row in rows]),),
-            ).fetchall()
-        return {key: text for key, text in kept if key in inputs}
+            return kept
 
-    # -- suppressions -------------------------------------------------------------------------------------------------
+    # -- windows ------------------------------------------------------------------------------------------------------
 
     def open_window(self, claim: Claim, runs: Mapping[str, Run]) -> Fence:
         """Note what is about to be handed over, and look whether it may be; see ``Store.open_window``."""
         with self._lock, translated(joined=self._session.joined):
-            self._shared.notes[claim.token].open_window(runs)
-            cursor, tides = self._session.cursor, self._shared.tides
-            tide = tides.now(cursor)
-            if tide == tides.of(claim.token) == tides.empty:
-                return OPEN
-            moved = find_moved(cursor, runs.values())
-            return Fence(moved, self._bans((run.subscriber_id for run in runs.values()), tide))
-
-    def _bans(self, subscriber_ids: Iterable[str], tide: Tide) -> Mapping[str, Sequence[Ban]]:
-        """Read what is forbidden, and note where nothing is to anybody."""
-        cursor = self._session.cursor
-        if tide == self._shared.tides.empty or not any_bans(cursor):
-            self._shared.tides.empty = tide
-            return {}
-        return read_bans(cursor, subscriber_ids)
+            return open_window(self._session.cursor, self._shared, claim, runs)
 
     def close_window(self, claim: Claim) -> None:
         """Note that nothing is under way any more; see ``Store.close_window``."""
@@ -338,6 +229,8 @@ class SqliteStore:
         """Name what is being handed over; see ``Store.in_flight``."""
         with self._lock, translated(joined=self._session.joined):
             return read_flight(self._session.cursor, subscriber_ids, self._shared.clock())
+
+    # -- suppressions -------------------------------------------------------------------------------------------------
 
     def suppress(self, subscriber_ids: Sequence[str], ban: Ban, at: int) -> Sequence[str]:
         """Put subscribers on the suppression list; see ``Store.suppress``."""
@@ -354,7 +247,8 @@ class SqliteStore:
     def banned(self, subscriber_ids: Iterable[str]) -> Mapping[str, Sequence[Ban]]:
         """Read what is forbidden; see ``Store.banned``."""
         with self._lock, translated(joined=self._session.joined):
-            return self._bans(subscriber_ids, self._shared.tides.now(self._session.cursor))
+            cursor, tides = self._session.cursor, self._shared.tides
+            return read_bans_at(tides.now(cursor), cursor, subscriber_ids, tides)
 
     def suppressions(
         self, *, subscriber_id: str | None = None, after: int = 0, limit: int = 1000
@@ -363,7 +257,7 @@ class SqliteStore:
         with self._lock, translated(joined=self._session.joined):
             return read_suppressions(self._session.cursor, subscriber_id, after, limit)
 
-    # -- caps and rate limits -----------------------------------------------------------------------------------------
+    # -- places -------------------------------------------------------------------------------------------------------
 
     def reserve(self, asked: Sequence[Reservation], at: int) -> Sequence[Sequence[Full]]:
         """Take places under frequency caps; see ``Store.reserve``."""
@@ -389,91 +283,10 @@ class SqliteStore:
 
     def commit(self, changes: Changes) -> Refused:
         """Write a batch; see ``Store.commit``."""
-        phrases = self._phrases_here()
         with self._lock:
-            if changes.changes or changes.claim is None:
-                self._shared.tides.rise()
-            try:
-                try:
-                    refused = self._write(changes, phrases)
-                except Stale:
-                    phrases.rolled_back()
-                    refused = self._write_what_stands(changes, phrases)
-            except Stale as error:
-                # Nobody had written first, so it is no conflict that the database reports.
-                phrases.rolled_back()
-                message = f"the database refused: {error.__cause__}; nothing was written"
-                raise StoreError(message) from error
-            except BaseException:
-                phrases.rolled_back()
-                raise
-            phrases.committed()
-            if changes.claim is not None and (refused.lost or (changes.ends and not refused.runs)):
-                self._end_notes(changes.claim.token, lost=refused.lost)
-        return refused
+            return self._committer.commit(changes)
 
-    def _phrases_here(self) -> Phrases:
-        # What a joined transaction adds is known to nobody before the host's commit, so it gets phrases of its own.
-        return Phrases() if self._session.joined else self._shared.phrases
-
-    def _write(self, changes: Changes, phrases: Phrases) -> Refused:
-        with self._session.transaction() as cursor:
-            if changes.stamp is not None and read_stamp(cursor) != changes.stamp:
-                return refused_whole(changes)
-            if changes.claim is not None and not self._held(cursor, changes.claim, ends=changes.ends):
-                return Refused(lost=True)
-            Writer(cursor, phrases, self._shared.texts, self._decoder.number, changes).write()
-            self._thaw(cursor, changes)
-        return NOTHING_REFUSED
-
-    def _write_what_stands(self, changes: Changes, phrases: Phrases) -> Refused:
-        with self._session.transaction() as cursor:
-            if changes.stamp is not None and read_stamp(cursor) != changes.stamp:
-                return refused_whole(changes)
-            refused = stale(cursor, changes, self._decoder.number)
-            ends = changes.ends and not refused.runs
-            if changes.claim is not None and not self._held(cursor, changes.claim, ends=ends):
-                return Refused(lost=True)
-            subscribers = frozenset(refused.subscriber_ids)
-            gone = {run.handle for run in refused.runs}
-            standing = evolve(
-                changes,
-                changes=[change for change in changes.changes if change.subscriber_id not in subscribers],
-                moves=[
-                    move._replace(runs=[run for run in move.runs if run.handle not in gone]) for move in changes.moves
-                ],
-            )
-            Writer(cursor, phrases, self._shared.texts, self._decoder.number, standing).write()
-            self._thaw(cursor, standing)
-        return refused
-
-    def _held(self, cursor: sqlite3.Cursor, claim: Claim, *, ends: bool) -> bool:
-        """Whether the claim is still this worker's; it ends with this transaction where it is to."""
-        if ends:
-            return cursor.execute("DELETE FROM flowkit_claim WHERE token = ?", (int(claim.token),)).rowcount == 1
-        return cursor.execute("SELECT 1 FROM flowkit_claim WHERE token = ?", (int(claim.token),)).fetchone() is not None
-
-    def _thaw(self, cursor: sqlite3.Cursor, changes: Changes) -> None:
-        """Let go of the inputs of effects that are settled, and are not tried again under the same key."""
-        frozen = changes.claim is not None and changes.claim.token in self._shared.freezing
-        moves = chain(changes.moves, *(change.moves for change in changes.changes))
-        over = [move.runs for move in moves if not move.state.keeps_inputs and (frozen or _ends_trying(move))]
-        if over:
-            cursor.execute(sql.THAW, (_encode([run.handle for runs in over for run in runs]),))
-
-    def _end_notes(self, token: str, *, lost: bool) -> None:
-        self._shared.freezing.discard(token)
-        self._shared.tides.end(token)
-        notes = self._shared.notes.pop(token, None)
-        if notes is None:
-            return
-        if lost:
-            notes.remove()
-        else:
-            notes.clear()
-            self._shared.idle.append(notes)
-
-    # -- reading ------------------------------------------------------------------------------------------------------
+    # -- runs ---------------------------------------------------------------------------------------------------------
 
     def read(self, runs: Sequence[Run]) -> Sequence[Run]:
         """Read runs again; see ``Store.read``."""
@@ -537,8 +350,3 @@ class SqliteStore:
         """Write a sweep, and let go of it; see ``Store.put_sweep``."""
         with self._lock, self._session.transaction() as cursor:
             return put(cursor, sweep)
-
-
-def _ends_trying(move: Move) -> bool:
-    """Whether runs, which stand alike, end before an effect that they were to try again."""
-    return not move.state.alive and bool(move.runs) and move.runs[0].state.keeps_inputs

@@ -1,4 +1,4 @@
-"""The suppression list, and what is being handed over while it changes."""
+"""The suppression list, and what of it stands."""
 
 from __future__ import annotations
 
@@ -9,12 +9,10 @@ from typing import Final
 
 from flowkit.events import from_micros
 from flowkit.runs.consent import Ban, Suppression, SuppressionReason, SuppressionScope
-from flowkit.runs.effects import RUN_ID_LENGTH
-from flowkit.runs.model import Run
 from flowkit.stores.sqlite import schema as sql
-from flowkit.stores.sqlite.notes import is_abandoned, read_window
+from flowkit.stores.sqlite.tides import Tide, Tides
 
-__all__ = ["add", "any_bans", "find_moved", "lift", "read_bans", "read_flight", "read_suppressions", "suppress"]
+__all__ = ["add", "lift", "read_bans", "read_bans_at", "read_suppressions", "suppress"]
 
 _encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
@@ -49,9 +47,15 @@ def read_bans(cursor: sqlite3.Cursor, subscriber_ids: Iterable[str]) -> Mapping[
     return bans
 
 
-def any_bans(cursor: sqlite3.Cursor) -> bool:
-    """Whether anybody is suppressed; as a rule nobody is, and then there is no need to look at names."""
-    return cursor.execute(sql.ANY_BAN).fetchone() is not None
+def read_bans_at(
+    tide: Tide, cursor: sqlite3.Cursor, subscriber_ids: Iterable[str], tides: Tides
+) -> Mapping[str, Sequence[Ban]]:
+    """Read what is forbidden, and note where at this tide nothing is to anybody."""
+    # As a rule nobody is suppressed, and then there is no need to look at names.
+    if tide == tides.empty or cursor.execute(sql.ANY_BAN).fetchone() is None:
+        tides.empty = tide
+        return {}
+    return read_bans(cursor, subscriber_ids)
 
 
 def read_suppressions(
@@ -75,26 +79,3 @@ def read_suppressions(
         )
         for number, name, reason, scope, since, lifted in rows.fetchall()
     ]
-
-
-def find_moved(cursor: sqlite3.Cursor, runs: Iterable[Run]) -> frozenset[int]:
-    """Find the runs that others have written to since they were read, by handle."""
-    handles: dict[int, list[int]] = {}
-    for run in runs:
-        handles.setdefault(run.sequence, []).append(run.handle)
-    moved: list[int] = []
-    for sequence, some in handles.items():
-        moved += [handle for (handle,) in cursor.execute(sql.MOVED, (_encode(some), sequence)).fetchall()]
-    return frozenset(moved)
-
-
-def read_flight(cursor: sqlite3.Cursor, subscriber_ids: Sequence[str], clock: float) -> Sequence[str]:
-    """Name what is being handed over; see ``Store.in_flight``."""
-    flying: list[str] = []
-    for token, runs, notes in cursor.execute(sql.HOLDING, (clock,)).fetchall():
-        window = () if is_abandoned(notes) else read_window(notes, str(token))
-        if window:
-            rows = cursor.execute(sql.HELD_FOR, (runs, _encode(subscriber_ids))).fetchall()
-            mine = {key.hex() for (key,) in rows}
-            flying += [key for key in window if key[:RUN_ID_LENGTH] in mine]
-    return flying

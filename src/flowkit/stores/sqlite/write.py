@@ -1,8 +1,4 @@
-"""How a batch is written: a change is there whole or not at all.
-
-First as if nobody else had written, with a few statements for all of it; where somebody had, again with a look at each
-row.
-"""
+"""How a batch is written as if nobody else had written meanwhile, with a few statements for all of it."""
 
 from __future__ import annotations
 
@@ -12,18 +8,19 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from itertools import chain
-from typing import Any, Final
+from typing import Final
 
-from flowkit.ports import Change, Changes, Ledger, Move, Refused
-from flowkit.runs.model import Entry, Run, Status
+from flowkit.ports import Change, Changes, Ledger, Move
+from flowkit.runs.model import Entry, Status
 from flowkit.stores.phrases import Phrases, Texts
 from flowkit.stores.rows import STATUS_CODES, write_entries, write_occurrence, write_pending
 from flowkit.stores.sqlite import schema as sql
-from flowkit.stores.sqlite.assignments import Labels, assign_all, assign_runs
+from flowkit.stores.sqlite.assignments import assign_all, assign_runs
+from flowkit.stores.sqlite.conflicts import has_newer, held_runs
 from flowkit.stores.sqlite.history import has_newer_past, prune
 from flowkit.stores.sqlite.suppressions import add
 
-__all__ = ["Stale", "Writer", "stale"]
+__all__ = ["Stale", "Writer"]
 
 _FEW: Final = 4
 _TOGETHER: Final = 50
@@ -78,7 +75,7 @@ class Writer:
         handles = self._handles(changes)
         pairs = list(zip(handles, changes, strict=True))
         observing = [(handle, change.newest) for handle, change in pairs if change.newest is not None]
-        if observing and _has_newer(self._cursor, observing):
+        if observing and has_newer(self._cursor, observing):
             raise Stale
         self._count(changes)
         self._remember(pairs)
@@ -275,80 +272,3 @@ def _together(statement: str) -> str:
     """Write an insertion of one row as one of fifty."""
     head, _, values = statement.partition(" VALUES")
     return f"{head} VALUES{','.join([values] * _TOGETHER)}"
-
-
-def stale(cursor: sqlite3.Cursor, changes: Changes, workflows: Callable[[str], int]) -> Refused:
-    """Look at every row that a batch was decided on, and say what of it others wrote since, or does not fit a limit."""
-    room, labels = _room(cursor, changes), Labels.of(cursor, changes)
-    refused: list[str] = []
-    for change in changes.changes:
-        fits = all(added <= room[workflow_id] for workflow_id, added in change.totals if workflow_id in room)
-        stands = (
-            fits and not _is_stale(cursor, change, workflows) and labels.takes(change.subscriber_id, change.assigned)
-        )
-        if not stands:
-            refused.append(change.subscriber_id)
-            continue
-        for workflow_id, added in change.totals:
-            if workflow_id in room:
-                room[workflow_id] -= added
-    runs = [run for move in changes.moves for run in move.runs]
-    held = held_runs(cursor, changes) if changes.unclaimed else frozenset[int]()
-    moved = {run.handle for run in _moved(cursor, runs)}
-    stood_back = [run for run in runs if run.handle in moved or run.handle in held]
-    return Refused(refused, [*stood_back, *labels.refused(changes.moves, stood_back)])
-
-
-def held_runs(cursor: sqlite3.Cursor, changes: Changes) -> frozenset[int]:
-    """Find those runs of the moves of a batch that a worker holds."""
-    asked = _encode([run.handle for move in changes.moves for run in move.runs])
-    return frozenset(handle for (handle,) in cursor.execute(sql.HELD, (asked,)))
-
-
-def _room(cursor: sqlite3.Cursor, changes: Changes) -> dict[str, int]:
-    """Tell how many may still enter, by workflow, where all subscribers together have a limit."""
-    counted = {workflow_id for change in changes.changes for workflow_id, _ in change.totals}
-    if not counted:
-        return {}
-    totals = dict(cursor.execute(sql.TOTALS, (_encode(sorted(counted)),)).fetchall())
-    limits = changes.limits
-    return {workflow_id: limits[workflow_id] - totals.get(workflow_id, 0) for workflow_id in counted & limits.keys()}
-
-
-def _is_stale(cursor: sqlite3.Cursor, change: Change, workflows: Callable[[str], int]) -> bool:
-    known = cursor.execute("SELECT id FROM flowkit_subscriber WHERE name = ?", (change.subscriber_id,)).fetchone()
-    if known is None or change.handle is None:
-        return known is not None or change.handle is not None
-    if change.newest is not None and _has_newer(cursor, [(change.handle, change.newest)]):
-        return True
-    if change.latest is not None and has_newer_past(cursor, [(change.handle, change.latest)]):
-        return True
-    for event in change.seen:
-        if cursor.execute(
-            "SELECT 1 FROM flowkit_seen WHERE subscriber = ? AND event = ?", (change.handle, event)
-        ).fetchone():
-            return True
-    for ledger in change.ledgers:
-        row: Any = cursor.execute(
-            "SELECT sequence FROM flowkit_ledger WHERE subscriber = ? AND workflow = ?",
-            (change.handle, workflows(ledger.workflow_id)),
-        ).fetchone()
-        if (row[0] if row else 0) != ledger.sequence:
-            return True
-    return bool(_moved(cursor, [run for move in change.moves for run in move.runs]))
-
-
-def _has_newer(cursor: sqlite3.Cursor, newest: Sequence[tuple[int, int]]) -> bool:
-    """Whether a subscriber has a living run that began after the newest one that was recalled."""
-    return cursor.execute(sql.NEWER, (_encode(newest),)).fetchone() is not None
-
-
-def _moved(cursor: sqlite3.Cursor, runs: Sequence[Run]) -> list[Run]:
-    if not runs:
-        return []
-    rows = cursor.execute(
-        "SELECT id, sequence FROM flowkit_run WHERE id IN (SELECT value FROM json_each(?))",
-        (_encode([run.handle for run in runs]),),
-    )
-    current = dict(rows.fetchall())
-    return [run for run in runs if current.get(run.handle) != run.sequence]

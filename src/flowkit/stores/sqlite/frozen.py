@@ -1,0 +1,48 @@
+"""The frozen inputs of effects: an effect that is tried again is made from what it was made from first."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Mapping
+from itertools import chain
+from typing import Final
+
+from flowkit.ports import Changes, Claim, Move
+from flowkit.runs.effects import RUN_ID_LENGTH
+from flowkit.stores.sqlite import schema as sql
+
+__all__ = ["freeze", "thaw"]
+
+_encode: Final = json.JSONEncoder(separators=(",", ":")).encode
+
+
+def freeze(cursor: sqlite3.Cursor, claim: Claim, inputs: Mapping[str, str]) -> Mapping[str, str]:
+    """Keep the inputs of effects; see ``Store.freeze``."""
+    handles = {run.id: run.handle for run in claim.runs}
+    rows = [(handles[key[:RUN_ID_LENGTH]], key, text) for key, text in inputs.items()]
+    cursor.executemany("INSERT OR IGNORE INTO flowkit_frozen(run, key, inputs) VALUES(?, ?, ?)", rows)
+    kept = cursor.execute(
+        "SELECT key, inputs FROM flowkit_frozen WHERE run IN (SELECT value FROM json_each(?))",
+        (_encode([row[0] for row in rows]),),
+    ).fetchall()
+    return {key: text for key, text in kept if key in inputs}
+
+
+def thaw(cursor: sqlite3.Cursor, changes: Changes, *, frozen: bool) -> None:
+    """Let go of the inputs of effects that are settled, and are not tried again under the same key.
+
+    Args:
+        cursor: The transaction's cursor.
+        changes: What is written.
+        frozen: Whether inputs were kept under the claim.
+    """
+    moves = chain(changes.moves, *(change.moves for change in changes.changes))
+    over = [move.runs for move in moves if not move.state.keeps_inputs and (frozen or _ends_trying(move))]
+    if over:
+        cursor.execute(sql.THAW, (_encode([run.handle for runs in over for run in runs]),))
+
+
+def _ends_trying(move: Move) -> bool:
+    """Whether runs, which stand alike, end before an effect that they were to try again."""
+    return not move.state.alive and bool(move.runs) and move.runs[0].state.keeps_inputs
