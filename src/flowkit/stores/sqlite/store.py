@@ -324,6 +324,8 @@ class SqliteStore:
     def _bans(self, subscriber_ids: Iterable[str], tide: Tide) -> Mapping[str, Sequence[Ban]]:
         """Read what is forbidden, and note where nothing is to anybody."""
         cursor = self._session.cursor
+        if self._session.joined:  # Its tides are another connection's, and what it sees may be rolled back.
+            return read_bans(cursor, subscriber_ids)
         if tide == self._shared.tides.empty or not any_bans(cursor):
             self._shared.tides.empty = tide
             return {}
