@@ -223,7 +223,7 @@ class HttpWebhooks:
             return timedelta(seconds=int(asked) if len(asked) <= len(str(_LONGEST)) else _LONGEST)
         try:
             until = parsedate_to_datetime(asked)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             return None
         # A date in the zone -0000 is read without one.
         pause = (until if until.tzinfo is not None else until.replace(tzinfo=UTC)) - self._clock.now()

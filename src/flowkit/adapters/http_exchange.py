@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import socket
 import ssl
 from collections.abc import Callable, Mapping, Sequence
@@ -35,6 +36,11 @@ Resolver: TypeAlias = Callable[[str, int], Sequence[str]]
 
 _PORTS: Final[Mapping[str, int]] = {"http": 80, "https": 443}
 _SAFE: Final = "!$&'()*+,;=:@/?%~[]"
+_HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # a token: RFC 9110, section 5.6.2
+_CONTROL: Final = re.compile("[\x00-\x08\x0a-\x1f\x7f]")  # the client would take a folded line
+# What a response may have beside its body: a head, and what stands around the chunks.
+_HEAD: Final = 1_048_576
+_FRAMED: Final = 8
 
 
 class BadTargetError(Exception):
@@ -98,16 +104,24 @@ def target_of(url: str) -> Target:
     try:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port
-        host = host if host.isascii() else host.encode("idna").decode()
-    except ValueError as error:  # a UnicodeError is one
+        host = host if host.isascii() else _ascii_host(host)
+        path = quote(parts.path or "/", safe=_SAFE)
+        query = f"?{quote(parts.query, safe=_SAFE)}" if parts.query else ""
+    except ValueError as error:  # a UnicodeError is one, and half a character gives one
         raise BadTargetError("is no URL") from error
     if parts.scheme not in _PORTS or not host:
         raise BadTargetError("is no http or https URL with a host")
     if "@" in parts.netloc:
         raise BadTargetError("holds a user name or a password")
-    path = quote(parts.path or "/", safe=_SAFE)
-    query = f"?{quote(parts.query, safe=_SAFE)}" if parts.query else ""
     return Target(parts.scheme, host, _PORTS[parts.scheme] if port is None else port, path + query)
+
+
+def _ascii_host(host: str) -> str:
+    """Write a name in A-labels, unless IDNA 2003 would make another name of it (``faß.de``), which somebody may own."""
+    encoded = host.encode("idna")
+    if encoded.decode("idna") != host.lower():
+        raise BadTargetError("has a host that would become another name")
+    return encoded.decode()
 
 
 def resolve_name(host: str, port: int) -> Sequence[str]:
@@ -154,11 +168,13 @@ def exchange(  # noqa: PLR0913 - what a request is made of
     with connection:
         client = HTTPConnection(target.host, target.port)
         # It reads and writes through this, and may close it while the response is not read yet.
-        client.sock = cast("socket.socket", _Timed(connection, deadline))
+        client.sock = cast("socket.socket", _Timed(connection, deadline, _HEAD + _FRAMED * most))
         try:
             client.putrequest(method, target.path, skip_host=True)
             client.putheader("Host", target.authority)
             for name, value in headers.items():
+                if not _HEADER_NAME.fullmatch(name) or _CONTROL.search(value):
+                    raise BadTargetError("has a header that cannot be sent")
                 client.putheader(name, value.encode())
             client.putheader("Connection", "close")
             if body is not None:
@@ -185,7 +201,7 @@ def _answer(response: HTTPResponse, most: int) -> Answer:
         body = response.read(most + 1)
     except TimeoutError:
         return Answer(status, headers, None, "the response took too long")
-    except (OSError, HTTPException):
+    except (OSError, HTTPException, ValueError):  # a chunk of less than no bytes is a ValueError
         return Answer(status, headers, None, "the response was cut off")
     if len(body) > most:
         return Answer(status, headers, None, f"the response has more than {most} bytes")
@@ -214,9 +230,11 @@ def _connected(
         kinds = " or ".join(sorted(set(refusals.values())))
         raise BadTargetError(f"leads to an address that is not called: {kinds}")
     failure = ""
-    for address in callable_ones:
+    for tried, address in enumerate(callable_ones):
         try:
-            return _opened(address, target, tls, deadline)
+            # One that does not answer leaves the others their share of the time.
+            until = monotonic() + _left(deadline) / (len(callable_ones) - tried)
+            return _opened(address, target, tls, until)
         except ssl.SSLCertVerificationError as error:
             failure = f"certificate refused: {error.verify_message}"
         except TimeoutError:
@@ -247,11 +265,18 @@ def _left(deadline: float) -> float:
 
 
 class _Timed:
-    """A socket whose every read and write ends at the deadline; it is closed by whoever opened it."""
+    """A socket whose every read and write ends at the deadline; it is closed by whoever opened it.
 
-    def __init__(self, connection: socket.socket, deadline: float) -> None:
+    Args:
+        connection: The socket.
+        deadline: Until when, on the monotonic clock.
+        most: How many bytes are read altogether, whatever the response says of its length.
+    """
+
+    def __init__(self, connection: socket.socket, deadline: float, most: int) -> None:
         self._connection = connection
         self._deadline = deadline
+        self._most = most
 
     def sendall(self, data: bytes) -> None:
         left = memoryview(data)
@@ -260,21 +285,26 @@ class _Timed:
             left = left[self._connection.send(left) :]
 
     def makefile(self, _mode: str) -> IO[bytes]:
-        return io.BufferedReader(_TimedReader(self._connection, self._deadline))
+        return io.BufferedReader(_TimedReader(self._connection, self._deadline, self._most))
 
     def close(self) -> None:
         """Leave it open: what was sent back may still be read."""
 
 
 class _TimedReader(io.RawIOBase):
-    def __init__(self, connection: socket.socket, deadline: float) -> None:
+    def __init__(self, connection: socket.socket, deadline: float, most: int) -> None:
         super().__init__()
         self._connection = connection
         self._deadline = deadline
+        self._left = most
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Buffer, /) -> int:
+        if self._left <= 0:
+            raise HTTPException("the response does not end")
         self._connection.settimeout(_left(self._deadline))
-        return self._connection.recv_into(buffer)
+        read = self._connection.recv_into(buffer)
+        self._left -= read
+        return read

@@ -294,8 +294,8 @@ class AsyncEngine:
             scope: Which messages are stopped; None stops all where the address is dead (``bounce``), else marketing.
             wait: False returns at once, with the keys of the messages in flight; for a call from within a sender.
             now: The engine's instant; None asks the clock.
-            connection: As for ``ingest``; then nothing is waited for, and the promise holds from the host's commit on
-                for all but the keys in flight.
+            connection: As for ``ingest``; then nothing is waited for, and what began to be handed over before the
+                host's commit may go out yet. Called again after the commit, without a connection, it waits for that.
 
         Raises:
             RetryTransaction: As for ``ingest``.

@@ -231,11 +231,22 @@ class Mailer:
         """Call with one message at a time, in windows that are over after a hundred calls, or after a while."""
         left: Sequence[Ready] = ()
         taken = 0
-        while (left or taken < len(ready)) and await self._hold.secure(self._timeout):
+        while left or taken < len(ready):
             fresh = ready[taken : taken + _WINDOW - len(left)]
             taken += len(fresh)
-            window = await self._consent.open_window([*left, *fresh])
+            window = await self._opened([*left, *fresh])
+            if window is None:
+                return
             left = window[await self._call_fresh(window, attempts) :]
+
+    async def _opened(self, ready: Sequence[Ready]) -> Sequence[Ready] | None:
+        """Give those that may be handed over now; None where the claim is lost.
+
+        The claim is held for a call from after the consents, which may take a while, and before the last look: what is
+        handed over under a claim that has lapsed, nobody finds in flight.
+        """
+        wanted = await self._consent.still_wanted(ready)
+        return await self._consent.open_window(wanted) if await self._hold.secure(self._timeout) else None
 
     async def _call_fresh(self, window: Sequence[Ready], attempts: Attempts) -> int:
         """Call with one message at a time, and note each call before and after it; tell how many calls were made.
@@ -268,9 +279,9 @@ class Mailer:
     async def _in_windows(self, ready: Sequence[Ready]) -> None:
         """Call with up to a hundred messages; a window that ends in an exception is tried again under the same keys."""
         for start in range(0, len(ready), _WINDOW):
-            if not await self._hold.secure(self._timeout):
+            window = await self._opened(ready[start : start + _WINDOW])
+            if window is None:
                 return
-            window = await self._consent.open_window(ready[start : start + _WINDOW])
             if not window:
                 continue
             messages = [message for message, _, _ in window]

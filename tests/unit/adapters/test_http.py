@@ -97,7 +97,20 @@ def test_headers_of_the_client_are_not_the_workflows(name):
     assert server.connections == 0
 
 
-@pytest.mark.parametrize("headers", [{"A": "b\r\nC: d"}, {"A\n": "b"}, {"ä": "b"}])
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"A": "b\r\nC: d"},
+        {"A": "b\r\n C: d"},
+        {"A": "b\n\tc"},
+        {"A": "b\0"},
+        {"A\n": "b"},
+        {"Transfer-Encoding ": "chunked"},
+        {"": "b"},
+        {"ä": "b"},
+        {"A": "\ud800"},
+    ],
+)
 def test_a_header_that_cannot_be_sent_fails(headers):
     with WebServer() as server:
         outcome = called(server, headers=headers)
@@ -134,6 +147,9 @@ def test_a_body_that_json_cannot_hold_fails(body):
         "http://[::1",
         "http://127.0.0.1:99999/",
         f"http://{'ü' * 70}.example/",
+        "http://faß.example/",
+        "http://127.0.0.1/\ud800",
+        "http://127.0.0.1/?\udfff",
     ],
 )
 def test_a_url_that_cannot_be_called_fails_and_tells_no_secret(url):
@@ -202,6 +218,8 @@ def test_what_must_be_done_once_is_not_called_again_after_what_may_have_been_don
         ("soon", None),
         ("", None),
         ("Sat, 99 Mar 2026 12:02:00 GMT", None),
+        (f"Sat, 07 Mar {'9' * 20} 12:02:00 GMT", None),
+        (f"Sat, 07 Mar 2026 12:02:00 +{'9' * 20}", None),
         ("²", None),
     ],
 )
@@ -227,6 +245,7 @@ def test_a_receiver_says_when_it_wants_to_be_called_again(status, said, pause):
         (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n", "abcde", ""),
         (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n9\r\nde", None, "the response was cut off"),
         (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", None, "the response was cut off"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-5\r\nab", None, "the response was cut off"),
         (response("200 OK", b"\x1f\x8b", "Content-Encoding: gzip"), None, "the response is encoded"),
         (response("200 OK", b"ab", "Content-Encoding: Identity"), "ab", ""),
         (b"HTTP/1.1 100 Continue\r\n\r\n" + response(body=b"ab"), "ab", ""),
@@ -237,6 +256,27 @@ def test_what_a_success_says_is_the_output_where_it_can_be_read(answer, output, 
     """It was done either way."""
     with WebServer(answer) as server:
         assert called(server, client(max_response=64)) == Outcome(Result.DONE, reason, output=output)
+
+
+@pytest.mark.parametrize(
+    ("head", "result"),
+    [
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-1\r\n", Result.DONE),
+        (b"HTTP/1.1 100 Continue\r\n", Result.RETRY),
+    ],
+    ids=["a chunk without a length", "a head without an end"],
+)
+def test_a_response_that_does_not_end_is_left_at_a_number_of_bytes(head, result):
+    sent = []
+
+    def floods(connection):
+        connection.sendall(head)
+        while sum(sent) < 64_000_000:
+            sent.append(connection.send(b"a: b\r\n" * 10_000))
+
+    with WebServer(floods) as server:
+        assert called(server, client(max_response=1_000)).result is result
+    assert 0 < sum(sent) < 32_000_000  # Some of it is still in the buffers of the system.
 
 
 # -- doubt -------------------------------------------------------------------------------------------------------------
@@ -398,6 +438,14 @@ def test_only_addresses_that_pass_are_tried_one_after_the_other():
         [outcome] = webhooks.call([request(server.url(host="two.example"))])
     assert outcome.result is Result.DONE
     assert server.connections == 1
+
+
+def test_an_address_that_does_not_answer_leaves_time_for_the_next():
+    tls = ssl.create_default_context(cafile=CERTIFICATE)
+    with WebServer(tls=True) as server, socket.create_server(("127.0.0.2", server.port)):
+        webhooks = client(resolver=Names(["127.0.0.2", "127.0.0.1"]), tls=tls, timeout=timedelta(seconds=2))
+        [outcome] = webhooks.call([request(server.url(host="localhost"))])
+    assert outcome == Outcome(Result.DONE)
 
 
 @pytest.mark.parametrize("answer", [socket.gaierror("unknown"), [], UnicodeError("label too long")])

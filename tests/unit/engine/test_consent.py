@@ -14,6 +14,7 @@ import pytest
 from flowkit import (
     Action,
     AsyncEngine,
+    CallWebhook,
     ConfigurationError,
     Delivery,
     DictTemplates,
@@ -22,6 +23,7 @@ from flowkit import (
     Kind,
     MemoryConsent,
     MemoryProfiles,
+    MemoryStore,
     MessageClass,
     OnSkip,
     Outcome,
@@ -38,7 +40,7 @@ from flowkit import (
 from flowkit.events import NO_NEEDS
 from flowkit.ports import Changes, Move
 from flowkit.runs.model import State
-from flowkit.testing.recording import RecordingConsent, RecordingSender
+from flowkit.testing.recording import RecordingConsent, RecordingSender, RecordingWebhooks
 from tests.support.journeys import (
     DAY,
     HOUR,
@@ -454,6 +456,68 @@ def test_who_is_slow_looks_before_each_call(any_store, monkeypatch):
 
 
 @WINDOWS
+@pytest.mark.parametrize("kind", ["memory", "sqlite"])
+def test_the_claim_is_held_when_consents_have_been_slow(tmp_path, monkeypatch, kind, key_window):
+    """They take longer than the lease, each time: what is handed over is in flight all the same."""
+    ticks = Ticks()
+    monkeypatch.setattr("flowkit.engine.hold.monotonic", ticks)
+    monkeypatch.setattr("flowkit.engine.advance.monotonic", ticks)
+    lease = timedelta(minutes=1)
+
+    class Slow(RecordingConsent):
+        def status(self, ids, topic):
+            assert len(self.asked) < 20, "it gets on"
+            ticks.advance(lease * 2)
+            return super().status(ids, topic)
+
+    flying: list[str] = []
+    sender = Meddling(key_window=key_window, timeout=timedelta(seconds=20))
+    consent = Slow({"news": ["s0", "s1"]})
+    store = MemoryStore(ticks=ticks) if kind == "memory" else SqliteStore(tmp_path / "flowkit.db", lease_clock=ticks)
+    engine = engine_on(store, sender, node("start", mail(topic="news")), consent=consent, lease=lease)
+    engine.ingest(signups(2))
+    sender.happenings = [lambda: flying.extend(engine.suppress(["s0"], wait=False).in_flight)]
+    engine.advance()
+    if isinstance(store, SqliteStore):
+        store.close()
+    assert sender.names == ["s0", "s1"]
+    assert flying == [sender.delivered[0].key]
+
+
+@WINDOWS
+def test_nothing_is_in_flight_where_all_of_a_window_was_stopped(any_store, key_window):
+    """Whatever the worker does next, nobody has to wait for it."""
+    flying: list[str] = []
+
+    class Rival(RecordingConsent):
+        """Suppresses at the last look, which the worker finds a moment later."""
+
+        def status(self, ids, topic):
+            if self.asked:
+                engine.suppress(["s"])
+            return super().status(ids, topic)
+
+    class Hooks(RecordingWebhooks):
+        def call(self, requests):
+            flying.extend(any_store.in_flight(["s"]))
+            return super().call(requests)
+
+    hooks = Hooks()
+    engine = engine_on(
+        any_store,
+        RecordingSender(key_window=key_window, needs=NO_NEEDS),
+        node("start", mail(topic="news"), Action("hook", CallWebhook("https://example.com/"))),
+        webhooks=hooks,
+        consent=Rival({"news": ["s"]}),
+    )
+    engine.ingest([signup("s")])
+    engine.advance()
+    assert reasons(engine) == ["suppressed: manual"]
+    assert len(hooks.requests) == 1
+    assert flying == []
+
+
+@WINDOWS
 def test_a_message_that_is_tried_again_is_looked_at_again(any_store, key_window):
     sender = RecordingSender({"hello": Outcome(Result.RETRY, "busy")}, key_window=key_window, needs=NO_NEEDS)
     engine = engine_on(any_store, sender)
@@ -634,6 +698,52 @@ def test_a_host_suppresses_in_its_transaction(tmp_path):
     connection.close()
     engine.advance(now=START + HOUR)
     assert [message.subscriber_id for message in sender.delivered[2:]] == ["t"]
+    store.close()
+
+
+@WINDOWS
+def test_a_second_call_waits_for_what_began_before_the_hosts_commit(tmp_path, key_window):
+    """A window that is opened between the look and the commit is found by neither: whoever must know asks again."""
+    store = SqliteStore(tmp_path / "flowkit.db")
+    connection = sqlite3.connect(tmp_path / "flowkit.db", isolation_level=None)
+    told: list[Sequence[str]] = []
+
+    class Late(RecordingConsent):
+        def status(self, ids, topic):
+            if self.asked and not told:  # the last look, and no window is open yet
+                connection.execute("BEGIN IMMEDIATE")
+                told.append(engine.suppress(["s"], connection=connection).in_flight)
+            return super().status(ids, topic)
+
+    def committed():
+        connection.execute("COMMIT")
+        told.append(engine.suppress(["s"], wait=False).in_flight)
+
+    sender = Meddling(committed, key_window=key_window)
+    engine = engine_on(store, sender, node("start", mail(topic="news")), consent=Late({"news": ["s"]}))
+    engine.ingest([signup("s")])
+    engine.advance()
+    assert told == [(), (sender.delivered[0].key,)]
+    connection.close()
+    store.close()
+
+
+def test_what_a_host_lifted_and_rolled_back_stands(tmp_path):
+    """Be it that it was read within the transaction that nobody was suppressed any more."""
+    store = SqliteStore(tmp_path / "flowkit.db")
+    sender = RecordingSender(needs=NO_NEEDS)
+    engine = engine_on(store, sender)
+    engine.ingest(signups(2))
+    engine.suppress(["s1"])
+    connection = sqlite3.connect(tmp_path / "flowkit.db", isolation_level=None)
+    connection.execute("BEGIN IMMEDIATE")
+    joined = store.joined(connection)
+    assert engine.unsuppress(["s1"], reason=MANUAL, connection=connection) == ("s1",)
+    assert joined.banned(["s1"]) == {}
+    connection.execute("ROLLBACK")
+    connection.close()
+    engine.advance()
+    assert [message.subscriber_id for message in sender.delivered] == ["s0"]
     store.close()
 
 

@@ -52,8 +52,9 @@ class ConsentGuard:
         The others have their outcome. One whose run others have written to since has none: its run is decided again,
         as it is by now.
         """
-        ready = await self._still_wanted(ready)
+        noted: Sequence[Ready] = ()
         while ready:
+            noted = ready
             runs = {message.key: job.runs[index] for message, job, index in ready}
             fence = await resolve("store.open_window", self._store.open_window(self._claim, runs))
             going = ready if fence is OPEN else self._let_through(ready, fence)
@@ -61,6 +62,8 @@ class ConsentGuard:
                 break
             # Once more, so that nobody waits for what stays behind.
             ready = going
+        if noted and not ready:
+            await self.close_window()
         return ready
 
     def _let_through(self, ready: Sequence[Ready], fence: Fence) -> Sequence[Ready]:
@@ -78,8 +81,8 @@ class ConsentGuard:
         """Note that nothing is being handed over any more."""
         await resolve("store.close_window", self._store.close_window(self._claim))
 
-    async def _still_wanted(self, ready: Sequence[Ready]) -> Sequence[Ready]:
-        """Ask for the consents of a window."""
+    async def still_wanted(self, ready: Sequence[Ready]) -> Sequence[Ready]:
+        """Ask for the consents of a window, and give those that have them or need none."""
         if ready and ready[0][1] is ready[-1][1] and _topic(ready[0][1]) is None:
             return ready  # All of one job, as a rule.
         by_topic: dict[str, list[tuple[Job, int]]] = {}

@@ -49,7 +49,7 @@ from flowkit.stores.sqlite.read import Wanted, read_again, read_lines, read_livi
 from flowkit.stores.sqlite.recall import recall
 from flowkit.stores.sqlite.session import Session, translated
 from flowkit.stores.sqlite.shared import Shared
-from flowkit.stores.sqlite.suppressions import lift, read_bans_at, read_suppressions, suppress
+from flowkit.stores.sqlite.suppressions import lift, read_bans, read_bans_at, read_suppressions, suppress
 from flowkit.stores.sqlite.sweeps import find_due, hold, put, read_sweeps, replace
 from flowkit.stores.sqlite.windows import open_window, read_flight
 
@@ -248,6 +248,8 @@ class SqliteStore:
         """Read what is forbidden; see ``Store.banned``."""
         with self._lock, translated(joined=self._session.joined):
             cursor, tides = self._session.cursor, self._shared.tides
+            if self._session.joined:  # Its tides are another connection's, and what it sees may be rolled back.
+                return read_bans(cursor, subscriber_ids)
             return read_bans_at(tides.now(cursor), cursor, subscriber_ids, tides)
 
     def suppressions(
