@@ -70,6 +70,7 @@ if TYPE_CHECKING:
     from flowkit.event_documents import dump_event, load_event, load_events
     from flowkit.events import Event, Facts, Needs
     from flowkit.ports.records import Hold, HoldKind
+    from flowkit.rendering.engine import subject_names, template_names
     from flowkit.rendering.model import OutgoingMessage, Template
     from flowkit.runs.consent import ConsentStatus, Suppression, SuppressionReason, SuppressionScope
     from flowkit.runs.effects import Outcome, PauseClock, Result
@@ -248,6 +249,8 @@ __all__ = [
     "load_events",
     "load_workflow",
     "parse_condition",
+    "subject_names",
+    "template_names",
 ]
 
 _HOMES: Final = {
@@ -391,6 +394,8 @@ _HOMES: Final = {
     "load_events": "flowkit.event_documents:load_events",
     "load_workflow": "flowkit.workflows.codec:load",
     "parse_condition": "flowkit.conditions:parse",
+    "subject_names": "flowkit.rendering.engine:subject_names",
+    "template_names": "flowkit.rendering.engine:template_names",
 }
 
 

@@ -231,7 +231,7 @@ def test_a_store_that_is_busy_in_the_middle_of_a_batch_puts_nothing_in_doubt(sto
     mail = Mail()
     engine = engine_on(store, mail)
     engine.ingest(signups(10), now=START)
-    monkeypatch.setattr(Hold, "lasts", lambda *_: len(mail.sent) < 8)
+    monkeypatch.setattr(hold, "monotonic", lambda: monotonic() + LEASE.total_seconds() * (len(mail.sent) >= 8))
     monkeypatch.setattr(store, "extend", raises(StoreBusy))
     with pytest.raises(StoreBusy):
         engine.advance(now=START)
@@ -248,7 +248,7 @@ def test_a_claim_that_is_lost_leaves_no_file_open(tmp_path, ticks, monkeypatch):
     store, second = (SqliteStore(path, lease_clock=ticks) for _ in range(2))
     engine, other = engine_on(store, mail), engine_on(second, Mail())
     engine.ingest(signups(10), now=START)
-    monkeypatch.setattr(Hold, "lasts", lambda *_: len(mail.sent) < 8)
+    monkeypatch.setattr(hold, "monotonic", lambda: monotonic() + LEASE.total_seconds() * (len(mail.sent) >= 8))
 
     def be_late(message):
         if len(mail.sent) == 8:

@@ -277,7 +277,8 @@ def test_what_is_detached_moves_nothing_but_itself(workflow, ride):
         after = done.run.state
         assert {entry.node for entry in done.entries} <= {signal.effect.node, None}
         if run.state.node is not None:
-            assert evolve(after, beside=None, watch=NO_WATCH) == evolve(run.state, beside=None, watch=NO_WATCH)
+            known = {"beside": None, "watch": NO_WATCH, "deferred": ()}
+            assert evolve(after, **known) == evolve(run.state, **known)
             assert place_of(done.run) == place_of(run)
         again = set(after.effects) - set(run.state.effects)
         assert set(run.state.effects) - set(after.effects) == {signal.effect}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -39,6 +39,7 @@ from flowkit.runs.consent import Suppression, SuppressionReason, SuppressionScop
 from flowkit.runs.effects import PauseClock
 from flowkit.runs.model import Line, Run, Status
 from flowkit.runs.policy import NO_POLICY, SendPolicy
+from flowkit.workflows.lint.model import Finding
 from flowkit.workflows.model import Workflow
 
 __all__ = ["AsyncEngine"]
@@ -111,6 +112,30 @@ class AsyncEngine:
             suppresses,
             policy=policy,
         )
+
+    async def check(
+        self,
+        workflow: Workflow,
+        *,
+        attributes: Collection[str] | None = None,
+        unsubscribe: Collection[str] | None = None,
+    ) -> tuple[Finding, ...]:
+        """Look at a workflow as `flowkit.check` does, with all that this engine knows; nothing is published or stored.
+
+        It knows its handlers, channels and predicates, its templates, if it has that port, and which workflows are
+        live: what this one and they do to each other is found too.
+
+        Args:
+            workflow: What is looked at; it need not be sound.
+            attributes: All attributes that a profile may have, but for those that the workflow itself sets; None where
+                they are not known.
+            unsubscribe: The attributes of which each stands for a link to unsubscribe; None where there is none.
+
+        Returns:
+            What was found: the errors, then the warnings, then what is worth a thought. Whatever concerns workflows
+            together names this one.
+        """
+        return await flows.check(self._parts, workflow, attributes, unsubscribe)
 
     async def publish(self, workflow: Workflow, *, draft: bool = False) -> Edition:
         """Check a workflow and make it live: new runs enter it, and runs under way stay on the version they entered.

@@ -26,6 +26,7 @@ from flowkit.triggers.evaluate import Gate
 from flowkit.triggers.index import FEW, TriggerIndex
 from flowkit.triggers.model import On, TriggerType
 from flowkit.workflows.codec import load
+from flowkit.workflows.model import Workflow
 
 __all__ = ["Catalogue", "is_open"]
 
@@ -298,6 +299,11 @@ class Catalogue:
     def gate(self, workflow_id: str) -> Gate | None:
         """Look up the trigger of a workflow that may be entered; None where it may not."""
         return self._gates.get(workflow_id)
+
+    def live_workflows(self) -> list[Workflow]:
+        """Give the workflows that are live, the inactive ones among them, by their ids."""
+        with self.steady:
+            return [self._programs[edition.number].workflow for _, edition in sorted(self._live.items())]
 
     def is_live(self, workflow_id: str) -> bool:
         """Whether a version of a workflow is live, be it that nobody may enter it."""

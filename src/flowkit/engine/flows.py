@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import TypeVar, assert_never
@@ -13,6 +13,7 @@ from flowkit.analytics.explain import Explanation
 from flowkit.conditions import Condition, Custom
 from flowkit.conditions.walk import leaves
 from flowkit.engine.advance import Advanced, advance
+from flowkit.engine.checking import checked
 from flowkit.engine.controls import Controlled, bring, exit_subscriber, hold, move_runs, resume
 from flowkit.engine.dead_letters import Requeue, requeue
 from flowkit.engine.drive import resolve
@@ -36,8 +37,8 @@ from flowkit.triggers.model import Backfill
 from flowkit.workflows.codec import validate
 from flowkit.workflows.control import Awaited, Branch, Exit, Split, WaitForEvent
 from flowkit.workflows.links import EmitEvent, StartWorkflow
-from flowkit.workflows.lint.actions import unknown_channels
-from flowkit.workflows.lint.hosts import unnamed_handlers
+from flowkit.workflows.lint.hosts import unknown_channels, unnamed_handlers
+from flowkit.workflows.lint.model import Finding, Host
 from flowkit.workflows.model import (
     EMAIL,
     CallHandler,
@@ -56,6 +57,7 @@ __all__ = [
     "accept",
     "backfill",
     "changed",
+    "check",
     "drain",
     "exit_runs",
     "explained",
@@ -81,6 +83,14 @@ __all__ = [
 
 T = TypeVar("T")
 W = TypeVar("W", bound=StrEnum)
+
+
+async def check(
+    parts: Parts, workflow: Workflow, attributes: Collection[str] | None, unsubscribe: Collection[str] | None
+) -> tuple[Finding, ...]:
+    """Look at a workflow with all that the engine knows."""
+    await parts.catalogue.refresh()
+    return await checked(parts, workflow, attributes, unsubscribe)
 
 
 async def publish(parts: Parts, workflow: Workflow, *, draft: bool = False) -> Edition:
@@ -136,7 +146,7 @@ def _refuse_missing_ports(parts: Parts, workflow: Workflow) -> None:
 
 def _refuse_unknown_channels(parts: Parts, workflow: Workflow) -> None:
     """Refuse messages that nobody could hand over."""
-    breaches = unknown_channels(workflow, parts.channels)
+    breaches = unknown_channels(workflow, Host(channels=parts.channels))
     problems = [Problem("unknown_channel", path, message=message) for path, message in breaches]
     if problems:
         raise DocumentError(problems)

@@ -16,7 +16,7 @@ from flowkit.rendering.model import Template, TemplateError
 from flowkit.workflows.codec import dumps
 from flowkit.workflows.model import SendEmail, Workflow
 
-__all__ = ["Sources", "edition_of", "read_source", "write_source"]
+__all__ = ["Sources", "edition_of", "read_source", "template_ids", "write_source"]
 
 _KEPT: Final = 1000
 _encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode
@@ -85,7 +85,7 @@ async def edition_of(workflow: Workflow, templates: Templates | None) -> tuple[E
     sources: dict[str, str] = {}
     pinned: dict[str, str] = {}
     if templates is not None:
-        for template_id in sorted(_template_ids(workflow)):
+        for template_id in sorted(template_ids(workflow)):
             template = await resolve("templates.template", templates.template(template_id))
             if template is not None:
                 source = write_source(template)
@@ -96,7 +96,8 @@ async def edition_of(workflow: Workflow, templates: Templates | None) -> tuple[E
     return Edition(workflow.workflow_id, 0, digest, dumps(workflow), pinned), sources
 
 
-def _template_ids(workflow: Workflow) -> set[str]:
+def template_ids(workflow: Workflow) -> set[str]:
+    """Name the templates that a workflow asks for."""
     return {
         action.do.template_id
         for node in workflow.nodes.values()

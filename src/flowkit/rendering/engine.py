@@ -28,6 +28,8 @@ from flowkit.conditions import NO_VARIABLES
 from flowkit.events import Event, Properties
 from flowkit.rendering.lines import one_line
 from flowkit.rendering.model import MessageAborted, Template, TemplateError
+from flowkit.rendering.names import names_printed, variables_read
+from flowkit.workflows.lint.model import Names, TemplateNames
 
 __all__ = [
     "CompiledSubject",
@@ -36,6 +38,8 @@ __all__ = [
     "compile_subject",
     "compile_template",
     "context",
+    "subject_names",
+    "template_names",
 ]
 
 _SUBJECT_LENGTH: Final = 998
@@ -70,9 +74,11 @@ class CompiledSubject:
 
     Attributes:
         variables: The subscriber's attributes that it reads, by their first names.
+        names: What the lint wants to know of it.
     """
 
     variables: frozenset[str]
+    names: TemplateNames
     _code: jinja2.Template = field(repr=False)
 
     def render(self, context: Properties) -> str:
@@ -94,10 +100,12 @@ class CompiledTemplate:
     Attributes:
         template_id: Of which template.
         variables: The subscriber's attributes that its parts read, by their first names.
+        names: What the lint wants to know of it: the run's variables too, and what it cannot do without.
     """
 
     template_id: str
     variables: frozenset[str]
+    names: TemplateNames
     _subject: jinja2.Template = field(repr=False)
     _html: jinja2.Template | None = field(repr=False)
     _text: jinja2.Template | None = field(repr=False)
@@ -128,15 +136,23 @@ def compile_template(template: Template) -> CompiledTemplate:
     Raises:
         TemplateError: A part is no template, or uses what is not allowed; the message names the part.
     """
-    subject, names = _compile(template.subject, "subject", _PLAIN)
-    html = text = None
-    if template.html is not None:
-        html, read = _compile(template.html, "html", _HTML)
-        names |= read
-    if template.text is not None:
-        text, read = _compile(template.text, "text", _PLAIN)
-        names |= read
-    return CompiledTemplate(template.template_id, names, subject, html, text)
+    subject = _compile(template.subject, "subject", _PLAIN)
+    html = None if template.html is None else _compile(template.html, "html", _HTML)
+    text = None if template.text is None else _compile(template.text, "text", _PLAIN)
+    body = [part for part in (html, text) if part is not None]
+    names = TemplateNames(
+        read=_together(part.read for part in body),
+        printed=_together(part.printed for part in body),
+        subject=subject.printed,
+    )
+    return CompiledTemplate(
+        template.template_id,
+        subject.read.attributes | names.read.attributes,
+        names,
+        subject.code,
+        None if html is None else html.code,
+        None if text is None else text.code,
+    )
 
 
 def compile_subject(source: str) -> CompiledSubject:
@@ -145,8 +161,24 @@ def compile_subject(source: str) -> CompiledSubject:
     Raises:
         TemplateError: It is no template, or uses what is not allowed.
     """
-    code, names = _compile(source, "subject", _PLAIN)
-    return CompiledSubject(names, code)
+    part = _compile(source, "subject", _PLAIN)
+    return CompiledSubject(part.read.attributes, TemplateNames(subject=part.printed), part.code)
+
+
+def template_names(template: Template) -> TemplateNames:
+    """Say of a template what `check` wants to know: what it reads, what it cannot do without, and what is wrong."""
+    try:
+        return compile_template(template).names
+    except TemplateError as error:
+        return TemplateNames(fault=str(error))
+
+
+def subject_names(source: str) -> TemplateNames:
+    """Say of a send action's own subject what `check` wants to know."""
+    try:
+        return compile_subject(source).names
+    except TemplateError as error:
+        return TemplateNames(fault=str(error))
 
 
 def context(attributes: Properties, event: Event | None, variables: Properties = NO_VARIABLES) -> dict[str, Any]:
@@ -379,12 +411,30 @@ _PLAIN: Final = _sandbox(autoescape=False)
 # Compiling
 
 
-def _compile(source: str, part: str, sandbox: _Sandbox) -> tuple[jinja2.Template, frozenset[str]]:
+@frozen(eq=False)
+class _Part:
+    """A part of a template: what runs, what it reads, and what it cannot do without."""
+
+    code: jinja2.Template
+    read: Names
+    printed: Names
+
+
+def _together(several: Iterable[Names]) -> Names:
+    several = tuple(several)
+    return Names(
+        attributes=frozenset[str]().union(*(one.attributes for one in several)),
+        variables=frozenset[str]().union(*(one.variables for one in several)),
+    )
+
+
+def _compile(source: str, part: str, sandbox: _Sandbox) -> _Part:
     if len(source) > _SOURCE_LENGTH:
         raise TemplateError("too_long", f"{part}: a template has at most {_SOURCE_LENGTH} characters")
     try:
         tree = sandbox.parse(source)
         attributes = frozenset(_check(tree, part))
+        printed, variables = names_printed(tree), variables_read(tree)
         code = jinja2.Template.from_code(sandbox, sandbox.compile(tree, filename=f"<{part}>"), {})
         # Last, since it folds constants within the tree.
         names = find_undeclared_variables(tree) - {_USER, _EVENT, _VARIABLES}
@@ -395,7 +445,7 @@ def _compile(source: str, part: str, sandbox: _Sandbox) -> tuple[jinja2.Template
     except Exception as error:
         # Nested too deeply for the parser or for Python's own compiler, or a constant that cannot be printed.
         raise TemplateError("not_compilable", f"{part}: cannot be compiled ({type(error).__name__})") from error
-    return code, attributes | names
+    return _Part(code, Names(attributes=attributes | names, variables=variables), printed)
 
 
 def _check(tree: nodes.Template, part: str) -> Iterator[str]:

@@ -6,11 +6,11 @@ do not recurse.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Final
 
-from flowkit.workflows.lint.model import Finding, Severity
-from flowkit.workflows.lint.rules import JOINT_RULES, RULES, UNKNOWN_CHANNEL, UNKNOWN_HANDLER
+from flowkit.workflows.lint.model import Finding, Host, Severity, TemplateNames
+from flowkit.workflows.lint.rules import HOST_RULES, JOINT_RULES, RULES
 from flowkit.workflows.model import Workflow
 
 __all__ = ["Finding", "Severity", "check", "check_together", "errors"]
@@ -19,22 +19,46 @@ _ORDER: Final = tuple(Severity)
 
 
 def check(
-    workflow: Workflow, *, channels: Collection[str] | None = None, handlers: Collection[str] | None = None
+    workflow: Workflow,
+    *,
+    attributes: Collection[str] | None = None,
+    channels: Collection[str] | None = None,
+    handlers: Collection[str] | None = None,
+    predicates: Collection[str] | None = None,
+    subjects: Mapping[str, TemplateNames] | None = None,
+    templates: Mapping[str, TemplateNames | None] | None = None,
+    unsubscribe: Collection[str] | None = None,
 ) -> tuple[Finding, ...]:
-    """Look at a workflow: its graph, its actions, its conditions and its trigger.
+    """Look at a workflow: its graph, its actions, its conditions, its trigger, and what it asks of its host.
+
+    What is None is not known, and the rules that need it say nothing.
 
     Args:
         workflow: What is looked at.
-        channels: The channels beside e-mail that there are senders for; None where that is not known.
-        handlers: The names of the handlers that the engine has; None where they are not known.
+        attributes: All attributes that a profile may have, but for those that the workflow itself sets.
+        channels: The channels beside e-mail that there are senders for.
+        handlers: The names of the handlers that the engine has.
+        predicates: The names of the host's own conditions.
+        subjects: What the subjects that actions have of their own read, by their text.
+        templates: The templates by id, with what each reads; None for one of which that is not known.
+        unsubscribe: The attributes of which each stands for a link to unsubscribe.
 
     Returns:
         What was found: the errors, then the warnings, then what is worth a thought.
     """
+    host = Host(
+        attributes=attributes,
+        channels=channels,
+        handlers=handlers,
+        predicates=predicates,
+        subjects=subjects,
+        templates=templates,
+        unsubscribe=unsubscribe or None,
+    )
     found = [*_findings(workflow, Severity)]
-    for rule, known in ((UNKNOWN_CHANNEL, channels), (UNKNOWN_HANDLER, handlers)):
-        if known is not None:
-            breaches = rule.find(workflow, known)
+    for rule in HOST_RULES:
+        if rule.is_told(host):
+            breaches = rule.find(workflow, host)
             found += (Finding(rule.id, rule.severity, path=path, message=message) for path, message in breaches)
     return _by_severity(found)
 

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
 from ipaddress import ip_address
 from typing import Final
 from urllib.parse import parse_qsl, urlsplit
 
-from flowkit.problems import pointer, short, suggestion
+from flowkit.problems import pointer, short
 from flowkit.workflows.lint.model import Breach
 from flowkit.workflows.model import (
-    EMAIL,
     CallWebhook,
     MessageClass,
     Operation,
@@ -35,7 +34,6 @@ __all__ = [
     "marketing_without_topic",
     "segments_added_and_removed",
     "topics_without_effect",
-    "unknown_channels",
     "waits_of_nothing",
 ]
 
@@ -104,15 +102,6 @@ def blank_subjects(workflow: Workflow) -> Iterator[Breach]:
         if isinstance(do, SendEmail) and do.subject is not None and not do.subject.strip():
             message = "the subject is blank, and takes the place of the template's; write one, or leave it out"
             yield Breach(f"{path}/parameters/subject", message)
-
-
-def unknown_channels(workflow: Workflow, known: Collection[str]) -> Iterator[Breach]:
-    """Find messages by a channel that is none of the host's; e-mail always is one."""
-    names = sorted({EMAIL, *known})
-    for path, do, _ in _operations(workflow):
-        if isinstance(do, SendEmail) and do.channel not in names:
-            message = f"no sender serves the channel {short(do.channel)}; {suggestion(do.channel, names)}"
-            yield Breach(f"{path}/parameters/channel", message)
 
 
 def delays_beyond_expiry(workflow: Workflow) -> Iterator[Breach]:

@@ -4,10 +4,24 @@ from __future__ import annotations
 
 from typing import Final
 
-from flowkit.workflows.lint import actions, asked, entry, feedback, goals, hosts, names, nodes, splits, together, ways
-from flowkit.workflows.lint.model import HostRule, JointRule, Rule, Severity
+from flowkit.workflows.lint import (
+    actions,
+    asked,
+    entry,
+    feedback,
+    goals,
+    hosts,
+    names,
+    nodes,
+    sources,
+    splits,
+    templates,
+    together,
+    ways,
+)
+from flowkit.workflows.lint.model import HostRule, JointRule, Knowledge, Rule, Severity
 
-__all__ = ["JOINT_RULES", "RULES", "UNKNOWN_CHANNEL", "UNKNOWN_HANDLER"]
+__all__ = ["HOST_RULES", "JOINT_RULES", "RULES"]
 
 RULES: Final = (
     # The graph.
@@ -296,6 +310,17 @@ RULES: Final = (
         find=asked.never_hold,
     ),
     Rule(
+        "variable_never_set",
+        Severity.WARNING,
+        summary="a condition on a variable of the run which nothing on any way to it sets",
+        why=(
+            "It is always missing. Variables are set by the `response` of a webhook; a `custom` action may set any, so "
+            "behind one nothing is said. A criterion or a goal is asked throughout: there any action counts."
+        ),
+        remedy="Put what sets it before, or spell the name as that does.",
+        find=sources.variables_never_set,
+    ),
+    Rule(
         "filter_against_trigger",
         Severity.WARNING,
         summary="an entry `filter` without `grace` that contradicts the trigger's conditions",
@@ -414,22 +439,83 @@ RULES: Final = (
 )
 """The rules about one workflow."""
 
-UNKNOWN_CHANNEL: Final = HostRule(
-    "unknown_channel",
-    Severity.ERROR,
-    summary="a message by a channel that your engine has no sender for",
-    why="Nobody could hand it over.",
-    remedy="Name a channel that there is, or give the engine a sender for it.",
-    find=actions.unknown_channels,
+HOST_RULES: Final = (
+    HostRule(
+        "unknown_channel",
+        Severity.ERROR,
+        summary="a message by a channel that your engine has no sender for",
+        why="Nobody could hand it over.",
+        remedy="Name a channel that there is, or give the engine a sender for it.",
+        needs=(Knowledge.CHANNELS,),
+        find=hosts.unknown_channels,
+    ),
+    HostRule(
+        "unknown_handler",
+        Severity.ERROR,
+        summary="a `custom` action whose name none of your engine's handlers has",
+        why="Nobody could carry it out.",
+        remedy="Give the engine a handler of that name, or spell the name as it does.",
+        needs=(Knowledge.HANDLERS,),
+        find=hosts.unknown_handlers,
+    ),
+    HostRule(
+        "unknown_predicate",
+        Severity.ERROR,
+        summary="a condition that asks a `custom` predicate which your engine does not have",
+        why="It could only ever be answered with no.",
+        remedy="Give the engine a predicate of that name, or spell the name as it does.",
+        needs=(Knowledge.PREDICATES,),
+        find=hosts.unknown_predicates,
+    ),
+    HostRule(
+        "unknown_template",
+        Severity.WARNING,
+        summary="a message that names a template which you do not have",
+        why="The send fails, unless there is one of that id when the workflow is published.",
+        remedy="Name a template that there is, or add it before you publish.",
+        needs=(Knowledge.TEMPLATES,),
+        find=templates.unknown_templates,
+    ),
+    HostRule(
+        "faulty_template",
+        Severity.WARNING,
+        summary="a message whose template, or whose own subject, cannot be compiled",
+        why="The send fails. The message says what is wrong, and in which line.",
+        remedy="Correct the template, or the subject.",
+        needs=(Knowledge.TEMPLATES,),
+        find=templates.faulty_templates,
+    ),
+    HostRule(
+        "variable_without_source",
+        Severity.WARNING,
+        summary=(
+            "a message that prints a variable of the run which nothing on any way to it sets, or an attribute which no "
+            "profile has and no `personalization_update` on any way to it sets"
+        ),
+        why=(
+            "The message is skipped where it comes to be printed. A variable is set by the `response` of a webhook; a "
+            "handler may set anything, so behind one nothing is said. Nothing is said either of what is only asked "
+            "for, or has a `default`, or is printed within an `if` that asks for it. Of attributes it speaks where "
+            "`attributes` is given as well, and of an action's own subject where `subjects` is."
+        ),
+        remedy="Give it a `default`, set it before, or spell it as what sets it does.",
+        needs=(Knowledge.TEMPLATES,),
+        find=templates.variables_without_source,
+    ),
+    HostRule(
+        "marketing_without_unsubscribe",
+        Severity.WARNING,
+        summary=(
+            "a message of the class `marketing` by e-mail whose template reads, in its HTML part and its plain part, "
+            "none of the attributes that stand for a link to unsubscribe"
+        ),
+        why="Who gets it finds no way out, and many laws ask for one.",
+        remedy='Show the link, or write `"message_class": "transactional"` where it is none of marketing.',
+        needs=(Knowledge.TEMPLATES, Knowledge.UNSUBSCRIBE),
+        find=templates.marketing_without_unsubscribe,
+    ),
 )
-UNKNOWN_HANDLER: Final = HostRule(
-    "unknown_handler",
-    Severity.ERROR,
-    summary="a `custom` action whose name none of your engine's handlers has",
-    why="Nobody could carry it out.",
-    remedy="Give the engine a handler of that name, or spell the name as it does.",
-    find=hosts.unknown_handlers,
-)
+"""The rules about one workflow and its host."""
 
 JOINT_RULES: Final = (
     JointRule(

@@ -4,6 +4,7 @@ from typing import Any
 
 from attrs import frozen
 
+from flowkit.workflows.lint.model import Names, TemplateNames
 from tests.support.workflow_documents import action, node, timed, workflow
 
 Document = dict[str, Any]
@@ -17,6 +18,16 @@ class Case:
     """A rule, with documents that break it and others that do not."""
 
     rule: str
+    broken: tuple[Document, ...]
+    kept: tuple[Document, ...]
+
+
+@frozen
+class HostCase:
+    """A rule about a host, what is known of it, documents that break the rule there and others that do not."""
+
+    rule: str
+    knows: dict[str, Any]
     broken: tuple[Document, ...]
     kept: tuple[Document, ...]
 
@@ -82,8 +93,8 @@ def profile(action_id: str = "note", /, **parameters: Any) -> Document:
     return action("personalization_update", action_id, parameters=parameters)
 
 
-def hook(url: str) -> Document:
-    return action("webhook", "call", parameters={"url": url})
+def hook(url: str = "https://example.com/hook", **response: str) -> Document:
+    return action("webhook", "call", parameters={"url": url} | ({"response": response} if response else {}))
 
 
 def deciding(*actions: Document, conditions: Document | None = None, **next_nodes: str) -> Document:
@@ -762,7 +773,186 @@ GOALS = (
     ),
 )
 
-CASES = (*GRAPH, *NODES, *SPLITS, *ACTIONS, *NAMES, *CONDITIONS, *ENTRY, *GOALS)
+SCORED = {"variables": {"score": {"$gte": 5}}}
+GOAL = {"goal_id": "g", "when": SCORED}
+
+
+def asking(when: Document = SCORED) -> Document:
+    """A branch by a condition."""
+    return action("branch", "branch", parameters={"cases": [{"label": "a", "when": when}], "otherwise": "b"})
+
+
+def ending(node_id: str, *actions: Document) -> Document:
+    return node(node_id, *actions, next_nodes={"default": "end"})
+
+
+VARIABLES = (
+    Case(
+        "variable_never_set",
+        broken=(
+            workflow(ending("start", asking())),
+            workflow(ending("start", hook(points="score"), asking())),
+            workflow(ending("start", asking({"not": {"all": [VIP, SCORED]}}))),
+            workflow(ending("start", asking({"variables": {"score.total": 1}}))),
+            deciding(conditions=SCORED),
+            # What comes later, or on another way, is not there yet.
+            two(asking(), hook(score="score")),
+            workflow(
+                node("start", branch("a"), next_nodes={"a": "one", "default": "other"}),
+                node("one", hook(score="score")),
+                ending("other", asking()),
+            ),
+            workflow(
+                ending(
+                    "start",
+                    action(
+                        "wait_for_event",
+                        "await",
+                        parameters={"branches": [{"label": "a", "when": SCORED}], "timeout": {"duration_hours": 1}},
+                    ),
+                )
+            ),
+            workflow(goals=[GOAL]),
+            workflow(exit_criteria=[{"reason": "enough", "when": SCORED}]),
+        ),
+        kept=(
+            workflow(ending("start", hook(score="data.points"), asking())),
+            workflow(ending("start", hook(score="data.points"), asking({"variables": {"score.total": 1}}))),
+            workflow(ending("start", action("custom"), asking())),
+            workflow(ending("start", hook(score="a") | {"detached": True}, asking())),
+            two(hook(score="score"), asking(), next_nodes={"default": "end"}),
+            deciding(hook(score="score"), check(), conditions=SCORED),
+            # In the next round it is there.
+            workflow(
+                node("start", asking(), next_nodes={"a": "end", "b": "call"}),
+                node("call", wait(), hook(score="score"), next_nodes={"default": "start"}),
+            ),
+            workflow(node("start", action(), hook(score="score")), goals=[GOAL]),
+            workflow(
+                node("start", branch("a"), next_nodes={"a": "one", "default": "other"}),
+                node("one", hook(score="score"), next_nodes={"default": "other"}),
+                ending("other", asking()),
+            ),
+        ),
+    ),
+)
+
+CASES = (*GRAPH, *NODES, *SPLITS, *ACTIONS, *NAMES, *CONDITIONS, *VARIABLES, *ENTRY, *GOALS)
+
+SCORE = Names(variables={"score"})
+LINKED = Names(attributes={"unsubscribe_url", "name"})
+HOST_CASES = (
+    HostCase(
+        "unknown_channel",
+        knows={"channels": ["push"]},
+        broken=(workflow(node("start", action("send"))),),
+        kept=(
+            workflow(),
+            workflow(node("start", action("send", parameters={"channel": "push", "template_id": "hello"}))),
+        ),
+    ),
+    HostCase(
+        "unknown_handler",
+        knows={"handlers": ["rank"]},
+        broken=(workflow(node("start", action("custom"))),),
+        kept=(workflow(node("start", action("custom", parameters={"name": "rank"}))),),
+    ),
+    HostCase(
+        "unknown_predicate",
+        knows={"predicates": {"is_friend": None}},
+        broken=(
+            triggered({"all": [SIGNUP, {"custom": {"name": "is_fiend"}}]}),
+            triggered(SIGNUP, entry={"filter": {"not": {"custom": {"name": "is_fiend"}}}}),
+            workflow(ending("start", asking({"custom": {"name": "is_fiend"}}))),
+            deciding(conditions={"custom": {"name": "is_fiend"}}),
+            workflow(exit_criteria=[{"reason": "enough", "when": {"custom": {"name": "is_fiend"}}}]),
+        ),
+        kept=(
+            workflow(),
+            triggered({"all": [SIGNUP, {"custom": {"name": "is_friend"}}]}),
+            deciding(conditions={"custom": {"name": "is_friend"}}),
+        ),
+    ),
+    HostCase(
+        "unknown_template",
+        knows={"templates": {"hello": None, "bye": TemplateNames()}},
+        broken=(
+            workflow(node("start", message("a", template_id="hallo"))),
+            workflow(node("start", action("send", parameters={"channel": "sms", "template_id": "hallo"}))),
+        ),
+        kept=(workflow(), workflow(node("start", message("a", template_id="bye")))),
+    ),
+    HostCase(
+        "faulty_template",
+        knows={
+            "templates": {"hello": None, "torn": TemplateNames(fault="line 2: html: no end [syntax]", printed=SCORE)},
+            "subjects": {"{{": TemplateNames(fault="line 1: subject: no end [syntax]"), "Hi": TemplateNames()},
+        },
+        broken=(
+            workflow(node("start", message("a", template_id="torn"))),
+            workflow(node("start", message("a", subject="{{"))),
+        ),
+        kept=(workflow(), workflow(node("start", message("a", subject="Hi")))),
+    ),
+    HostCase(
+        "variable_without_source",
+        knows={
+            "attributes": ["email", "name"],
+            "templates": {
+                "hello": TemplateNames(printed=Names(attributes={"name"})),
+                "scored": TemplateNames(printed=SCORE),
+                "titled": TemplateNames(subject=SCORE),
+                "planned": TemplateNames(printed=Names(attributes={"plan"})),
+                "asked": TemplateNames(read=Names(attributes={"plan"}, variables={"score"})),
+            },
+            "subjects": {"S": TemplateNames(subject=SCORE), "T": TemplateNames()},
+        },
+        broken=(
+            workflow(node("start", message("a", template_id="scored"))),
+            workflow(node("start", hook(points="score"), message("a", template_id="scored"))),
+            workflow(node("start", message("a", template_id="titled"))),
+            workflow(node("start", message("a", subject="S"))),
+            workflow(node("start", message("a", template_id="planned"))),
+            workflow(node("start", profile(unset=["plan"]), message("a", template_id="planned"))),
+            two(message("a", template_id="scored"), hook(score="score")),
+        ),
+        kept=(
+            workflow(),
+            workflow(node("start", hook(score="x"), message("a", template_id="scored"))),
+            workflow(node("start", action("custom"), message("a", template_id="scored"))),
+            workflow(node("start", action("custom"), message("a", template_id="planned"))),
+            # A subject of its own stands in for the template's.
+            workflow(node("start", message("a", template_id="titled", subject="T"))),
+            workflow(node("start", profile(set={"plan": "pro"}), message("a", template_id="planned"))),
+            workflow(node("start", profile(set={"plan.name": "pro"}), message("a", template_id="planned"))),
+            workflow(node("start", profile(increment={"plan": 1}), message("a", template_id="planned"))),
+            workflow(node("start", message("a", template_id="asked"))),
+            # By the time that it is made, the run may have gone on.
+            workflow(
+                node("start", message("a", template_id="scored") | {"detached": True, "delay_minutes": 5}, wait())
+                | {"next_nodes": {"default": "next"}},
+                node("next", hook(score="score")),
+            ),
+        ),
+    ),
+    HostCase(
+        "marketing_without_unsubscribe",
+        knows={
+            "templates": {"hello": TemplateNames(), "linked": TemplateNames(read=LINKED), "bare": None},
+            "unsubscribe": ["preferences_url", "unsubscribe_url"],
+        },
+        broken=(
+            workflow(),
+            workflow(node("start", message("a", message_class="marketing"))),
+        ),
+        kept=(
+            workflow(node("start", message("a", template_id="linked"))),
+            workflow(node("start", message("a", template_id="bare"))),
+            workflow(node("start", message("a", message_class="transactional"))),
+            workflow(node("start", action("send"))),
+        ),
+    ),
+)
 
 
 def called(workflow_id: str, document: Document, **fields: Any) -> Document:

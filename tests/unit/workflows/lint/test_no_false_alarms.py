@@ -22,6 +22,7 @@ MEANT = {
     "waits": {"endless_loop"},
     "actions": {"endless_loop"},
     "emit_event": {"self_trigger"},
+    "lint": {"edge_never_taken", "never_holds"},
 }
 """What pages show on purpose, by their name: some are about what fires, others show a loop that is refused."""
 

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from docs.generate_lint import page
-from flowkit.workflows.lint.rules import JOINT_RULES, RULES, UNKNOWN_CHANNEL, UNKNOWN_HANDLER
+from flowkit.workflows.lint.rules import HOST_RULES, JOINT_RULES, RULES
 
 REPOSITORY = Path(__file__).resolve().parents[4]
 
@@ -27,8 +27,7 @@ def test_every_rule_has_its_section():
         f"### `{rule.id}`"
         for rule in (
             *sorted(RULES, key=lambda rule: list(type(rule.severity)).index(rule.severity)),
-            UNKNOWN_CHANNEL,
-            UNKNOWN_HANDLER,
+            *HOST_RULES,
             *JOINT_RULES,
         )
     ]

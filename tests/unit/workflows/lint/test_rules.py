@@ -9,10 +9,22 @@ from attrs import evolve
 from flowkit.errors import DocumentError
 from flowkit.workflows.check import Finding, Severity, check, check_together, errors
 from flowkit.workflows.codec import dump, load
-from flowkit.workflows.lint.rules import JOINT_RULES, RULES, UNKNOWN_CHANNEL, UNKNOWN_HANDLER
+from flowkit.workflows.lint.model import TemplateNames
+from flowkit.workflows.lint.rules import HOST_RULES, JOINT_RULES, RULES
 from flowkit.workflows.model import Action, CallWebhook
 from tests.support.workflow_documents import action, golden, node, timed, workflow
-from tests.unit.workflows.lint.cases import CASES, JOINT_CASES, Document, on, segments, triggered, wait
+from tests.unit.workflows.lint.cases import (
+    CASES,
+    HOST_CASES,
+    JOINT_CASES,
+    Document,
+    hook,
+    message,
+    on,
+    segments,
+    triggered,
+    wait,
+)
 
 REFUSING = {rule.id for rule in RULES if rule.severity is Severity.ERROR}
 
@@ -37,6 +49,22 @@ def numbered(which: str) -> list[object]:
     ]
 
 
+def numbered_of_hosts(which: str) -> list[object]:
+    return [
+        pytest.param(case.rule, case.knows, document, id=f"{case.rule}-{number}")
+        for case in HOST_CASES
+        for number, document in enumerate(getattr(case, which))
+    ]
+
+
+def at(place: object, path: str) -> object:
+    """What a JSON Pointer points to; it is an error where that is nothing."""
+    for step in (step.replace("~1", "/").replace("~0", "~") for step in path.split("/")[1:]):
+        assert isinstance(place, (dict, list))
+        place = place[int(step)] if isinstance(place, list) else place[step]
+    return place
+
+
 def numbered_together(which: str) -> list[object]:
     return [
         pytest.param(case.rule, documents, id=f"{case.rule}-{number}")
@@ -55,6 +83,50 @@ def test_what_comes_close_is_let_be(rule, document):
     assert told(document) == []
 
 
+@pytest.mark.parametrize(("rule", "knows", "document"), numbered_of_hosts("broken"))
+def test_a_broken_rule_about_a_host_speaks_and_no_other(rule, knows, document):
+    (finding,) = check(load(document), **knows)
+    assert finding.rule == rule
+    assert at(dump(load(document)), finding.path) is not None
+
+
+@pytest.mark.parametrize(("rule", "knows", "document"), numbered_of_hosts("kept"))
+def test_what_a_host_has_is_let_be(rule, knows, document):
+    assert check(load(document), **knows) == ()
+
+
+@pytest.mark.parametrize("case", HOST_CASES, ids=lambda case: case.rule)
+def test_a_rule_about_a_host_says_nothing_unless_all_is_known_that_it_needs(case):
+    (rule,) = [rule for rule in HOST_RULES if rule.id == case.rule]
+    assert {str(need) for need in rule.needs} <= case.knows.keys()
+    for need in rule.needs:
+        less = {name: value for name, value in case.knows.items() if name != need}
+        assert [one for document in case.broken for one in check(load(document), **less)] == []
+    enough = {name: value for name, value in case.knows.items() if name in rule.needs}
+    assert {one.rule for document in case.broken for one in check(load(document), **enough)} == {rule.id}
+
+
+def test_attributes_and_subjects_are_looked_at_only_where_they_are_known():
+    (case,) = [case for case in HOST_CASES if case.rule == "variable_without_source"]
+    told = {
+        name: sum(len(check(load(document), **{**case.knows, name: None})) for document in case.broken)
+        for name in ("attributes", "subjects", "templates")
+    }
+    # Without templates only the variables that subjects print could be told of, and the rule needs templates.
+    assert told == {"attributes": len(case.broken) - 2, "subjects": len(case.broken) - 1, "templates": 0}
+
+
+def test_no_name_of_a_link_to_unsubscribe_is_none_that_is_known():
+    assert check(load(workflow()), templates={"hello": TemplateNames()}, unsubscribe=[]) == ()
+
+
+def test_what_is_in_a_node_that_nobody_comes_to_is_not_said_to_lack_anything():
+    asks = action("branch", parameters={"cases": [{"label": "a", "when": {"variables": {"x": 1}}}], "otherwise": "b"})
+    island = node("island", message("m"), asks, next_nodes={"default": "end"})
+    found = check(load(workflow(node("start", hook()), island)), templates={"hello": TemplateNames()}, attributes=[])
+    assert [finding.rule for finding in found] == ["unreachable_node"]
+
+
 @pytest.mark.parametrize(("rule", "documents"), numbered_together("broken"))
 def test_a_broken_rule_about_several_speaks_and_no_other(rule, documents):
     assert told_together(documents) == [rule]
@@ -66,18 +138,18 @@ def test_several_that_come_close_are_let_be(rule, documents):
 
 
 def test_every_rule_has_cases_of_both_kinds():
-    cases = [case.rule for case in (*CASES, *JOINT_CASES)]
-    assert sorted(cases) == sorted(rule.id for rule in (*RULES, *JOINT_RULES))
-    assert all(case.broken and case.kept for case in (*CASES, *JOINT_CASES))
+    cases = [case.rule for case in (*CASES, *HOST_CASES, *JOINT_CASES)]
+    assert sorted(cases) == sorted(rule.id for rule in (*RULES, *HOST_RULES, *JOINT_RULES))
+    assert all(case.broken and case.kept for case in (*CASES, *HOST_CASES, *JOINT_CASES))
 
 
 def test_ids_are_words_and_there_is_each_once():
-    ids = [rule.id for rule in (*RULES, UNKNOWN_CHANNEL, UNKNOWN_HANDLER, *JOINT_RULES)]
+    ids = [rule.id for rule in (*RULES, *HOST_RULES, *JOINT_RULES)]
     assert len(set(ids)) == len(ids)
     assert all(re.fullmatch(r"[a-z]+(_[a-z]+)+", one) for one in ids)
 
 
-@pytest.mark.parametrize("rule", [*RULES, UNKNOWN_CHANNEL, UNKNOWN_HANDLER, *JOINT_RULES], ids=lambda rule: rule.id)
+@pytest.mark.parametrize("rule", [*RULES, *HOST_RULES, *JOINT_RULES], ids=lambda rule: rule.id)
 def test_a_rule_is_told_in_sentences(rule):
     assert rule.summary[0].islower() or rule.summary.startswith("`")
     assert not rule.summary.endswith(".")
@@ -89,11 +161,7 @@ def test_a_rule_is_told_in_sentences(rule):
 def test_a_finding_points_to_something_in_the_document(rule, document):
     loaded = load(document)
     (finding,) = check(loaded)
-    place: object = dump(loaded)
-    steps = [step.replace("~1", "/").replace("~0", "~") for step in finding.path.split("/")[1:]]
-    for step in steps:
-        assert isinstance(place, (dict, list))
-        place = place[int(step)] if isinstance(place, list) else place[step]
+    at(dump(loaded), finding.path)
     assert finding.workflow_id is None
     assert finding.message
     assert "\n" not in finding.message
@@ -211,6 +279,15 @@ def test_a_finding_says_what_a_node_with_a_detached_action_leaves_by():
     (finding,) = check(load(document))
     assert (finding.rule, finding.path) == ("edge_never_taken", "/nodes/start/next_nodes/failure")
     assert finding.message.endswith('a node whose last action is detached leaves by "default"')
+
+
+def test_a_faulty_template_is_not_said_to_lack_a_link():
+    found = check(load(workflow()), templates={"hello": TemplateNames(fault="line 1: torn")}, unsubscribe=["stop"])
+    assert [finding.rule for finding in found] == ["faulty_template"]
+
+
+def test_the_zone_of_a_workflow_that_is_none_is_refused_at_loading():
+    assert told(workflow(timezone="Mars/Olympus")) == ["unknown_zone"]
 
 
 @pytest.mark.parametrize("field", ["timezone", "fallback_timezone"])
