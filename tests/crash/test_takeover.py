@@ -4,6 +4,7 @@ import fcntl
 import os
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from time import monotonic
 
 import pytest
 
@@ -24,7 +25,7 @@ from flowkit import (
     Wait,
     Workflow,
 )
-from flowkit.engine.hold import Hold
+from flowkit.engine import hold
 from flowkit.events import NO_NEEDS
 from flowkit.ports import InDoubt
 from flowkit.stores.sqlite import claims as sqlite_claims
