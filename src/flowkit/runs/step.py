@@ -164,7 +164,7 @@ def decide(
         The transition, or the facts that it asks for.
     """
     walk = Walk(program, state, facts, now, member.due if state.beside is None else state.beside.due, member)
-    if state.then is not None:
+    if state.then is not None and (state.alive or isinstance(signal, Requeued)):
         walk.let_wait(state.then)
     _take(walk, signal)
     if walk.asks is not None:
@@ -219,7 +219,7 @@ def _with_beside(walk: Walk) -> Transition:
         if beside.due != due:
             beside = evolve(beside, due=due)
             state = evolve(state, beside=beside)
-        due = beside.earliest if state.status is Status.ACTIVE else due
+        due = beside.earliest if state.status is Status.ACTIVE else None
     delay = None if due is None else due - walk.now
     lines, reads = tuple(walk.entries), tuple(walk.reads)
     return Transition(state, delay, lines, reads, walk.own, walk.now, tuple(walk.assigned))
@@ -275,7 +275,8 @@ def _requeued(walk: Walk, beside: tuple[bool, ...], *, anew: bool) -> None:
     if state.beside is not None:
         walk.hold(reopened(state.beside, walk.now, beside))
     if state.node is not None:
-        # Where workers died over what was beside it, the place itself may have to wait still.
-        waits = state.beside is not None and (walk.due is not None or state.waiting is Waiting.EVENT)
+        # Where workers died over what was beside it, or over a look at it, the place itself may have to wait still.
+        waits = walk.due is not None or (state.beside is not None and state.waiting is Waiting.EVENT)
         due = walk.due if waits else walk.now
         walk.park(due, pending=pending, waiting=state.waiting or (None if pending else Waiting.TURN))
+        walk.flip = walk.now if waits and walk.program.guarded else None
