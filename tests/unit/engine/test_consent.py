@@ -776,3 +776,33 @@ def test_it_is_explained(any_store):
     engine.suppress(["s"], reason=COMPLAINT)
     told = engine.explain("s", "w", now=START + DAY).text.splitlines()
     assert told[-1] == "  Now: suppressed (complaint) since 2026-01-01 00:00:00: no marketing is sent."
+
+
+# ------------------------------------------------------------------------------------------------------------
+# What a host without a type checker gets wrong
+
+
+@pytest.mark.parametrize(
+    ("ids", "options"),
+    [
+        ("ann", {}),
+        ([7], {}),
+        ([""], {}),
+        (["ann"], {"reason": "manuel"}),
+        (["ann"], {"scope": "everything"}),
+    ],
+)
+def test_what_is_no_id_or_no_word_is_refused(any_store, ids, options):
+    engine = engine_on(any_store, RecordingSender(needs=NO_NEEDS))
+    with pytest.raises(ConfigurationError):
+        engine.suppress(ids, **options)
+    assert engine.suppressions() == []
+
+
+def test_one_text_is_not_taken_for_its_letters(any_store):
+    engine = engine_on(any_store, RecordingSender(needs=NO_NEEDS))
+    for tell in (lambda: engine.unsuppress("ann", reason=MANUAL), lambda: engine.changed("ann")):
+        with pytest.raises(ConfigurationError, match=r"such as \['ann'\]"):
+            tell()
+    assert engine.suppress(["ann"], reason="complaint").subscriber_ids == ("ann",)
+    assert engine.suppressions()[0].reason is COMPLAINT

@@ -761,3 +761,50 @@ def test_an_engine_for_an_event_loop_does_the_same():
     plain = lived(stores[0], Engine(stores[0], **ports[0]), lambda value: value)
     assert lived(stores[1], AsyncEngine(stores[1], **ports[1]), run_sync) == plain
     assert {kind for *_, kind, _, _, _ in plain[1]} >= {Kind.HELD_OUT, Kind.GOAL, Kind.EXITED}
+
+
+# ------------------------------------------------------------------------------------------------------------
+# Runs that are paused, or go over to another version
+
+STALE = ExitCriterion("quiet", when=parse({"not": {"performed": {"event": "visit", "within": "1d"}}}))
+
+
+@pytest.mark.parametrize("clock", ["freeze", "run"])
+def test_a_condition_that_came_to_hold_during_a_pause_ends_the_run_when_it_is_resumed(any_store, clock):
+    engine, _, _ = engine_on(any_store, aimed(exit_criteria=[STALE]))
+    engine.ingest([Event("visit", "s", id="v"), signup()])
+    engine.pause("w", clock=clock, now=START + HOUR)
+    engine.advance(now=START + 30 * HOUR)
+    [run] = engine.runs()
+    assert run.status is Status.PAUSED
+    engine.resume("w", now=START + 30 * HOUR)
+    engine.advance(now=START + 30 * HOUR)
+    [run] = engine.runs()
+    assert (run.status, run.state.reason) == (Status.EXITED, "quiet")
+
+
+def test_who_is_resumed_before_that_is_looked_at_in_time(any_store):
+    engine, _, _ = engine_on(any_store, aimed(exit_criteria=[STALE]))
+    engine.ingest([Event("visit", "s", id="v"), signup()])
+    engine.pause("w", now=START + HOUR)
+    engine.resume("w", now=START + 2 * HOUR)
+    engine.advance(now=START + 2 * HOUR)
+    [run] = engine.runs()
+    assert (run.status, run.due_at, run.state.then is None) == (Status.ACTIVE, START + DAY, False)
+    engine.advance(now=START + DAY)
+    assert engine.runs()[0].state.reason == "quiet"
+
+
+def test_who_goes_over_to_another_version_is_looked_at_and_waits_as_before(any_store):
+    engine, profiles, _ = engine_on(any_store, aimed(exit_criteria=[STALE]))
+    engine.ingest([Event("visit", "s", id="v"), signup()])
+    engine.publish(aimed(exit_criteria=[BECAME_PRO]))
+    engine.migrate("w", now=START + HOUR)
+    engine.advance(now=START + HOUR)
+    [run] = engine.runs()
+    assert (run.status, run.due_at, run.state.then) == (Status.ACTIVE, START + 2 * DAY, None)
+    profiles.put("s", plan="pro")
+    engine.publish(aimed(exit_criteria=[BECAME_PRO], goals=[Goal("bought", event=PURCHASE)]))
+    engine.migrate("w", now=START + 2 * HOUR)
+    engine.advance(now=START + 2 * HOUR)
+    assert engine.runs()[0].state.reason == "pro by now"

@@ -14,6 +14,7 @@ from flowkit.adapters.templates import DictTemplates
 from flowkit.engine.advance import Advanced
 from flowkit.engine.aio import AsyncEngine
 from flowkit.engine.sync import Engine
+from flowkit.errors import ConfigurationError
 from flowkit.events import NO_NEEDS, to_micros
 from flowkit.rendering.model import Template
 from flowkit.runs.effects import DONE, Outcome, Result
@@ -866,3 +867,33 @@ def test_a_worker_that_dies_before_its_first_commit_keeps_one_place(any_store):
     assert engine.advance().done == 1
     engine.ingest([signup(event_id="2")])
     assert engine.advance().skipped == 1
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"quiet_hours": ("22:00", "07:00")},
+        {"quiet_hours_of": {"w": "night"}},
+        {"caps": ["one a day"]},
+        {"rate_limit": 5},
+        {"rate_limit_of": {"w": 5}},
+    ],
+)
+def test_a_policy_of_other_things_is_refused_at_once(fields):
+    with pytest.raises(ConfigurationError, match="are of the class"):
+        SendPolicy(**fields)
+
+
+def test_a_frozen_pause_is_no_time_in_which_a_message_expires(any_store):
+    """It came due at eleven, is held up, and stands still for two days: it has two hours in all."""
+    engine = engine_of(any_store, workflow(node("start", wait(23 * HOUR), mail(expires_after=10 * HOUR))), policy=NIGHT)
+    engine.ingest([signup()])
+    engine.advance(now=LATE)
+    [run] = engine.runs()
+    assert run.due_at == MORNING
+    engine.pause("w", now=LATE + HOUR)
+    engine.resume("w", now=LATE + HOUR + 2 * DAY)
+    [run] = engine.runs()
+    assert run.due_at == MORNING + 2 * DAY
+    engine.advance(now=MORNING + 2 * DAY)
+    assert [line["template_id"] for line in told(engine, Kind.DONE)] == ["hello"]

@@ -16,7 +16,7 @@ from flowkit.runs.model import Kind, Status
 from flowkit.stores.memory import MemoryStore
 from flowkit.testing.recording import RecordingSender
 from flowkit.workflows.control import Split, Way
-from flowkit.workflows.model import Action
+from flowkit.workflows.model import Action, SendEmail
 from tests.support.between import Between
 from tests.support.journeys import (
     DAY,
@@ -329,3 +329,21 @@ def test_a_retry_stays_on_its_way(any_store):
     [run] = engine.runs()
     assert (run.state.node, run.status) == (firsts(engine)["s"], Status.ACTIVE)
     assert labels(engine) == {"s": [run.state.node]}
+
+
+def test_the_label_is_kept_where_something_is_detached_and_where_the_run_begins_paused(any_store):
+    """It is written with the step, however the run stands by then."""
+    detached = Action("later", SendEmail("later"), delay=5 * DAY, detached=True)
+    engine = engine_on(any_store, parting(1, 1, before=(detached,)), parting(1, 1, workflow_id="held"))
+    engine.pause("held")
+    engine.ingest(signups(20))
+    engine.advance()
+    before = {workflow_id: labels(engine, workflow_id) for workflow_id in ("w", "held")}
+    for workflow_id, some in ((("w"), (detached,)), ("held", ())):
+        engine.publish(parting(0, 0, 1, before=some, workflow_id=workflow_id))
+    engine.resume("held")
+    engine.ingest([signup(f"s{number}", "again") for number in range(20)])
+    engine.advance()
+    for workflow_id in ("w", "held"):
+        for name, some in before[workflow_id].items():
+            assert set(labels(engine, workflow_id)[name]) == set(some), "who has a label keeps it"

@@ -401,6 +401,13 @@ def test_an_action_that_came_into_two_nodes_moved_into_neither():
     assert continued(evolve(OLD, nodes=two))["start", "pause"] == (Fate.PASSED_ON, Place("start"))
 
 
+def test_an_action_that_left_two_nodes_is_followed_from_neither():
+    two = evolve(OLD, nodes=[START, evolve(LOOK, actions=(PAUSE,)), Node("rest", "Rest")])
+    new = evolve(OLD, nodes=[evolve(START, actions=(SEND,)), Node("rest", "Rest", actions=(PAUSE,))])
+    assert continued(new, two)["look", "pause"] == (Fate.NEEDS_TARGET, None)
+    assert continued(new, two)["start", "pause"] == (Fate.PASSED_ON, Place("start"))
+
+
 def test_runs_at_an_action_that_is_gone_pass_on_in_its_node():
     assert continued(with_start(PAUSE))["start", "send"] == (Fate.PASSED_ON, Place("start", "pause"))
     assert continued(with_start(SEND))["start", "pause"] == (Fate.PASSED_ON, Place("start"))
