@@ -193,6 +193,7 @@ class AsyncEngine:
             connection: As for ``ingest``.
 
         Raises:
+            ConfigurationError: One of the ids is none.
             ConflictError: Some subscribers were changed by others at every attempt; all others were looked at.
             RetryTransaction: As for ``ingest``.
             StoreError: Nothing was kept; telling again is safe, but for ``on: change``, which may fire again.
@@ -323,6 +324,7 @@ class AsyncEngine:
                 host's commit may go out yet. Called again after the commit, without a connection, it waits for that.
 
         Raises:
+            ConfigurationError: One of the ids, the reason or the scope is none.
             RetryTransaction: As for ``ingest``.
             StoreError: The store failed; asking again is safe.
         """
@@ -349,6 +351,7 @@ class AsyncEngine:
             Those who had one.
 
         Raises:
+            ConfigurationError: One of the ids, or the reason, is none.
             RetryTransaction: As for ``ingest``.
             StoreError: The store failed; asking again is safe.
         """

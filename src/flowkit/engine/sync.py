@@ -207,6 +207,7 @@ class Engine:
             connection: As for ``ingest``.
 
         Raises:
+            ConfigurationError: One of the ids is none.
             ConflictError: Some subscribers were changed by others at every attempt; all others were looked at.
             RetryTransaction: As for ``ingest``.
             StoreError: Nothing was kept; telling again is safe, but for ``on: change``, which may fire again.
@@ -335,6 +336,7 @@ class Engine:
                 host's commit may go out yet. Called again after the commit, without a connection, it waits for that.
 
         Raises:
+            ConfigurationError: One of the ids, the reason or the scope is none.
             RetryTransaction: As for ``ingest``.
             StoreError: The store failed; asking again is safe.
         """
@@ -361,6 +363,7 @@ class Engine:
             Those who had one.
 
         Raises:
+            ConfigurationError: One of the ids, or the reason, is none.
             RetryTransaction: As for ``ingest``.
             StoreError: The store failed; asking again is safe.
         """
