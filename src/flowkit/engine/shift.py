@@ -155,7 +155,8 @@ class Shift:
     def _waves(self, runs: Sequence[Run]) -> Sequence[Sequence[Run]]:
         """Part runs so that those of one subscriber go one after the other, where one may change what another reads."""
         program = self._parts.catalogue.program
-        if not any(program(version).changes for version in dict.fromkeys(run.version for run in runs)):
+        takes_places = bool(self._parts.policy.caps)  # So that who comes first gets the last place under a cap.
+        if not (takes_places or any(program(one).changes for one in dict.fromkeys(run.version for run in runs))):
             return [runs]
         waves: list[list[Run]] = []
         gone: dict[str, int] = {}
