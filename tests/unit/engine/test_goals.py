@@ -808,3 +808,14 @@ def test_who_goes_over_to_another_version_is_looked_at_and_waits_as_before(any_s
     engine.migrate("w", now=START + 2 * HOUR)
     engine.advance(now=START + 2 * HOUR)
     assert engine.runs()[0].state.reason == "pro by now"
+
+
+def test_who_is_taken_out_by_a_migration_has_reached_what_it_reached(any_store):
+    first = aimed(node("start", wait(2 * DAY), send()), goals=[Goal("bought", event=PURCHASE)])
+    engine, _, _ = engine_on(any_store, first)
+    engine.ingest([signup()])
+    engine.ingest([purchase()], now=START + HOUR)
+    engine.publish(aimed(node("begin", wait(2 * DAY)), goals=first.goals))
+    engine.migrate("w", targets={"start": "exit"}, now=START + 2 * HOUR)
+    [run] = engine.runs()
+    assert (run.status, run.state.goals) == (Status.EXITED, ("bought",))

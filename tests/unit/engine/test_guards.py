@@ -897,3 +897,17 @@ def test_a_frozen_pause_is_no_time_in_which_a_message_expires(any_store):
     assert run.due_at == MORNING + 2 * DAY
     engine.advance(now=MORNING + 2 * DAY)
     assert [line["template_id"] for line in told(engine, Kind.DONE)] == ["hello"]
+
+
+def test_a_message_that_moves_in_its_node_expires_from_when_it_came_due_first(any_store):
+    """Another version has a step before it by then; it still waits for the morning, and is too late for its hour."""
+    short = mail(expires_after=8 * HOUR + 30 * MINUTE)
+    engine = engine_of(any_store, workflow(node("start", wait(23 * HOUR), short)), policy=NIGHT)
+    engine.ingest([signup()])
+    engine.advance(now=LATE)
+    engine.publish(workflow(node("start", wait(23 * HOUR), wait(MINUTE, "new"), short)))
+    engine.migrate("w", now=LATE + HOUR)
+    [run] = engine.runs()
+    assert (run.due_at, run.state.deferred[0].effect) == (MORNING, run.state.pending)
+    engine.advance(now=MORNING + HOUR)
+    assert [line["reason"] for line in told(engine, Kind.SKIPPED)] == ["expired"]
