@@ -106,9 +106,15 @@ def _tested(found: Array, shares: Array) -> tuple[float | None, Tail, bool]:
         return 0.0, Tail(1.0, 0.0), False
     if total * float(shares.min()) < 5:
         try:
-            return None, _multinomial(found, shares), True
+            tail = _multinomial(found, shares)
         except TooManyTablesError:
-            pass
+            return _approximated(found, shares, total)
+        return None, tail, True
+    return _approximated(found, shares, total)
+
+
+def _approximated(found: Array, shares: Array, total: float) -> tuple[float, Tail, bool]:
+    """Test by chi-square; also where there are too many tables for an exact test."""
     statistic = float(np.sum(np.square(found - total * shares) / (total * shares)))
     return statistic, chi_square_tail(statistic, found.size - 1), False
 

@@ -102,8 +102,8 @@ def chi_square_test(x: ArrayLike, n: ArrayLike, *, exact: str = "auto") -> Table
         try:
             found = exact_table_test(successes, units)
         except TooManyTablesError:
-            pass
-        else:
+            found = None  # The approximation is taken then, and `small_expected` says what it is worth.
+        if found is not None:
             special = reasons({**found.reasons, Reason.EXACT: True})
             return TableTest(
                 statistic=None, df=None, p=found.p, log10_p=found.log10_p, method=found.method, reasons=special
