@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from flowkit.engine.controls import Controlled
     from flowkit.engine.dead_letters import Requeue
     from flowkit.engine.migration import Migration, NodeMigration
+    from flowkit.engine.stop import Stop
     from flowkit.engine.suppressing import Suppressed
     from flowkit.engine.sweeps import Progress
     from flowkit.engine.sync import Engine
@@ -82,6 +83,9 @@ if TYPE_CHECKING:
     from flowkit.triggers.model import Backfill, EntryPolicy, On, Reentry, Schedule, Trigger, TriggerType
     from flowkit.triggers.rules import At, Cron, DateProperty, Every, Repeat
     from flowkit.triggers.windows import Window
+    from flowkit.worker.aio import AsyncWorker
+    from flowkit.worker.loop import Worker
+    from flowkit.worker.pool import WorkerPool
     from flowkit.workflows.check import check, check_together
     from flowkit.workflows.codec import dump as dump_workflow
     from flowkit.workflows.codec import load as load_workflow
@@ -113,6 +117,7 @@ __all__ = [
     "AllOf",
     "AnyOf",
     "AsyncEngine",
+    "AsyncWorker",
     "At",
     "Awaited",
     "Backfill",
@@ -211,6 +216,7 @@ __all__ = [
     "SqliteStore",
     "StartWorkflow",
     "Status",
+    "Stop",
     "StoreBusy",
     "StoreError",
     "StoreVersionError",
@@ -239,6 +245,8 @@ __all__ = [
     "Way",
     "Weekday",
     "Window",
+    "Worker",
+    "WorkerPool",
     "Workflow",
     "check",
     "check_together",
@@ -258,6 +266,7 @@ _HOMES: Final = {
     "AllOf": "flowkit.conditions:AllOf",
     "AnyOf": "flowkit.conditions:AnyOf",
     "AsyncEngine": "flowkit.engine.aio:AsyncEngine",
+    "AsyncWorker": "flowkit.worker.aio:AsyncWorker",
     "At": "flowkit.triggers.rules:At",
     "Awaited": "flowkit.workflows.control:Awaited",
     "Backfill": "flowkit.triggers.model:Backfill",
@@ -356,6 +365,7 @@ _HOMES: Final = {
     "SqliteStore": "flowkit.stores.sqlite:SqliteStore",
     "StartWorkflow": "flowkit.workflows.links:StartWorkflow",
     "Status": "flowkit.runs.model:Status",
+    "Stop": "flowkit.engine.stop:Stop",
     "StoreBusy": "flowkit.errors:StoreBusy",
     "StoreError": "flowkit.errors:StoreError",
     "StoreVersionError": "flowkit.errors:StoreVersionError",
@@ -384,6 +394,8 @@ _HOMES: Final = {
     "Way": "flowkit.workflows.control:Way",
     "Weekday": "flowkit.triggers.calendar:Weekday",
     "Window": "flowkit.triggers.windows:Window",
+    "Worker": "flowkit.worker.loop:Worker",
+    "WorkerPool": "flowkit.worker.pool:WorkerPool",
     "Workflow": "flowkit.workflows.model:Workflow",
     "check": "flowkit.workflows.check:check",
     "check_together": "flowkit.workflows.check:check_together",

@@ -16,6 +16,7 @@ from flowkit.engine.looks import look_at_due
 from flowkit.engine.parts import Parts
 from flowkit.engine.rounds import Ingested
 from flowkit.engine.shift import Shift
+from flowkit.engine.stop import Stop
 from flowkit.engine.sweeps import plan_sweeps, sweep_once
 from flowkit.events import to_micros
 from flowkit.runs.effects import Result
@@ -65,19 +66,22 @@ class Advanced:
         )
 
 
-async def advance(parts: Parts, now: datetime | None, limit: int | None) -> Advanced:
+async def advance(parts: Parts, now: datetime | None, limit: int | None, stop: Stop | None = None) -> Advanced:
     """Do everything that is due.
 
     Args:
         parts: The ports.
         now: The instant up to which things are due; None asks the clock before each claim.
         limit: The most runs to claim in all; None for no limit.
+        stop: Brings the call to an end; None where nothing does.
     """
     total = Advanced()
     error: Exception | None = None
     while limit is None or total.runs < limit:
-        moved_runs, done = await _runs(parts, now, None if limit is None else limit - total.runs)
+        moved_runs, done = await _runs(parts, now, None if limit is None else limit - total.runs, stop)
         total += moved_runs
+        if stop is not None and stop.asked:
+            break
         at = to_micros(parts.clock.now() if now is None else now)
         moved, began, failed = await _began(parts, at)
         total += began
@@ -106,11 +110,11 @@ async def _began(parts: Parts, at: int) -> tuple[bool, Advanced, Exception | Non
     return True, came, error or swept.error
 
 
-async def _runs(parts: Parts, now: datetime | None, limit: int | None) -> tuple[Advanced, bool]:
+async def _runs(parts: Parts, now: datetime | None, limit: int | None, stop: Stop | None) -> tuple[Advanced, bool]:
     """Do what runs are due for; whether that was all, since others may not wait for ever."""
     total = Advanced()
     for _ in range(_CLAIMS):
-        if limit is not None and total.runs >= limit:
+        if (limit is not None and total.runs >= limit) or (stop is not None and stop.asked):
             break
         at = to_micros(parts.clock.now() if now is None else now)
         size = parts.batch if limit is None else min(parts.batch, limit - total.runs)
@@ -118,7 +122,7 @@ async def _runs(parts: Parts, now: datetime | None, limit: int | None) -> tuple[
         claim = await resolve("store.claim", parts.store.claim(at, limit=size, lease=parts.lease))
         if claim is None:
             return total, True
-        shift = Shift(parts, claim, Hold(parts.store, claim, parts.lease, since), at)
+        shift = Shift(parts, claim, Hold(parts.store, claim, parts.lease, since, stop), at)
         total += _advanced(await shift.work(), shift.results)
         if claim.fresh and len(claim.runs) < size and not shift.leaves_due:
             return total, True  # The queue gave less than was asked for, so there is nothing more to ask for.

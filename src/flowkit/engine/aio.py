@@ -18,6 +18,7 @@ from flowkit.engine.handling import NO_HANDLERS
 from flowkit.engine.ingest import Ingested
 from flowkit.engine.migration import NO_TARGETS, Migration
 from flowkit.engine.parts import DEFAULT_BATCH, DEFAULT_LEASE, Parts
+from flowkit.engine.stop import Stop
 from flowkit.engine.suppressing import Suppressed
 from flowkit.engine.sweeps import Progress
 from flowkit.engine.versions import Version
@@ -225,19 +226,22 @@ class AsyncEngine:
         """Tell how far the firings of time triggers, and backfills, have come, by name."""
         return await flows.sweeps(self._parts)
 
-    async def advance(self, *, now: datetime | None = None, limit: int | None = None) -> Advanced:
+    async def advance(
+        self, *, now: datetime | None = None, limit: int | None = None, stop: Stop | None = None
+    ) -> Advanced:
         """Do everything that is due: send, change, call, wait on. Call it from a loop, a timer or a task queue.
 
         Args:
             now: The engine's instant; None asks the clock, again for each batch.
             limit: The most runs to take; None for all that are due.
+            stop: Brings the call to an end when somebody asks for it.
 
         Raises:
             StoreError: The store failed; what was committed stands, and what was begun is found by the next call.
             Exception: Whatever the profiles or the audience raised for a time trigger, a backfill or a timer of a
                 condition; all others that are due are done before. A sweep is tried again later.
         """
-        return await flows.proceed(self._parts, now, limit)
+        return await flows.proceed(self._parts, now, limit, stop)
 
     async def next_due(self) -> datetime | None:
         """Tell when the next run wants to go on; None where none does."""

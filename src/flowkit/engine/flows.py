@@ -23,6 +23,7 @@ from flowkit.engine.migration import Migration, migrate_workflow
 from flowkit.engine.parts import Parts
 from flowkit.engine.questions import explain
 from flowkit.engine.sources import edition_of
+from flowkit.engine.stop import Stop
 from flowkit.engine.suppressing import Pause, Suppressed, suppress
 from flowkit.engine.sweeps import Progress, ask_for_backfill, plan_sweeps, progress
 from flowkit.engine.versions import Version, versions_of
@@ -302,9 +303,9 @@ async def sweeps(parts: Parts) -> Sequence[Progress]:
     return await progress(parts)
 
 
-async def proceed(parts: Parts, now: datetime | None, limit: int | None) -> Advanced:
+async def proceed(parts: Parts, now: datetime | None, limit: int | None, stop: Stop | None = None) -> Advanced:
     """Do everything that is due."""
-    return await _watched(parts, advance(parts, now, limit))
+    return await _watched(parts, advance(parts, now, limit, stop))
 
 
 async def explained(parts: Parts, subscriber_id: str, workflow_id: str, now: datetime | None) -> Explanation:

@@ -7,6 +7,7 @@ from math import inf
 from time import monotonic
 
 from flowkit.engine.drive import resolve
+from flowkit.engine.stop import Stop
 from flowkit.ports import Claim, Store
 
 __all__ = ["Hold"]
@@ -20,17 +21,19 @@ class Hold:
         claim: The claim.
         lease: For how long it is held.
         since: When it was asked for, in seconds of ``time.monotonic``: before the store set the lease, never after.
+        stop: What brings the worker to an end; None where nothing does.
 
     Attributes:
         clock: The worker's own clock, in seconds.
         lost: Whether the store has said that the claim is no longer held; nothing more may be called or written then.
     """
 
-    def __init__(self, store: Store, claim: Claim, lease: timedelta, since: float) -> None:
+    def __init__(self, store: Store, claim: Claim, lease: timedelta, since: float, stop: Stop | None = None) -> None:
         self._store = store
         self._claim = claim
         self._lease = lease
         self._until = since + lease.total_seconds()
+        self._stop = stop
         self.clock = monotonic
         self.lost = False
 
@@ -43,7 +46,13 @@ class Hold:
         return -inf if self.lost else min(self._until - seconds, self.clock() + within)
 
     async def secure(self, seconds: float) -> bool:
-        """Make sure that the claim is held for that long, extending it where it is not; False where it is lost."""
+        """Make sure that the claim is held for that long, extending it where it is not.
+
+        Returns:
+            False where nothing more may be called: the claim is lost, or the worker has come to its end.
+        """
+        if self._stop is not None and self._stop.over:
+            return False
         if self.lasts(seconds):
             return True
         if self.lost:
