@@ -194,7 +194,7 @@ class RetryTransaction(StoreError):
 
 
 class ConflictError(StoreError):
-    """Subscribers kept being changed by others while a batch was decided; the rest of the batch is committed.
+    """Subscribers, or what is published, kept being changed by others meanwhile; the rest of the batch is committed.
 
     Attributes:
         subscriber_ids: Whose events were not accepted; ingesting the same events again is safe.

@@ -102,6 +102,7 @@ class Catalogue:
         steady: Held while anything here changes: whoever holds it sees one state of what is published.
         holds: What is ordered for workflows instead of their usual course, by id.
         edition: Counts the changes of what is published.
+        stamp: The store's stamp when that was read; None before anything was.
         planned: For which of them the sweeps have been planned.
         controlled: For which of them all runs have been brought to what was ordered.
     """
@@ -109,7 +110,7 @@ class Catalogue:
     def __init__(self, store: Store, predicates: Mapping[str, Predicate] = NO_PREDICATES) -> None:
         self._store = store
         self.predicates = predicates
-        self._stamp: int | None = None
+        self.stamp: int | None = None
         self._programs: dict[int, Program] = {}
         self._editions: dict[int, Edition] = {}
         self._sources = Sources(store)
@@ -142,14 +143,14 @@ class Catalogue:
 
     async def refresh(self, stamp: int | None = None) -> None:
         """Read what was published since, where the stamp is another one."""
-        while stamp is None or stamp != self._stamp:
-            since = self._stamp
+        while stamp is None or stamp != self.stamp:
+            since = self.stamp
             current, editions = await resolve("store.editions", self._store.editions(since or 0))
             with self.steady:
                 # Another thread may have read further meanwhile: what it did is not undone.
-                if self._stamp == since:
+                if self.stamp == since:
                     self._take(editions)
-                    self._stamp = current
+                    self.stamp = current
                     return
             stamp = current if stamp is None else stamp
 

@@ -13,6 +13,7 @@ from typing import Any, Final, TypeAlias
 
 from attrs import evolve, field, frozen
 
+from flowkit.engine.attempts import Attempts
 from flowkit.engine.drive import resolve
 from flowkit.engine.migration import carry_on
 from flowkit.engine.parts import Parts
@@ -36,7 +37,6 @@ __all__ = [
     "signal_of",
 ]
 
-_ATTEMPTS: Final = 8
 _ENDED: Final = (Status.COMPLETED, Status.EXITED, Status.FAILED)
 Order: TypeAlias = Paused | Resumed | Exited
 """What brings a run to what is ordered."""
@@ -218,9 +218,8 @@ async def move_runs(parts: Parts, runs: Iterable[Run], signal: Order, now: int) 
     asked = list({run.id: run for run in runs}.values())
     done = 0
     refused: dict[str, str] = {}
-    for _ in range(_ATTEMPTS):
-        if not asked:
-            break
+    attempts = Attempts()
+    while asked and attempts.left:
         stamp, _due = await resolve("store.watches", parts.store.watches(now, limit=1))
         await parts.catalogue.refresh(stamp)
         moves: list[Move] = []
@@ -234,6 +233,7 @@ async def move_runs(parts: Parts, runs: Iterable[Run], signal: Order, now: int) 
         turned_away = await resolve("store.commit", parts.store.commit(batch))
         done += len(moves) - len(turned_away.runs)
         asked = list(turned_away.runs)
+        attempts.lost(outdated=turned_away.outdated)
     refused.update((run.id, "busy") for run in asked)
     return Controlled(done, refused)
 

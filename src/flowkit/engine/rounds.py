@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final, Protocol
+from typing import NamedTuple, Protocol
 
 from attrs import evolve, frozen
 
 from flowkit.conditions import Moment
+from flowkit.engine.attempts import Attempts
 from flowkit.engine.catalogue import Catalogue, Wants
 from flowkit.engine.desk import Desk, Places
 from flowkit.engine.drive import resolve
 from flowkit.engine.parts import Parts
 from flowkit.errors import ConflictError
 from flowkit.events import Facts, Needs
-from flowkit.ports import EMPTY_RECALL, Changes, Recall, Store
+from flowkit.ports import EMPTY_RECALL, NOTHING_REFUSED, Changes, Recall, Store
 
 __all__ = ["Errand", "Ingested", "profile_facts", "run_errand"]
-
-_ATTEMPTS: Final = 8
 
 
 @frozen
@@ -78,37 +77,46 @@ async def run_errand(parts: Parts, store: Store, errand: Errand, now: int) -> In
     """
     total = Ingested()
     asked = errand.asked
-    for _ in range(_ATTEMPTS):
-        if not asked:
-            return total
-        done, refused = await _attempt(parts, store, errand, asked, now)
-        total += done
-        asked = {subscriber: asked[subscriber] for subscriber in refused}
-    if asked:
-        raise ConflictError(asked)
+    attempts = Attempts()
+    while asked:
+        if not attempts.left:
+            raise ConflictError(asked)
+        attempt = await _attempt(parts, store, errand, asked, now)
+        total += attempt.done
+        asked = attempt.refused
+        attempts.lost(outdated=attempt.outdated)
     return total
+
+
+class _Attempt(NamedTuple):
+    """What was done; what was refused, by subscriber; and whether that is only since something else is published."""
+
+    done: Ingested
+    refused: Mapping[str, Sequence[str]]
+    outdated: bool = False
 
 
 async def _attempt(
     parts: Parts, store: Store, errand: Errand, asked: Mapping[str, Sequence[str]], now: int
-) -> tuple[Ingested, Sequence[str]]:
-    """Decide once and commit; give what was done and of whom it was refused."""
-    decided = None
-    while decided is None:
-        decided = await _decided(parts, store, errand, asked, now)
+) -> _Attempt:
+    """Decide once and commit."""
+    decided = await _decided(parts, store, errand, asked, now)
+    if decided is None:
+        return _Attempt(Ingested(), asked, outdated=True)
     desks, stamp = decided
     # Who found no place left, while somebody before took one that may be refused, is asked again.
     crowded = frozenset(desk.subscriber_id for desk in desks if desk.crowded_out)
-    refused: Sequence[str] = ()
+    refused = NOTHING_REFUSED
     changes = [desk.change() for desk in desks if desk.changed and desk.subscriber_id not in crowded]
     if changes:
         # Who is let in is let in by what is published and ordered now.
         stamp = stamp if any(change.started for change in changes) else None
         batch = Changes(now, changes, history=parts.catalogue.kept, limits=parts.catalogue.limits, stamp=stamp)
-        refused = (await resolve("store.commit", store.commit(batch))).subscriber_ids
-    if refused or crowded:
-        turned_away = crowded.union(refused)
-        refused = [subscriber for subscriber in asked if subscriber in turned_away]
+        refused = await resolve("store.commit", store.commit(batch))
+    turned_away = crowded.union(refused.subscriber_ids)
+    again: Mapping[str, Sequence[str]] = {}
+    if turned_away:
+        again = {subscriber: causes for subscriber, causes in asked.items() if subscriber in turned_away}
         desks = [desk for desk in desks if desk.subscriber_id not in turned_away]
     done = Ingested(
         sum(len(desk.seen) for desk in desks),
@@ -117,7 +125,7 @@ async def _attempt(
         sum(desk.refused for desk in desks),
         sum(desk.held_out for desk in desks),
     )
-    return done, refused
+    return _Attempt(done, again, outdated=refused.outdated)
 
 
 async def _decided(
@@ -153,7 +161,7 @@ async def _decided(
     with catalogue.steady:
         if catalogue.edition != edition:
             return None
-        return _visited(parts, errand, asked, recall, wants, facts, now), recall.stamp
+        return _visited(parts, errand, asked, recall, wants, facts, now), catalogue.stamp
 
 
 def _visited(

@@ -120,11 +120,14 @@ class Refused:
         subscriber_ids: Whose changes; recall and decide again.
         runs: The runs that have moved on meanwhile, as they were read; read and decide again.
         lost: Whether the claim is no longer this worker's: nothing under it was written, and nothing will be.
+        outdated: Whether all of it is refused since the stamp is another one by now: that something was published or
+            ordered tells nothing of these subscribers and runs.
     """
 
     subscriber_ids: Sequence[str] = ()
     runs: Sequence[Run] = ()
     lost: bool = False
+    outdated: bool = False
 
     def __bool__(self) -> bool:
         return bool(self.subscriber_ids or self.runs or self.lost)
@@ -136,5 +139,7 @@ NOTHING_REFUSED: Final = Refused()
 def refused_whole(changes: Changes) -> Refused:
     """Refuse all of a batch, for what it was decided under is no more."""
     return Refused(
-        [change.subscriber_id for change in changes.changes], [run for move in changes.moves for run in move.runs]
+        [change.subscriber_id for change in changes.changes],
+        [run for move in changes.moves for run in move.runs],
+        outdated=True,
     )

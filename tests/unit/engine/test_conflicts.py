@@ -1,5 +1,7 @@
 """Two who change the same: what is decided on old news is refused, decided again, and nothing in hand is lost."""
 
+from itertools import chain, count, islice
+
 import pytest
 
 from flowkit.adapters.clock import VirtualClock
@@ -243,6 +245,81 @@ def test_who_loses_at_every_attempt_is_named_and_all_others_are_accepted(store):
     assert ours == ["s0", "s2"]
     racing.others = []
     assert engine.ingest([*signups(3), signup("s1", "2")]) == Ingested(accepted=2, duplicates=2, started=2)
+
+
+# ------------------------------------------------------------------------------------------------------------
+# What is published meanwhile
+
+
+def publications(engine, workflow_id):
+    """Without end: each a version of its own; only ``w`` is for signups."""
+    event = "signup" if workflow_id == "w" else "visit"
+    for hours in count(1):
+        another = workflow(node("start", wait(hours * HOUR)), workflow_id=workflow_id, event=event)
+        yield lambda another=another: engine.publish(another)
+
+
+@pytest.mark.parametrize(("workflow_id", "entered"), [("w", 41), ("another", 1)])
+def test_what_is_published_meanwhile_is_nobody_who_wrote_first(store, workflow_id, entered):
+    """However often it happens, it costs none of the attempts that there are for those who lose against others."""
+    others = engine_on(store)
+    engine = Engine(Between(store, *islice(publications(others, workflow_id), 40)), clock=VirtualClock(START))
+    assert engine.ingest(signups(3)) == Ingested(accepted=3, started=3)
+    assert {run.version for run in engine.runs()} == {entered}
+
+
+def test_who_loses_to_publications_and_to_others_is_served_in_the_end(store):
+    """Seven times to somebody who writes to the same subscriber: one attempt is left."""
+    others = engine_on(store)
+    theirs = (lambda number=number: others.ingest([signup("s", f"theirs{number}")]) for number in count())
+    pairs = zip(islice(publications(others, "another"), 7), theirs, strict=False)
+    engine = Engine(Between(store, *chain.from_iterable(pairs)), clock=VirtualClock(START))
+    assert engine.ingest([signup("s", "ours")]) == Ingested(accepted=1, started=1)
+    assert [run.event.id for run in engine.runs()][-2:] == ["theirs6", "ours"]
+
+
+def test_publications_without_end_are_told_of_in_bounds(store):
+    others = engine_on(store)
+    happenings = publications(others, "another")
+    engine = Engine(Between(store, *islice(happenings, 1000)), clock=VirtualClock(START))
+    with pytest.raises(ConflictError) as caught:
+        engine.ingest(signups(2))
+    assert list(caught.value.subscriber_ids) == ["s0", "s1"]
+    assert not engine.runs()
+
+
+def test_what_another_thread_read_meanwhile_is_what_is_decided_under(store):
+    """It has read further than we recalled, so the stamp of what we recalled is not the one that holds."""
+    others, recalls = engine_on(store), []
+
+    class Behind:
+        def recall(self, asked, **options):
+            found = store.recall(asked, **options)
+            recalls.append(list(asked))
+            if len(recalls) == 1:
+                others.publish(workflow(node("start", wait(HOUR))))
+                engine.ingest([signup("t")])
+            return found
+
+        def __getattr__(self, name):
+            return getattr(store, name)
+
+    engine = Engine(Behind(), clock=VirtualClock(START))
+    assert engine.ingest([signup("s")]).started == 1
+    assert recalls == [["s"], ["t"]]
+    assert {run.version for run in engine.runs()} == {2}
+
+
+def test_an_order_for_runs_outlasts_publications(store):
+    others = engine_on(store)
+    others.ingest(signups(2))
+    engine = Engine(Between(store, *islice(publications(others, "another"), 40)), clock=VirtualClock(START))
+    assert engine.pause_runs(engine.runs()).runs == 2
+    assert {run.status for run in engine.runs()} == {Status.PAUSED}
+
+
+# ------------------------------------------------------------------------------------------------------------
+# Workers
 
 
 def test_a_worker_that_loses_at_every_attempt_gives_back_what_it_holds(store):

@@ -189,7 +189,7 @@ class Orders:
         moves = [Move(claim.runs, DONE_STATE, None, ())]
         refused = bench.commit(change, moves=moves, claim=claim, ends=True, stamp=stamp)
         assert (list(refused.subscriber_ids), [one.id for one in refused.runs]) == (["t"], [run.id])
-        assert refused.lost is False
+        assert (refused.lost, refused.outdated) == (False, True)
         bench.reopen()
         assert bench.runs() == [run]
         assert bench.claim(NOW) is None
@@ -201,6 +201,7 @@ class Orders:
         run = bench.enter("s")
         stamp = bench.stamp()
         assert not bench.commit(moves=[Move((run,), DONE_STATE, None, ())], stamp=stamp)
-        assert [one.id for one in bench.commit(moves=[Move((run,), WAITING, NOW, ())], stamp=stamp).runs] == [run.id]
+        refused = bench.commit(moves=[Move((run,), WAITING, NOW, ())], stamp=stamp)
+        assert ([one.id for one in refused.runs], refused.outdated) == ([run.id], False)
         bench.reopen()
         assert bench.run(run.id).status is Status.COMPLETED
