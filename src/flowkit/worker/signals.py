@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 
@@ -14,7 +14,7 @@ __all__ = ["listening"]
 
 
 @contextmanager
-def listening(signals: Sequence[signal.Signals], hear: Callable[[], None]) -> Iterator[None]:
+def listening(signals: Sequence[signal.Signals], hear: Callable[[], None]) -> Generator[None]:
     """Call something for every signal, in place of whatever was called before.
 
     Raises:
