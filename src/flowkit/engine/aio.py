@@ -8,6 +8,8 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from flowkit.analytics.explain import Explanation
+from flowkit.analytics.metrics import WorkflowMetrics
+from flowkit.analytics.tally import Slot, Tally
 from flowkit.conditions import NO_PREDICATES, Condition, Predicate
 from flowkit.engine import flows
 from flowkit.engine.advance import Advanced
@@ -551,6 +553,55 @@ class AsyncEngine:
             UnknownWorkflow: No version is live, or the workflow has no published one of that number.
         """
         return await flows.migrated(self._parts, workflow_id, to, targets, now, dry_run=dry_run)
+
+    async def metrics(
+        self,
+        workflow_id: str,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        version: int | None = None,
+    ) -> WorkflowMetrics:
+        """Tell what became of the runs of a workflow in a window of time, in numbers.
+
+        Args:
+            workflow_id: Which workflow.
+            since: From when on; a whole hour (UTC). None from the beginning.
+            until: Before when; a whole hour. None up to now.
+            version: Of which version alone; None for all.
+
+        Returns:
+            Counts and rates, for the workflow, its nodes, actions and messages; who stands where is as it is now.
+
+        Raises:
+            ConfigurationError: An instant is not on a whole hour: steps are counted by the hour.
+        """
+        return await flows.metrics(self._parts, workflow_id, since, until, version)
+
+    async def tallies(
+        self, workflow_id: str | None = None, *, since: datetime | None = None, until: datetime | None = None
+    ) -> Mapping[Slot, Tally]:
+        """Count what the journal tells, apart for each version and hour; counts of several slots may be added up.
+
+        Args:
+            workflow_id: Of which workflow; None for all.
+            since: From when on; a whole hour (UTC). None from the beginning.
+            until: Before when; a whole hour. None up to now.
+
+        Raises:
+            ConfigurationError: An instant is not on a whole hour.
+        """
+        return await flows.tallies(self._parts, workflow_id, since, until)
+
+    async def roll_up(self) -> int:
+        """Let the store count what it has not counted yet, so that ``metrics`` reads less; call it now and then.
+
+        Numbers are the same with it and without it.
+
+        Returns:
+            How many steps were counted; 0 where the store does not count itself.
+        """
+        return await flows.rolled_up(self._parts)
 
     async def versions(self, workflow_id: str) -> Sequence[Version]:
         """Tell which versions of a workflow there are, what state each is in, and who stands where, by number."""

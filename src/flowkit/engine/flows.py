@@ -10,6 +10,8 @@ from typing import TypeVar, assert_never
 from attrs import evolve
 
 from flowkit.analytics.explain import Explanation
+from flowkit.analytics.metrics import WorkflowMetrics
+from flowkit.analytics.tally import Slot, Tally
 from flowkit.conditions import Condition, Custom
 from flowkit.conditions.walk import leaves
 from flowkit.engine.advance import Advanced, advance
@@ -19,6 +21,7 @@ from flowkit.engine.dead_letters import Requeue, requeue
 from flowkit.engine.drive import resolve
 from flowkit.engine.ingest import Ingested, ingest
 from flowkit.engine.looks import look_at_changed
+from flowkit.engine.measuring import metrics_of, roll_up, tallies_of
 from flowkit.engine.migration import Migration, migrate_workflow
 from flowkit.engine.parts import Parts
 from flowkit.engine.questions import explain
@@ -64,6 +67,7 @@ __all__ = [
     "explained",
     "journal",
     "leave",
+    "metrics",
     "migrated",
     "next_due",
     "pause",
@@ -73,11 +77,13 @@ __all__ = [
     "requeued",
     "resume_runs",
     "resumed",
+    "rolled_up",
     "runs",
     "stop",
     "suppressed",
     "suppressions",
     "sweeps",
+    "tallies",
     "unsuppressed",
     "versions",
 ]
@@ -375,6 +381,25 @@ async def migrated(
 ) -> Migration:
     """Bring runs that are under way to another version."""
     return await migrate_workflow(parts, workflow_id, to, targets, _at(parts, now), dry_run=dry_run)
+
+
+async def metrics(
+    parts: Parts, workflow_id: str, since: datetime | None, until: datetime | None, version: int | None
+) -> WorkflowMetrics:
+    """Work out what a workflow comes to in numbers."""
+    return await metrics_of(parts, workflow_id, since, until, version)
+
+
+async def tallies(
+    parts: Parts, workflow_id: str | None, since: datetime | None, until: datetime | None
+) -> Mapping[Slot, Tally]:
+    """Count what the journal tells, by version and hour."""
+    return await tallies_of(parts, workflow_id, since, until)
+
+
+async def rolled_up(parts: Parts) -> int:
+    """Let the store count what it has not counted yet."""
+    return await roll_up(parts)
 
 
 async def versions(parts: Parts, workflow_id: str) -> Sequence[Version]:

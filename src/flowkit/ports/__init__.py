@@ -51,6 +51,7 @@ from flowkit.ports.store import (
     SweepStore,
     WindowStore,
 )
+from flowkit.ports.tallies import TallyStore
 
 __all__ = [
     "EMPTY_RECALL",
@@ -100,6 +101,7 @@ __all__ = [
     "Sweep",
     "SweepKind",
     "SweepStore",
+    "TallyStore",
     "Templates",
     "WebhookRequest",
     "Webhooks",

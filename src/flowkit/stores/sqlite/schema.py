@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
 
 _TABLES: Final = """
 -- Small facts about the store itself: its schema, and the stamp that changes with every publication.
@@ -102,11 +102,20 @@ CREATE TABLE flowkit_journal(
     id INTEGER PRIMARY KEY, subscriber INTEGER NOT NULL, run INTEGER, at INTEGER NOT NULL, body NOT NULL, about INTEGER
 );
 CREATE INDEX flowkit_journal_subscriber ON flowkit_journal(subscriber);
+
+-- What was counted of the journal, up to the row that `tallied` names: equal steps of a version (0: of no run) within
+-- an hour. The newest row of the journal is never deleted, since its number would be given again.
+CREATE TABLE flowkit_shape(id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE);
+CREATE TABLE flowkit_tally(
+    workflow INTEGER NOT NULL, hour INTEGER NOT NULL, version INTEGER NOT NULL, shape INTEGER NOT NULL,
+    age INTEGER NOT NULL, steps INTEGER NOT NULL, micros INTEGER NOT NULL,
+    PRIMARY KEY(workflow, hour, version, shape, age)
+) WITHOUT ROWID;
 """
 
 TABLES: Final = (
     *_TABLES.split(";\n")[:-1],
-    f"INSERT INTO flowkit_meta(name, value) VALUES('schema', {SCHEMA_VERSION}), ('stamp', 0)",
+    f"INSERT INTO flowkit_meta(name, value) VALUES('schema', {SCHEMA_VERSION}), ('stamp', 0), ('tallied', 0)",
 )
 
 STAMP: Final = "SELECT value FROM flowkit_meta WHERE name = 'stamp'"

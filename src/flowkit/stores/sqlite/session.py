@@ -83,3 +83,17 @@ class Session:
                     for statement in undo:
                         cursor.execute(statement)
                 raise
+
+    @contextmanager
+    def snapshot(self) -> Generator[sqlite3.Cursor]:
+        """Let all that is read within be of one moment."""
+        if self.joined:
+            yield self.cursor
+            return
+        with translated(joined=False):
+            self.cursor.execute("BEGIN")
+            try:
+                yield self.cursor
+            finally:
+                if self.connection.in_transaction:
+                    self.cursor.execute("ROLLBACK")

@@ -16,6 +16,7 @@ from threading import RLock
 from time import time
 from typing import Final, Literal, Self
 
+from flowkit.analytics.tally import Tallied
 from flowkit.errors import ConfigurationError
 from flowkit.events import Occurrence
 from flowkit.ports import (
@@ -51,6 +52,7 @@ from flowkit.stores.sqlite.session import Session, translated
 from flowkit.stores.sqlite.shared import Shared
 from flowkit.stores.sqlite.suppressions import lift, read_bans, read_bans_at, read_suppressions, suppress
 from flowkit.stores.sqlite.sweeps import find_due, hold, put, read_sweeps, replace
+from flowkit.stores.sqlite.tallies import read_tallies, roll_up
 from flowkit.stores.sqlite.windows import open_window, read_flight
 
 __all__ = ["SqliteStore"]
@@ -321,6 +323,18 @@ class SqliteStore:
         """Read the journal a page at a time; see ``Store.lines``."""
         with self._lock, translated(joined=self._session.joined):
             return read_lines(self._session.cursor, self._decoder, subscriber_id, run, after, limit)
+
+    # -- counts -------------------------------------------------------------------------------------------------------
+
+    def roll_up(self, *, limit: int) -> int:
+        """Count steps that were not counted yet; see ``TallyStore.roll_up``."""
+        with self._lock, self._session.transaction() as cursor:
+            return roll_up(cursor, self._decoder, limit)
+
+    def tallies(self, workflow_id: str | None, since: int, until: int) -> Sequence[Tallied]:
+        """Give the counts of whole hours; see ``TallyStore.tallies``."""
+        with self._lock, self._session.snapshot() as cursor:
+            return read_tallies(cursor, self._decoder, workflow_id, since, until)
 
     def next_due(self) -> int | None:
         """Tell when the next run, watch or sweep wants to go on; see ``Store.next_due``."""
