@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
-from attrs import Factory, define, frozen
+from attrs import define, field, frozen
 
 from flowkit.runs.model import Entry, Kind
 
@@ -146,7 +146,7 @@ class Ages:
 
     count: int = 0
     micros: int = 0
-    minutes: Mapping[int, int] = Factory(dict)
+    minutes: Mapping[int, int] = field(factory=dict[int, int])
 
     def __add__(self, other: Ages) -> Ages:
         minutes = Counter(self.minutes)
@@ -196,17 +196,17 @@ class Tally:
         goal_ages: How old they were when they reached a goal, by goal.
     """
 
-    runs: Counter[tuple[str, str]] = Factory(Counter)
-    refused: Counter[str] = Factory(Counter)
-    goals: Counter[str] = Factory(Counter)
-    visits: Counter[str] = Factory(Counter)
-    ways: Counter[Way] = Factory(Counter)
-    ends: Counter[tuple[str, str]] = Factory(Counter)
-    actions: Counter[Done] = Factory(Counter)
-    messages: Counter[Message] = Factory(Counter)
-    labels: Counter[tuple[str, str, str]] = Factory(Counter)
-    ages: dict[str, Ages] = Factory(dict)
-    goal_ages: dict[str, Ages] = Factory(dict)
+    runs: Counter[tuple[str, str]] = field(factory=Counter[tuple[str, str]])
+    refused: Counter[str] = field(factory=Counter[str])
+    goals: Counter[str] = field(factory=Counter[str])
+    visits: Counter[str] = field(factory=Counter[str])
+    ways: Counter[Way] = field(factory=Counter[Way])
+    ends: Counter[tuple[str, str]] = field(factory=Counter[tuple[str, str]])
+    actions: Counter[Done] = field(factory=Counter[Done])
+    messages: Counter[Message] = field(factory=Counter[Message])
+    labels: Counter[tuple[str, str, str]] = field(factory=Counter[tuple[str, str, str]])
+    ages: dict[str, Ages] = field(factory=dict[str, Ages])
+    goal_ages: dict[str, Ages] = field(factory=dict[str, Ages])
 
     def __add__(self, other: Tally) -> Tally:
         together = Tally()
