@@ -13,11 +13,13 @@ if TYPE_CHECKING:
     from flowkit.adapters.consent import MemoryConsent
     from flowkit.adapters.console import ConsoleSender
     from flowkit.adapters.http import HttpWebhooks
-    from flowkit.adapters.logs import LoggedFaults
+    from flowkit.adapters.logs import LoggedAlerts, LoggedFaults
     from flowkit.adapters.profiles import MemoryProfiles
     from flowkit.adapters.smtp import SmtpSender
     from flowkit.adapters.templates import DictTemplates, DirectoryTemplates
     from flowkit.analytics.explain import Door, Explanation, Reason
+    from flowkit.analytics.metrics import WorkflowMetrics
+    from flowkit.analytics.monitor import Lookout
     from flowkit.conditions import (
         AllOf,
         AnyOf,
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
     from flowkit.engine.controls import Controlled
     from flowkit.engine.dead_letters import Requeue
     from flowkit.engine.migration import Migration, NodeMigration
+    from flowkit.engine.monitoring import Monitor
     from flowkit.engine.stop import Stop
     from flowkit.engine.suppressing import Suppressed
     from flowkit.engine.sweeps import Progress
@@ -169,14 +172,17 @@ __all__ = [
     "Kind",
     "Line",
     "LocalTime",
+    "LoggedAlerts",
     "LoggedFaults",
     "LookBack",
+    "Lookout",
     "MemoryConsent",
     "MemoryProfiles",
     "MemoryStore",
     "MessageClass",
     "Migration",
     "MigrationRefused",
+    "Monitor",
     "Needs",
     "Node",
     "NodeCounts",
@@ -248,6 +254,7 @@ __all__ = [
     "Worker",
     "WorkerPool",
     "Workflow",
+    "WorkflowMetrics",
     "check",
     "check_together",
     "dump_condition",
@@ -318,14 +325,17 @@ _HOMES: Final = {
     "Kind": "flowkit.runs.model:Kind",
     "Line": "flowkit.runs.model:Line",
     "LocalTime": "flowkit.workflows.waits:LocalTime",
+    "LoggedAlerts": "flowkit.adapters.logs:LoggedAlerts",
     "LoggedFaults": "flowkit.adapters.logs:LoggedFaults",
     "LookBack": "flowkit.workflows.control:LookBack",
+    "Lookout": "flowkit.analytics.monitor:Lookout",
     "MemoryConsent": "flowkit.adapters.consent:MemoryConsent",
     "MemoryProfiles": "flowkit.adapters.profiles:MemoryProfiles",
     "MemoryStore": "flowkit.stores.memory:MemoryStore",
     "MessageClass": "flowkit.workflows.model:MessageClass",
     "Migration": "flowkit.engine.migration:Migration",
     "MigrationRefused": "flowkit.errors:MigrationRefused",
+    "Monitor": "flowkit.engine.monitoring:Monitor",
     "Needs": "flowkit.events:Needs",
     "Node": "flowkit.workflows.model:Node",
     "NodeCounts": "flowkit.workflows.pictures:NodeCounts",
@@ -397,6 +407,7 @@ _HOMES: Final = {
     "Worker": "flowkit.worker.loop:Worker",
     "WorkerPool": "flowkit.worker.pool:WorkerPool",
     "Workflow": "flowkit.workflows.model:Workflow",
+    "WorkflowMetrics": "flowkit.analytics.metrics:WorkflowMetrics",
     "check": "flowkit.workflows.check:check",
     "check_together": "flowkit.workflows.check:check_together",
     "dump_condition": "flowkit.conditions:dump",

@@ -114,7 +114,12 @@ def measure(n: int, rounds: int) -> Figures:
         kept = [spent(ask) for _ in range(rounds)]
         [(_, fresh), (_, later)] = counted[-1], kept[-1]
         [(_, (entries, entered, completed))] = reading[-1:]
-        if fresh != later or (fresh.execution_count, fresh.completed) != (entered, completed) or entered != n or not steps:
+        if (
+            fresh != later
+            or (fresh.execution_count, fresh.completed) != (entered, completed)
+            or entered != n
+            or not steps
+        ):
             raise WrongNumbersError((fresh, later, entered, completed))
         store.close()
         return Figures(

@@ -21,6 +21,6 @@ def test_all_ways_give_the_same_numbers():
 
 
 def test_numbers_that_do_not_agree_give_no_figures(monkeypatch):
-    monkeypatch.setattr(tallies, "read", lambda store: (1350, 100, 99))
+    monkeypatch.setattr(tallies, "read", lambda _: (1350, 100, 99))
     with pytest.raises(tallies.WrongNumbersError):
         tallies.measure(100, 1)
