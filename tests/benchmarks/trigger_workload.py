@@ -2,9 +2,10 @@
 
 Fifty event types occur as the words of a language do: the most frequent is a quarter of all. Seven workflows in ten ask
 for an event type and up to three of its properties, two in ten for properties and metrics of the subscriber, one in
-ten for a tree of both; one in twenty is switched off, and has no trigger in the index or in the loop. Values are skewed
-too, so that an event matches about one trigger in seventy. A few triggers name no type, or a property that the type does
-not carry. With each event of theirs a third of the subscribers have other metrics, and one in twenty another profile.
+ten for a tree of both; one in twenty is switched off, and has no trigger in the index or in the loop. Values are
+skewed too, so that an event matches about one trigger in seventy. A few triggers name no type, or a property that the
+type does not carry. At three events in ten the subscriber has other metrics than before, at one in twenty another
+profile.
 """
 
 from __future__ import annotations
