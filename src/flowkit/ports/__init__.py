@@ -26,6 +26,7 @@ from flowkit.ports.host import (
     WebhookRequest,
     Webhooks,
 )
+from flowkit.ports.intake import Entrant, Gathered, Intake, parts_of
 from flowkit.ports.places import Bucket, Cap, Full, Reservation
 from flowkit.ports.records import (
     EMPTY_RECALL,
@@ -70,15 +71,18 @@ __all__ = [
     "Consent",
     "Edition",
     "EditionStore",
+    "Entrant",
     "Fault",
     "FaultReports",
     "Fence",
     "Full",
+    "Gathered",
     "Handler",
     "HandlerRequest",
     "Hold",
     "HoldKind",
     "InDoubt",
+    "Intake",
     "Ledger",
     "Living",
     "Lookup",
@@ -106,5 +110,6 @@ __all__ = [
     "WebhookRequest",
     "Webhooks",
     "WindowStore",
+    "parts_of",
     "refused_whole",
 ]

@@ -223,6 +223,10 @@ class State:
         return own if self.beside is None else (*own, *self.beside.effects)
 
 
+made: Final = tuple.__new__
+"""Makes a named tuple of a tuple of all its values, in half the time that its own function takes."""
+
+
 class Run(NamedTuple):
     """One subscriber's passage through one version of a workflow: the one aggregate, stored as one row.
 
@@ -285,18 +289,10 @@ class Run(NamedTuple):
     def moved(self, state: State, due: int | None, *, sequence: int | None = None, handle: int | None = None) -> Run:
         """Give this run as it stands after a step, and after a write where a sequence or a handle is given."""
         # Spelt out: _replace takes five times as long.
-        return Run(
-            self.id,
-            self.subscriber_id,
-            self.workflow_id,
-            self.version,
-            self.entered,
-            self.origin,
-            state,
-            due,
-            self.sequence if sequence is None else sequence,
-            self.handle if handle is None else handle,
-        )
+        run_id, subscriber_id, workflow_id, version, entered, origin, _, _, before, known = self
+        sequence = before if sequence is None else sequence
+        handle = known if handle is None else handle
+        return made(Run, (run_id, subscriber_id, workflow_id, version, entered, origin, state, due, sequence, handle))
 
 
 class Member(NamedTuple):

@@ -322,6 +322,20 @@ NEW_RUN: Final = (
     "INSERT INTO flowkit_run(status, state, due, sequence, subscriber, version, entered, key, origin)"
     " VALUES(?, ?, ?, 1, ?, ?, ?, ?, ?)"
 )
+# What is the same for all comes first, and is bound once; what each has of its own follows.
+ENTER_SEEN: Final = "INSERT INTO flowkit_seen(at, subscriber, event) VALUES(?1, ?, ?)"
+ENTER_RUN: Final = (
+    "INSERT INTO flowkit_run(status, state, due, version, entered, sequence, subscriber, key, origin)"
+    " VALUES(?1, ?2, ?3, ?4, ?5, 1, ?, ?, ?)"
+)
+ENTER_LEDGER: Final = (
+    "INSERT INTO flowkit_ledger(subscriber, workflow, entries, last_entry, sequence)"
+    " SELECT subscriber, ?, ?, ?, 1 FROM flowkit_run WHERE id BETWEEN ? AND ?"
+)
+ENTER_JOURNAL: Final = (
+    "INSERT INTO flowkit_journal(subscriber, run, at, body) SELECT subscriber, id, ?, ? FROM flowkit_run"
+    " WHERE id BETWEEN ? AND ?"
+)
 # A move within life leaves the status alone: to name it in SET would write the index of the living anew.
 MOVE: Final = (
     "UPDATE flowkit_run SET state = ?, due = ?, sequence = sequence + 1"
