@@ -8,7 +8,6 @@ from typing import Any, Final, TypeAlias
 from attrs import frozen
 
 from flowkit.conditions import NO_VARIABLES
-from flowkit.documents import is_list
 from flowkit.engine.drive import resolve, wait_for
 from flowkit.engine.guards.consent import ConsentGuard, Ready
 from flowkit.engine.guards.limits import Guards
@@ -22,7 +21,7 @@ from flowkit.ports import Addressed, Attempts, Claim, Sender
 from flowkit.rendering.engine import CompiledSubject, CompiledTemplate, context
 from flowkit.rendering.model import MessageAborted, OutgoingMessage, TemplateError
 from flowkit.runs.effects import Outcome, Result
-from flowkit.runs.model import Run
+from flowkit.runs.model import Run, new_tuple
 from flowkit.workflows.model import EMAIL, SendEmail
 
 __all__ = ["Mailer"]
@@ -30,6 +29,7 @@ __all__ = ["Mailer"]
 _WINDOW: Final = 100
 _FRESH: Final = 0.05
 _NOTHING: Final[Mapping[str, Any]] = {}
+_NO_HEADERS: Final[Mapping[str, str]] = {}
 
 _Inputs: TypeAlias = tuple[Mapping[str, Any], Mapping[str, Any]]
 """The attributes and the variables that a message is made from."""
@@ -86,8 +86,6 @@ class Mailer:
         await self._guards.admit([(job, letter.operation) for job, letter in letters])
         for job, letter in letters:
             ready += await self._made(job, letter)
-        if self._channel != EMAIL:
-            ready = [(message._replace(channel=self._channel), job, index) for message, job, index in ready]
         # What must not be done twice is noted call by call, also where the receiver honours keys.
         noted = [one for one in ready if one[1].once] if self._keyed else ready
         if noted:
@@ -132,16 +130,12 @@ class Mailer:
         operation, metadata = letter.operation, letter.metadata
         if letter.template is None and letter.needs == NO_NEEDS and not self._keyed:
             template_id, subject = operation.template_id, operation.subject
+            # What all of them have in common, which is all but the first two values.
+            alike = template_id, None, subject, None, None, _NOTHING, metadata, _NO_HEADERS, self._channel
             return [
-                (
-                    OutgoingMessage(
-                        run.id + suffix, run.subscriber_id, template_id, None, subject, None, None, _NOTHING, metadata
-                    ),
-                    job,
-                    index,
-                )
-                for index, run in enumerate(job.runs)
-                if job.outcomes[index] is None
+                (new_tuple(OutgoingMessage, (run.id + suffix, run.subscriber_id, *alike)), job, index)
+                for index, (run, outcome) in enumerate(zip(job.runs, job.outcomes, strict=True))
+                if outcome is None
             ]
         ready: list[Ready] = []
         inputs = await self._inputs(job, letter.needs, rendered=letter.template is not None)
@@ -196,6 +190,7 @@ class Mailer:
                 None,
                 attributes,
                 letter.metadata,
+                channel=self._channel,
             )
         values = context(attributes, run.event, variables)
         try:
@@ -213,6 +208,7 @@ class Mailer:
             rendered.text,
             attributes,
             letter.metadata,
+            channel=self._channel,
         )
 
     # -- handing over -------------------------------------------------------------------------------------------------
@@ -254,24 +250,26 @@ class Mailer:
         Once it is a while since it was looked whether the messages may go out, the rest is for another window: so the
         slow look anew before each call, and one that was stopped in between does too.
         """
-        send, clock = self._sender.send, self._hold.clock
+        send, clock, begin, settle = self._sender.send, self._hold.clock, attempts.begin, attempts.settle
         until = self._hold.until(self._timeout, within=_FRESH)
         for called, (message, job, index) in enumerate(window):
             if clock() >= until:
                 return called
-            begun = attempts.begin(message.key, durable=True) if job.once else attempts.begin(message.key)
+            key = message.key
+            begun = begin(key, durable=True) if job.once else begin(key)
             if begun is not None:
                 await wait_for("attempts.begin", begun)
             try:
                 answer: object = send((message,))
-                if isinstance(answer, list) or not hasattr(answer, "__await__"):
-                    outcome = _only(answer)
+                # The usual answer is taken without a further call.
+                if type(answer) is list and len(answer) == 1 and type(answer[0]) is Outcome:
+                    outcome: Outcome = answer[0]
                 else:
-                    outcome = _only(await resolve("sender.send", answer))
+                    [outcome] = answered("sender.send", await resolve("sender.send", answer), 1)
             except Exception as error:  # noqa: BLE001 - whatever a host's sender raises, only this message is in doubt
-                outcome = await doubtful_outcome(self._sender, self._sender.in_doubt, message.key, error, once=job.once)
+                outcome = await doubtful_outcome(self._sender, self._sender.in_doubt, key, error, once=job.once)
             job.outcomes[index] = outcome
-            noted = attempts.settle(message.key, outcome)
+            noted = settle(key, outcome)
             if noted is not None:
                 await wait_for("attempts.settle", noted)
         return len(window)
@@ -295,10 +293,3 @@ class Mailer:
             for (_, job, index), outcome in pairs:
                 job.outcomes[index] = outcome
             await self._consent.close_window()
-
-
-def _only(given: object) -> Outcome:
-    """Take the outcome of a call with one message; the usual answer is found without a further call."""
-    if is_list(given) and len(given) == 1 and isinstance(given[0], Outcome):
-        return given[0]
-    return answered("sender.send", given, 1)[0]

@@ -14,7 +14,7 @@ from attrs import frozen
 
 from flowkit.ports.changes import Change, Started
 from flowkit.ports.records import Ledger
-from flowkit.runs.model import Entry, Run, State, made
+from flowkit.runs.model import Entry, Run, State, new_tuple
 
 __all__ = ["Entrant", "Gathered", "Intake", "parts_of"]
 
@@ -56,7 +56,7 @@ class Intake:
         """Give the runs of some of them as they are stored, with handles that follow on each other."""
         workflow_id, version, at, state, due = self.workflow_id, self.version, self.at, self.state, self.due
         return [
-            made(Run, (run_id, subscriber_id, workflow_id, version, at, origin, state, due, 1, handle))
+            new_tuple(Run, (run_id, subscriber_id, workflow_id, version, at, origin, state, due, 1, handle))
             for handle, (subscriber_id, _, _, run_id, origin) in enumerate(entrants, first)
         ]
 

@@ -223,7 +223,7 @@ class State:
         return own if self.beside is None else (*own, *self.beside.effects)
 
 
-made: Final = tuple.__new__
+new_tuple: Final = tuple.__new__
 """Makes a named tuple of a tuple of all its values, in half the time that its own function takes."""
 
 
@@ -292,7 +292,9 @@ class Run(NamedTuple):
         run_id, subscriber_id, workflow_id, version, entered, origin, _, _, before, known = self
         sequence = before if sequence is None else sequence
         handle = known if handle is None else handle
-        return made(Run, (run_id, subscriber_id, workflow_id, version, entered, origin, state, due, sequence, handle))
+        return new_tuple(
+            Run, (run_id, subscriber_id, workflow_id, version, entered, origin, state, due, sequence, handle)
+        )
 
 
 class Member(NamedTuple):
@@ -438,7 +440,7 @@ def origin_text(event: Event, now: int, hops: int = 0) -> str:
     if event.id is not None:
         text += f',"id":{_encode(event.id)}'
     if event.properties:
-        text += f',"properties":{_encode(event.properties)}'
+        text += f',"properties":{_object_text(event.properties)}'
     if event.value is not None:
         text += f',"value":{_encode(event.value)}'
     if hops:
@@ -446,6 +448,23 @@ def origin_text(event: Event, now: int, hops: int = 0) -> str:
     if not text.isascii():
         text.encode()  # refuses lone surrogates, which no database takes
     return text + "}"
+
+
+def _object_text(values: Properties) -> str:
+    """Write an object; one that holds nothing but texts and integers without the encoder's long run-up."""
+    if type(values) is not dict:
+        return _encode(values)
+    parts: list[str] = []
+    for name, value in values.items():
+        if type(name) is not str:
+            return _encode(values)
+        if type(value) is str:
+            parts.append(f"{_encode(name)}:{_encode(value)}")
+        elif type(value) is int:
+            parts.append(f"{_encode(name)}:{value}")
+        else:
+            return _encode(values)
+    return f"{{{','.join(parts)}}}"
 
 
 def kind_text(kind: str, at: int, **properties: object) -> str:

@@ -33,7 +33,7 @@ class Queue:
         self._of(due).put(handle)
 
     def put_all(self, due: int, handles: Sequence[int]) -> None:
-        """Write when runs that nobody holds want to go on: handles that ascend."""
+        """Write when runs that nobody holds want to go on."""
         self._of(due).put_all(handles)
 
     def take(self, now: int, limit: int) -> tuple[int, ...]:
@@ -42,24 +42,24 @@ class Queue:
         runs, held = self._runs, self.held
         while self._instants and self._instants[0] <= now and len(handles) < limit:
             due = self._instants[0]
-            for handle in self._lines[due].take(limit - len(handles)):
-                if runs[handle - 1].due == due and handle not in held:
-                    handles.append(handle)
-                    held.add(handle)
+            lines = self._lines[due].take(limit - len(handles))
+            # One that was written here twice, and has not gone on in between, is held once.
+            found = dict.fromkeys([one for one in lines if runs[one - 1].due == due and one not in held])
+            handles += found
+            held.update(found)
             self._forget_if_empty(due)
         return tuple(handles)
 
     def let_go(self, handles: Iterable[int]) -> None:
         """Hold runs no more; those that want to go on wait again."""
         self.held.difference_update(handles)
-        runs, last, lines = self._runs, None, None
+        runs = self._runs
+        by_due: dict[int | None, list[int]] = {}
         for handle in handles:
-            due = runs[handle - 1].due
-            if due is None:
-                continue
-            if lines is None or due != last:
-                last, lines = due, self._of(due)
-            lines.put(handle)
+            by_due.setdefault(runs[handle - 1].due, []).append(handle)
+        for due, some in by_due.items():
+            if due is not None:
+                self._of(due).put_all(some)
 
     def first(self) -> int | None:
         """Tell when the first of them is due, whoever holds it."""
@@ -106,9 +106,9 @@ class _Lines:
         handles.append(handle)
 
     def put_all(self, handles: Sequence[int]) -> None:
-        if handles:
-            self.put(handles[0])
-            self._handles += handles[1:]
+        # Whether they ascend is not looked at: to sort what is sorted costs next to nothing.
+        self._sorted = False
+        self._handles += handles
 
     def take(self, limit: int) -> Sequence[int]:
         if not self._sorted:

@@ -9,7 +9,7 @@ from itertools import islice
 
 from flowkit.errors import UnknownRun
 from flowkit.ports import Entrant, Intake, Living
-from flowkit.runs.model import Run, State, Status, made
+from flowkit.runs.model import Run, State, Status, new_tuple
 from flowkit.stores.rows import STATUS_CODES
 
 __all__ = ["Runs"]
@@ -49,13 +49,14 @@ class Runs:
         for run_id, subscriber_id, workflow_id, own, entered, origin, _, _, sequence, handle in runs:
             pinned = own if version is None else version
             row = (run_id, subscriber_id, workflow_id, pinned, entered, origin, state, due, sequence + 1, handle)
-            written[handle - 1] = made(Run, row)
+            written[handle - 1] = new_tuple(Run, row)
 
-    def revive(self, run: Run) -> None:
-        """Count a run among the living again."""
-        alive = self._alive.get(run.subscriber_id)
-        if alive is not None and run.handle <= self._sorted and run.handle not in alive:
-            insort(alive, run.handle)
+    def revive(self, runs: Iterable[Run]) -> None:
+        """Count runs among the living again."""
+        for run in runs:
+            alive = self._alive.get(run.subscriber_id)
+            if alive is not None and run.handle <= self._sorted and run.handle not in alive:
+                insort(alive, run.handle)
 
     # -- reading ------------------------------------------------------------------------------------------------------
 
@@ -65,7 +66,9 @@ class Runs:
 
     def moved(self, runs: Iterable[Run]) -> frozenset[int]:
         """Give the handles of those that somebody has written since they were read."""
-        return frozenset(run.handle for run in runs if self.all[run.handle - 1].sequence != run.sequence)
+        stored = self.all
+        pairs = [(run, stored[run.handle - 1]) for run in runs]
+        return frozenset([run.handle for run, now in pairs if now is not run and now.sequence != run.sequence])
 
     def living(self, subscriber_id: str) -> Sequence[int]:
         """Give the handles of a subscriber's living runs, oldest first."""

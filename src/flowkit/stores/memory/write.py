@@ -7,6 +7,7 @@ from typing import Final
 
 from flowkit.ports import NOTHING_REFUSED, Change, Changes, Intake, Move, Refused, parts_of, refused_whole
 from flowkit.runs.model import Entry, Run
+from flowkit.runs.splits import Assigned
 from flowkit.stores.memory.tables import Tables
 
 __all__ = ["write"]
@@ -123,22 +124,27 @@ def _move(tables: Tables, move: Move, at: int, *, claimed: bool, kept: Collectio
     going: list[Run] = []
     stale: list[Run] = []
     for run in move.runs:
-        handle = run.handle
-        stands = runs[handle - 1].sequence == run.sequence and handle not in kept
-        if stands and assigned:
-            stands = tables.assignments.fits(run.subscriber_id, assigned)
-            if stands:
-                tables.assignments.write(run.subscriber_id, assigned)
+        stored = runs[run.handle - 1]
+        stands = stored is run or stored.sequence == run.sequence
+        if kept or assigned:
+            stands = stands and run.handle not in kept and _assigned(tables, run, assigned)
         (going if stands else stale).append(run)
+    handles = [run.handle for run in going]
     tables.runs.move(going, state, due, move.version)
     if alive and going and not going[0].state.alive:  # All of a move stood in one state.
-        for run in going:
-            tables.runs.revive(run)
-    if alive and due is not None:
-        for run in going:
-            if run.handle not in held and due != run.due:
-                tables.queue.put(due, run.handle)
+        tables.runs.revive(going)
+    if alive and due is not None and not held.issuperset(handles):
+        tables.queue.put_all(due, [run.handle for run in going if run.due != due and run.handle not in held])
     if (claimed or not alive) and not state.keeps_inputs:
         tables.frozen.thaw(going)
-    tables.journal.write(at, [run.handle for run in going], None, move.entries)
+    tables.journal.write(at, handles, None, move.entries)
     return stale
+
+
+def _assigned(tables: Tables, run: Run, assigned: Sequence[Assigned]) -> bool:
+    """Assign labels to the subscriber of a run; False where somebody assigned others meanwhile."""
+    if assigned:
+        if not tables.assignments.fits(run.subscriber_id, assigned):
+            return False
+        tables.assignments.write(run.subscriber_id, assigned)
+    return True
