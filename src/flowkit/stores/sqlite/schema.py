@@ -300,6 +300,9 @@ LIVING_COUNTS: Final = (
     " GROUP BY r.version, r.status, node ORDER BY r.version, r.status, node"
 )
 
+LISTED: Final = "IN (SELECT value FROM json_each(?))"
+RANGED: Final = "BETWEEN ? AND ?"
+
 NEW_SUBSCRIBER: Final = "INSERT INTO flowkit_subscriber(name) VALUES(?)"
 NEW_SEEN: Final = "INSERT INTO flowkit_seen(subscriber, event, at) VALUES(?, ?, ?)"
 NEW_LEDGER: Final = (

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 from itertools import chain
-from typing import Final
+from typing import Final, NamedTuple
 
 from flowkit.ports import Change, Changes, Intake, Ledger, Move, parts_of
 from flowkit.runs.model import Entry, Status
@@ -247,7 +247,8 @@ class Writer:
                 rows = [(*values, handle, sequence) for handle in handles]
                 self._cursor.executemany(sql.MOVE_ONE if same else sql.END_ONE, rows)
             else:
-                self._cursor.execute(sql.MOVE if same else sql.END, (*values, _encode(handles), sequence))
+                some = _Some.of(handles)
+                self._cursor.execute(some.among(sql.MOVE if same else sql.END), (*values, *some.values, sequence))
             if self._cursor.rowcount != len(handles):
                 raise Stale
             if move.assigned and not assign_runs(self._cursor, handles, move.assigned):
@@ -266,7 +267,8 @@ class Writer:
         if len(handles) < _FEW:
             self._cursor.executemany(sql.WRITE_ONE, [(self._at, place, handle) for handle in handles])
         else:
-            self._cursor.execute(sql.WRITE_ALIKE, (self._at, place, _encode(list(handles))))
+            some = _Some.of(handles)
+            self._cursor.execute(some.among(sql.WRITE_ALIKE), (self._at, place, *some.values))
 
     def _place(self, text: str, rows: int) -> int | str:
         return self._phrases.place(text, rows, self._new_phrase)
@@ -295,6 +297,26 @@ class Writer:
             self._cursor.execute(_together(statement), values)
         if whole < len(rows):
             self._cursor.executemany(statement, [(*common, *row) for row in rows[whole:]] if common else rows[whole:])
+
+
+class _Some(NamedTuple):
+    """Rows that a statement concerns.
+
+    Where their numbers follow on each other, as of those who entered together, they are a range, which is found and
+    walked sooner than a list.
+    """
+
+    values: tuple[int | str, ...]
+
+    @classmethod
+    def of(cls, handles: Sequence[int]) -> _Some:
+        """Take handles, each of which is there once."""
+        first, last = min(handles), max(handles)
+        return cls((first, last) if last - first + 1 == len(handles) else (_encode(handles),))
+
+    def among(self, statement: str) -> str:
+        """Write a statement that names a list, as ``schema.LISTED``, so that it fits."""
+        return statement if len(self.values) == 1 else statement.replace(sql.LISTED, sql.RANGED)
 
 
 def _in_turn(parts: Iterable[Change | Intake]) -> Iterator[Intake | list[Change]]:
