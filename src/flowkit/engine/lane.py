@@ -14,7 +14,7 @@ from typing import TypeAlias
 from flowkit.conditions import Moment
 from flowkit.engine.catalogue import NO_WANTS, Entrance
 from flowkit.engine.parts import Parts
-from flowkit.events import Event
+from flowkit.events import NO_FACTS, Event
 from flowkit.hashing import run_id
 from flowkit.ports import Intake, Recalled
 from flowkit.runs.consent import BANNING
@@ -67,7 +67,7 @@ class Lane:
         gates = entrance.gates
         if len(gates) > 1:
             gates = self._parts.catalogue.matching(entrance, event, None, self._moment)
-        elif not gates[0].matches(event, None, self._moment):
+        elif not gates[0].test(event, NO_FACTS, self._moment):  # What asks for facts has no lane.
             return None
         if len(gates) != 1:
             return None

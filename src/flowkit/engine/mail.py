@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain, islice
 from typing import Any, Final, TypeAlias
 
 from attrs import frozen
@@ -72,7 +73,6 @@ class Mailer:
 
     async def send(self, jobs: Sequence[tuple[Job, SendEmail]]) -> None:
         """Carry out sends; each job's outcomes say how they ended."""
-        ready: list[Ready] = []
         letters: list[tuple[Job, _Letter]] = []
         for job, operation in jobs:
             await inherited(job, self._claim, self._sender, self._sender.in_doubt)
@@ -84,14 +84,14 @@ class Mailer:
                 await self._consent.screen(job, operation)
                 letters.append((job, letter))
         await self._guards.admit([(job, letter.operation) for job, letter in letters])
-        for job, letter in letters:
-            ready += await self._made(job, letter)
-        # What must not be done twice is noted call by call, also where the receiver honours keys.
-        noted = [one for one in ready if one[1].once] if self._keyed else ready
-        if noted:
-            await self._one_by_one(noted)
+        made = [await self._made(job, letter) for job, letter in letters]
         if self._keyed:
+            ready = list(chain.from_iterable(made))
+            # What must not be done twice is noted call by call, also where the receiver honours keys.
+            await self._one_by_one([one for one in ready if one[1].once])
             await self._in_windows([one for one in ready if not one[1].once])
+        else:
+            await self._one_by_one(chain.from_iterable(made))
         await self._guards.settle(job for job, _ in letters)
 
     # -- making -------------------------------------------------------------------------------------------------------
@@ -124,19 +124,11 @@ class Mailer:
         }
         return _Letter(operation, template, subject, metadata, needs)
 
-    async def _made(self, job: Job, letter: _Letter) -> list[Ready]:
+    async def _made(self, job: Job, letter: _Letter) -> Iterable[Ready]:
         """Make a message for each run that has no outcome yet; a run that cannot have one gets its outcome."""
-        suffix = job.effect.suffix
-        operation, metadata = letter.operation, letter.metadata
         if letter.template is None and letter.needs == NO_NEEDS and not self._keyed:
-            template_id, subject = operation.template_id, operation.subject
-            # What all of them have in common, which is all but the first two values.
-            alike = template_id, None, subject, None, None, _NOTHING, metadata, _NO_HEADERS, self._channel
-            return [
-                (new_tuple(OutgoingMessage, (run.id + suffix, run.subscriber_id, *alike)), job, index)
-                for index, (run, outcome) in enumerate(zip(job.runs, job.outcomes, strict=True))
-                if outcome is None
-            ]
+            return self._plain(job, letter)
+        suffix = job.effect.suffix
         ready: list[Ready] = []
         inputs = await self._inputs(job, letter.needs, rendered=letter.template is not None)
         for index in job.open():
@@ -147,6 +139,16 @@ class Mailer:
             else:
                 ready.append((made, job, index))
         return ready
+
+    def _plain(self, job: Job, letter: _Letter) -> Iterator[Ready]:
+        """Make messages of which the mail service makes all: each when it is wanted, so that few are there at once."""
+        suffix, operation = job.effect.suffix, letter.operation
+        # What all of them have in common, which is all but the first two values.
+        template_id, subject = operation.template_id, operation.subject
+        alike = template_id, None, subject, None, None, _NOTHING, letter.metadata, _NO_HEADERS, self._channel
+        for index, (run, outcome) in enumerate(zip(job.runs, job.outcomes, strict=True)):
+            if outcome is None:
+                yield new_tuple(OutgoingMessage, (run.id + suffix, run.subscriber_id, *alike)), job, index
 
     async def _inputs(self, job: Job, needs: Needs, *, rendered: bool) -> Mapping[int, _Inputs]:
         """Read what the messages are made from, frozen where a retry must be the same message."""
@@ -213,24 +215,25 @@ class Mailer:
 
     # -- handing over -------------------------------------------------------------------------------------------------
 
-    async def _one_by_one(self, ready: Sequence[Ready]) -> None:
+    async def _one_by_one(self, ready: Iterable[Ready]) -> None:
         """Call with one message at a time; however it ends, what is noted is kept."""
+        ready = iter(ready)
+        first = next(ready, None)
+        if first is None:
+            return
         attempts = await resolve("store.attempts", self._parts.store.attempts(self._claim))
         try:
-            await self._call_each(ready, attempts)
+            await self._call_each(chain((first,), ready), attempts)
         finally:
             flushed = attempts.flush()
             if flushed is not None:
                 await wait_for("attempts.flush", flushed)
 
-    async def _call_each(self, ready: Sequence[Ready], attempts: Attempts) -> None:
+    async def _call_each(self, coming: Iterator[Ready], attempts: Attempts) -> None:
         """Call with one message at a time, in windows that are over after a hundred calls, or after a while."""
         left: Sequence[Ready] = ()
-        taken = 0
-        while left or taken < len(ready):
-            fresh = ready[taken : taken + _WINDOW - len(left)]
-            taken += len(fresh)
-            window = await self._opened([*left, *fresh])
+        while wanted := [*left, *islice(coming, _WINDOW - len(left))]:
+            window = await self._opened(wanted)
             if window is None:
                 return
             left = window[await self._call_fresh(window, attempts) :]
