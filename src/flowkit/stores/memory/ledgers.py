@@ -42,10 +42,8 @@ class Ledgers:
 
     def lack(self, subscriber_ids: Iterable[str], workflow_id: str) -> bool:
         """Whether none of some subscribers has a ledger of a workflow."""
-        known = self._ledgers
-        return not any(
-            ledger.workflow_id == workflow_id for name in subscriber_ids if name in known for ledger in known[name]
-        )
+        known = [self._ledgers[name] for name in self._ledgers.keys() & subscriber_ids]
+        return not any(ledger.workflow_id == workflow_id for ledgers in known for ledger in ledgers)
 
     def enter(self, subscriber_ids: Sequence[str], ledger: Ledger) -> None:
         """Write the same ledger, the first of its workflow, for many; it is kept once for all of them."""
