@@ -8,6 +8,7 @@ that it does not keep.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import TypeAlias, overload
 
 from attrs import frozen
@@ -71,6 +72,8 @@ class Intake:
 class Gathered(Sequence[Change]):
     """Changes in their order, of which those that are alike and follow on each other are kept together.
 
+    They are written out as changes when somebody reads them so, once.
+
     Args:
         parts: Changes and intakes.
 
@@ -80,16 +83,13 @@ class Gathered(Sequence[Change]):
 
     def __init__(self, parts: Sequence[Change | Intake]) -> None:
         self.parts = parts
+        self._changes: list[Change] | None = None
 
     def __len__(self) -> int:
         return sum(len(part.entrants) if isinstance(part, Intake) else 1 for part in self.parts)
 
     def __iter__(self) -> Iterator[Change]:
-        for part in self.parts:
-            if isinstance(part, Intake):
-                yield from map(part.change, part.entrants)
-            else:
-                yield part
+        return iter(self._written_out())
 
     @overload
     def __getitem__(self, place: int) -> Change: ...
@@ -98,7 +98,13 @@ class Gathered(Sequence[Change]):
     def __getitem__(self, place: slice) -> Sequence[Change]: ...
 
     def __getitem__(self, place: int | slice) -> Change | Sequence[Change]:
-        return list(self)[place]
+        return self._written_out()[place]
+
+    def _written_out(self) -> list[Change]:
+        if self._changes is None:
+            parts = [map(part.change, part.entrants) if isinstance(part, Intake) else (part,) for part in self.parts]
+            self._changes = list(chain.from_iterable(parts))
+        return self._changes
 
 
 def parts_of(changes: Sequence[Change]) -> Sequence[Change | Intake]:

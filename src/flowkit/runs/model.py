@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol, TypeVar, cast
 
 from attrs import field, frozen
 
@@ -35,6 +35,8 @@ __all__ = [
     "Watch",
     "operand_data",
 ]
+
+_T = TypeVar("_T")
 
 
 class Status(StrEnum):
@@ -223,7 +225,11 @@ class State:
         return own if self.beside is None else (*own, *self.beside.effects)
 
 
-new_tuple: Final = tuple.__new__
+class _NewTuple(Protocol):
+    def __call__(self, kind: type[_T], values: tuple[object, ...], /) -> _T: ...
+
+
+new_tuple: Final = cast("_NewTuple", tuple.__new__)  # pyright: ignore[reportUnknownMemberType] # of anything
 """Makes a named tuple of a tuple of all its values, in half the time that its own function takes."""
 
 
@@ -455,7 +461,7 @@ def _object_text(values: Properties) -> str:
     if type(values) is not dict:
         return _encode(values)
     parts: list[str] = []
-    for name, value in values.items():
+    for name, value in cast("dict[object, object]", values).items():
         if type(name) is not str:
             return _encode(values)
         if type(value) is str:
