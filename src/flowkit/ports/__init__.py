@@ -27,6 +27,7 @@ from flowkit.ports.host import (
     WebhookRequest,
     Webhooks,
 )
+from flowkit.ports.intake import Entrant, Gathered, Intake, parts_of
 from flowkit.ports.places import Bucket, Cap, Full, Reservation
 from flowkit.ports.records import (
     EMPTY_RECALL,
@@ -72,15 +73,18 @@ __all__ = [
     "Consent",
     "Edition",
     "EditionStore",
+    "Entrant",
     "Fault",
     "FaultReports",
     "Fence",
     "Full",
+    "Gathered",
     "Handler",
     "HandlerRequest",
     "Hold",
     "HoldKind",
     "InDoubt",
+    "Intake",
     "Ledger",
     "Living",
     "Lookup",
@@ -108,5 +112,6 @@ __all__ = [
     "WebhookRequest",
     "Webhooks",
     "WindowStore",
+    "parts_of",
     "refused_whole",
 ]
