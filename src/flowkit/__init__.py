@@ -78,6 +78,7 @@ if TYPE_CHECKING:
     from flowkit.rendering.model import OutgoingMessage, Template
     from flowkit.runs.consent import ConsentStatus, Suppression, SuppressionReason, SuppressionScope
     from flowkit.runs.effects import Outcome, PauseClock, Result
+    from flowkit.runs.feedback import FeedbackKind, feedback
     from flowkit.runs.model import Entry, Kind, Line, Run, Status
     from flowkit.runs.policy import FrequencyCap, RateLimit, SendPolicy
     from flowkit.stores.memory import MemoryStore
@@ -160,6 +161,7 @@ __all__ = [
     "ExitCriterion",
     "Explanation",
     "Facts",
+    "FeedbackKind",
     "FlowkitError",
     "FrequencyCap",
     "GoTo",
@@ -260,6 +262,7 @@ __all__ = [
     "dump_condition",
     "dump_event",
     "dump_workflow",
+    "feedback",
     "load_event",
     "load_events",
     "load_workflow",
@@ -313,6 +316,7 @@ _HOMES: Final = {
     "ExitCriterion": "flowkit.workflows.goals:ExitCriterion",
     "Explanation": "flowkit.analytics.explain:Explanation",
     "Facts": "flowkit.events:Facts",
+    "FeedbackKind": "flowkit.runs.feedback:FeedbackKind",
     "FlowkitError": "flowkit.errors:FlowkitError",
     "FrequencyCap": "flowkit.runs.policy:FrequencyCap",
     "GoTo": "flowkit.workflows.waits:GoTo",
@@ -413,6 +417,7 @@ _HOMES: Final = {
     "dump_condition": "flowkit.conditions:dump",
     "dump_event": "flowkit.event_documents:dump_event",
     "dump_workflow": "flowkit.workflows.codec:dump",
+    "feedback": "flowkit.runs.feedback:feedback",
     "load_event": "flowkit.event_documents:load_event",
     "load_events": "flowkit.event_documents:load_events",
     "load_workflow": "flowkit.workflows.codec:load",
