@@ -34,6 +34,7 @@ from flowkit.experiments.model import (
     Layer,
     Metric,
     MetricKind,
+    Multiplicity,
     Variant,
     slug,
 )
@@ -122,6 +123,8 @@ def _experiment(fields: Fields) -> Experiment | None:
         exposure=fields.number("exposurePercent", 100.0),
         layer=_layer(fields),
         status=_word(fields, "status", ExperimentStatus) or ExperimentStatus.DRAFT,
+        multiplicity=_word(fields, "multiplicity", Multiplicity) or Multiplicity.HOLM,
+        allocation=fields.integer("allocation", 0, low=0),
     )
     fields.close()
     if fields.problems.found:
@@ -221,23 +224,14 @@ def _rule(fields: Fields, kind: ExperimentKind) -> DecisionRule:
     inner = fields.child("rule")
     match inner.word("type", _RuleType):
         case _RuleType.GROUP_SEQUENTIAL:
-            rule: DecisionRule = GroupSequential(looks=inner.integer("looks", 5, low=1), method=_method(inner))
+            looks = inner.integer("looks", 5, low=1)
+            rule: DecisionRule = GroupSequential(looks=looks, method=inner.text("method", "obrien_fleming_type"))
         case _RuleType.ALWAYS_VALID:
             rule = AlwaysValid()
         case _:
             rule = FixedSample()
     inner.close()
     return rule
-
-
-_METHODS: Final = ("obrien_fleming", "pocock", "obrien_fleming_type", "pocock_type")
-
-
-def _method(fields: Fields) -> str:
-    method = fields.text("method", "obrien_fleming_type")
-    if method not in _METHODS:
-        fields.wrong("method", "bad_enum", f"{short(method)} is not known; {suggestion(method, _METHODS)}")
-    return method
 
 
 def _layer(fields: Fields) -> Layer | None:
@@ -285,6 +279,8 @@ def dump_experiment(experiment: Experiment) -> dict[str, object]:
         "attributionDays": one.window / _DAY,
         "exposurePercent": one.exposure,
         "status": str(one.status),
+        "multiplicity": str(one.multiplicity),
+        "allocation": one.allocation,
     }
     for name, instant in (("startDate", one.start), ("endDate", one.end)):
         if instant is not None:

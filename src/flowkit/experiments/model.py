@@ -12,7 +12,7 @@ from enum import StrEnum
 from math import isfinite
 from typing import Final, TypeAlias
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from flowkit.errors import DocumentError, Problem
 from flowkit.events import id_problem
@@ -32,6 +32,7 @@ __all__ = [
     "Layer",
     "Metric",
     "MetricKind",
+    "Multiplicity",
     "Variant",
     "slug",
 ]
@@ -41,6 +42,8 @@ _TOLERANCE: Final = 0.01
 _MOST_LOOKS: Final = 500
 _FORTNIGHT: Final = timedelta(days=14)
 _LEAST_VARIANTS: Final = 2
+SPENDINGS: Final = ("obrien_fleming_type", "pocock_type")
+"""The spending functions of Lan and DeMets: boundaries hold for the looks that are taken, wherever they fall."""
 
 
 class ExperimentKind(StrEnum):
@@ -78,6 +81,15 @@ class Direction(StrEnum):
 
     INCREASE = "increase"
     DECREASE = "decrease"
+
+
+class Multiplicity(StrEnum):
+    """How the p-values of several treatments are adjusted, in the words of the JSON document."""
+
+    HOLM = "holm"
+    """Step by step, whatever the tests."""
+    DUNNETT = "dunnett"
+    """For treatments that share one control: a little more power, at a fixed sample only."""
 
 
 @frozen
@@ -173,7 +185,7 @@ class GroupSequential:
 
     Attributes:
         looks: How many, equally spaced in the sample.
-        method: A spending function or a shape of `flowkit.stats.boundaries`.
+        method: ``obrien_fleming_type``, which is strict early on, or ``pocock_type``, which is as strict at every look.
     """
 
     looks: int = 5
@@ -223,6 +235,8 @@ class Experiment:
         exposure: How many of those who could take part do, in per cent. Raising it keeps everybody in the same arm.
         layer: Its slot where it excludes other experiments; None where it does not.
         status: How far it has come.
+        multiplicity: How the p-values of several treatments are adjusted.
+        allocation: How often the weights were changed since the start; a woven split carries it.
     """
 
     experiment_id: str
@@ -246,6 +260,8 @@ class Experiment:
     exposure: float = _WHOLE
     layer: Layer | None = None
     status: ExperimentStatus = ExperimentStatus.DRAFT
+    multiplicity: Multiplicity = Multiplicity.HOLM
+    allocation: int = 0
 
     def __attrs_post_init__(self) -> None:
         found = list(_problems(self))
@@ -271,6 +287,15 @@ class Experiment:
     def weights(self) -> tuple[tuple[str, float], ...]:
         """The arms, each with its weight, as assignment takes them."""
         return tuple((one.variant_id, one.weight) for one in self.variants)
+
+    def reweighted(self, weights: Mapping[str, float]) -> Experiment:
+        """Give the same experiment with other weights, and the next number of its allocation.
+
+        Args:
+            weights: In per cent, by variant.
+        """
+        variants = [evolve(one, weight=weights.get(one.variant_id, one.weight)) for one in self.variants]
+        return evolve(self, variants=variants, allocation=self.allocation + 1)
 
     def variant(self, variant_id: str) -> Variant:
         """Give a variant by its name.
@@ -368,11 +393,17 @@ def _of_numbers(one: Experiment) -> Iterator[Problem]:
 
 
 def _of_rule(one: Experiment) -> Iterator[Problem]:
+    if isinstance(one.rule, GroupSequential) and one.rule.method not in SPENDINGS:
+        message = f"{short(one.rule.method)} is not known; {suggestion(one.rule.method, SPENDINGS)}"
+        yield Problem("bad_enum", "/rule/method", message=message)
     if isinstance(one.rule, GroupSequential) and not 1 <= one.rule.looks <= _MOST_LOOKS:
         yield Problem("out_of_range", "/rule/looks", message=f"must be from 1 to {_MOST_LOOKS}")
     if one.kind is ExperimentKind.SEQUENTIAL and isinstance(one.rule, FixedSample):
         message = "a sequential test is looked at before its end: give group_sequential or always_valid"
         yield Problem("conflicting_fields", "/rule", message=message)
+    if not isinstance(one.rule, FixedSample) and one.multiplicity is Multiplicity.DUNNETT:
+        message = "Dunnett's test is for a fixed sample; take holm"
+        yield Problem("conflicting_fields", "/multiplicity", message=message)
     if not isinstance(one.rule, FixedSample) and one.primary.kind is MetricKind.RATIO:
         message = "a ratio is decided at a fixed sample: its variance is not known well enough early on"
         yield Problem("conflicting_fields", "/rule", message=message)

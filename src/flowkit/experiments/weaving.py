@@ -124,7 +124,9 @@ class _Weaver:
             name = f"{split_node(node_id, one.experiment_id)}{_MARK}{variant.variant_id}"
             ways[variant.variant_id] = name
             copies.append(self._led(evolve(own, node_id=name, name=f"{own.name}: {variant.name}")))
-        split = Split([Way(label, weight) for label, weight in one.weights], split_id=one.experiment_id)
+        numbered = {"allocation": one.allocation} if one.allocation else {}
+        ways_of = [Way(label, weight) for label, weight in one.weights]
+        split = Split(ways_of, split_id=one.experiment_id, parameters=numbered)
         yield Node(
             split_node(node_id, one.experiment_id),
             f"{node.name}: {one.name}",

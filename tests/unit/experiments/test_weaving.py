@@ -19,12 +19,15 @@ from flowkit import (
     dump_workflow,
     load_workflow,
 )
+from flowkit.experiments.analysis import analyse
 from flowkit.experiments.assignment import Standing, arm_of, enrol
 from flowkit.experiments.changes import ChangeRoute, ChangeSubject, ChangeTiming, SkipNode
+from flowkit.experiments.documents import load_experiment
 from flowkit.experiments.model import Audience, Layer, Variant
+from flowkit.experiments.tracking import Tracker
 from flowkit.experiments.weaving import split_node, weave
 from flowkit.testing.recording import RecordingSender
-from tests.support.experiments import subject_test, welcome_series
+from tests.support.experiments import corrected, subject_test, welcome_series
 
 MONDAY = datetime(2026, 3, 2, 9, tzinfo=UTC)
 PEOPLE = [f"subscriber_{number}" for number in range(120)]
@@ -191,3 +194,42 @@ def test_a_name_that_is_needed_is_not_taken_over():
     with pytest.raises(DocumentError) as caught:
         weave(taken, [subject_test()])
     assert [(one.code, one.path) for one in caught.value.problems] == [("duplicate_id", "/nodes/start@subject")]
+
+
+def test_the_seeds_test_runs_end_to_end_assign_expose_convert_report(world):
+    engine, sender, profiles, clock = world
+    for name in PEOPLE:
+        profiles.place(name, "new_subscribers", *(["vip_customers"] if name in PEOPLE[:20] else []))
+        profiles.put(name, firstName=name)
+    experiment = load_experiment(
+        corrected(attributionDays=2, startDate="2026-03-01", endDate="2026-04-01"), welcome_series()
+    )
+    engine.publish(weave(welcome_series(), [experiment]))
+    sign_up(engine)
+    expected = {name: arm_of(experiment, name) for name in PEOPLE[20:]}
+    guide = {name: f"Welcome {name}! Here's your personal guide" for name in PEOPLE}
+    greeted = {name for name, subject in subjects(sender).items() if subject == guide[name]}
+    assert greeted == {name for name, arm in expected.items() if arm == "variant_a"}
+
+    # Whoever was promised a guide opens; a second open of one run counts no more, and one after the window counts not.
+    opened = sorted(greeted)
+    engine.ingest([Event("email_open", name, id=f"first-{name}") for name in [*opened, *PEOPLE[:5]]])
+    engine.ingest([Event("email_open", name, id=f"second-{name}") for name in opened])
+    clock.set(MONDAY + timedelta(days=2))
+    control = next(name for name, arm in expected.items() if arm == "control")
+    engine.ingest([Event("email_open", control, id="late")])
+    tracker = Tracker(experiment)
+    while tracker.read(engine.journal(after=tracker.after, limit=50)):
+        pass
+    tally = tracker.tally(clock.now())
+    counts = Counter(expected.values())
+    assert {one.arm: one.units for one in tally.arms} == dict(counts)
+    assert {one.arm: one.of("email_open_rate").total for one in tally.arms} == {
+        "control": 0,
+        "variant_a": counts["variant_a"],
+        "variant_b": 0,
+    }
+    found = analyse(experiment, tally)
+    assert found.ratio.verdict == "ok"
+    assert (found.verdict.outcome, found.verdict.peeked) == ("keep_running", True)
+    assert found.primary[0].treatment_value == 1.0
