@@ -9,7 +9,7 @@ from typing import Final
 from attrs import evolve, frozen
 
 from flowkit.experiments.comparing import adjusted, bound_of, compare, finite, summary_of
-from flowkit.experiments.findings import Comparison, Look, SamplePlan
+from flowkit.experiments.findings import Bound, Comparison, Look, SamplePlan
 from flowkit.experiments.model import (
     AlwaysValid,
     Direction,
@@ -28,11 +28,13 @@ from flowkit.stats import (
     boundaries,
     dunnett,
     mixture_variance,
+    normal_two_sided,
 )
 
 __all__ = ["Ruling", "always_valid_result", "rule_on"]
 
 _NEAR: Final = 1e-9
+_LEAST_TAIL: Final = 1e-12
 
 
 @frozen(kw_only=True)
@@ -134,6 +136,7 @@ def _group_sequential(
     times = [*(one.time for one in looks), time]
     alpha = experiment.alpha / max(len(experiment.treatments), 1)
     bound = boundaries(times, alpha=alpha, method=rule.method).bounds[-1]
+    told = _repeated(experiment, tally, told, bound, alpha)
     statistics = _statistics(told)
     crossed = tuple(name for name, z in statistics.items() if abs(z) >= bound)
     look = Look(at=tally.at, time=time, bound=bound, statistics=statistics, crossed=crossed)
@@ -142,6 +145,27 @@ def _group_sequential(
     return Ruling(
         comparisons=told, decides=bool(crossed) or last, crossed=crossed, looks=(*looks, look), reasons=reasons
     )
+
+
+def _repeated(
+    experiment: Experiment, tally: Tally, told: Sequence[Comparison], bound: float, alpha: float
+) -> tuple[Comparison, ...]:
+    """Widen the intervals to those that hold at all looks together: what the boundary leaves possible.
+
+    Repeated confidence intervals (Jennison and Turnbull, JRSS B 51, 1989).
+    """
+    wide = min(1 - float(normal_two_sided(bound).p), 1 - _LEAST_TAIL)
+    control = tally.arm(experiment.control)
+    out: list[Comparison] = []
+    for one in told:
+        again = compare(experiment.primary, control, tally.arm(one.treatment), confidence=wide, test="z")
+        out.append(evolve(one, interval=_sure(again.interval, alpha), lift_interval=_sure(again.lift_interval, alpha)))
+    return tuple(out)
+
+
+def _sure(bound: Bound | None, alpha: float) -> Bound | None:
+    """Say of an interval what it covers, at all looks together."""
+    return None if bound is None else evolve(bound, confidence=1 - alpha)
 
 
 def _statistics(told: Sequence[Comparison]) -> Mapping[str, float]:
@@ -158,12 +182,13 @@ def _always_valid(experiment: Experiment, tally: Tally, plan: SamplePlan) -> Rul
     for plain in _plainly(experiment, tally):
         result = always_valid_result(experiment, control, tally.arm(plain.treatment), plan)
         if result is None:
-            told.append(evolve(plain, p=None, log10_p=None, interval=None, method="always_valid"))
+            told.append(evolve(plain, p=None, log10_p=None, interval=None, lift_interval=None, method="always_valid"))
             continue
         told.append(
             evolve(
                 plain,
                 interval=bound_of(result.interval),
+                lift_interval=None,  # that of one look would not hold at all times
                 p=float(result.p),
                 log10_p=finite(result.log10_p),
                 method="always_valid",
