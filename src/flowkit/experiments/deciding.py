@@ -73,7 +73,7 @@ def rule_on(experiment: Experiment, tally: Tally, plan: SamplePlan, looks: Seque
         case GroupSequential() as rule:
             return _group_sequential(experiment, rule, tally, plan, tuple(looks))
         case AlwaysValid():
-            return _always_valid(experiment, tally, plan)
+            return _always_valid(experiment, tally, plan, tuple(looks))
 
 
 def _plainly(experiment: Experiment, tally: Tally, test: str = "auto") -> tuple[Comparison, ...]:
@@ -176,7 +176,7 @@ def _statistics(told: Sequence[Comparison]) -> Mapping[str, float]:
 # At any time
 
 
-def _always_valid(experiment: Experiment, tally: Tally, plan: SamplePlan) -> Ruling:
+def _always_valid(experiment: Experiment, tally: Tally, plan: SamplePlan, looks: tuple[Look, ...]) -> Ruling:
     control = tally.arm(experiment.control)
     told: list[Comparison] = []
     for plain in _plainly(experiment, tally):
@@ -195,11 +195,18 @@ def _always_valid(experiment: Experiment, tally: Tally, plan: SamplePlan) -> Rul
             )
         )
     judged = adjusted(told, "holm")
-    if tally.units < experiment.minimum_sample:
+    before = looks[-1].crossed if looks else ()
+    if tally.units < experiment.minimum_sample and not before:
         return Ruling(comparisons=judged, decides=False, reasons=("before_plan",), peeked=True)
-    crossed = tuple(one.treatment for one in judged if one.adjusted_p is not None and one.adjusted_p < experiment.alpha)
+    now = [one.treatment for one in judged if one.adjusted_p is not None and one.adjusted_p < experiment.alpha]
+    # What was once told apart stays so: the smallest p so far is valid too.
+    crossed = tuple(dict.fromkeys([*before, *now]))
+    if crossed != before:
+        time = min(tally.units / plan.total, 1.0) if plan.total else 1.0
+        look = Look(at=tally.at, time=time, bound=experiment.alpha, statistics=_statistics(judged), crossed=crossed)
+        looks = (*looks, look)
     reasons = ("always_valid",) if all(one.p is not None for one in judged) else ("always_valid", "no_plan")
-    return Ruling(comparisons=judged, decides=bool(crossed), crossed=crossed, reasons=reasons)
+    return Ruling(comparisons=judged, decides=bool(crossed), crossed=crossed, looks=looks, reasons=reasons)
 
 
 def always_valid_result(

@@ -191,12 +191,12 @@ class Ratio:
 
 @frozen(kw_only=True)
 class Look:
-    """One look of a group sequential test, to be kept and handed to the next analysis.
+    """A look at which something was, or could have been, decided; to be kept and handed to the next analysis.
 
     Attributes:
         at: When.
         time: The share of the planned sample, in (0, 1].
-        bound: What a statistic must reach.
+        bound: What a statistic must reach at a planned look; for the other rules, what p must be under.
         statistics: By treatment.
         crossed: The treatments that have reached it, at this look or an earlier one.
     """
@@ -317,7 +317,7 @@ class Findings:
         verdict: What may be concluded.
         recommendations: What to do.
         effects: Of a multivariate experiment.
-        looks: Of a group sequential test: those before, and this one where it is one.
+        looks: The looks before, and this one where it is one: what they decided stays decided.
         course: How the effect came about.
     """
 

@@ -252,6 +252,10 @@ def test_the_always_valid_rule_decides_when_its_interval_leaves_zero():
     strong = analyse(experiment, tally((2_000, 500), (2_000, 620)))
     assert strong.verdict.outcome is Outcome.WINNER
     assert strong.primary[0].interval.low > 0
+    # What was told apart once stays so, whatever the numbers do after that.
+    later = analyse(experiment, tally((2_600, 690), (2_600, 740)), looks=strong.looks)
+    assert later.primary[0].p > 0.05
+    assert later.verdict.winner == "variant_a"
 
 
 def test_an_end_without_a_decision_is_no_winner():
