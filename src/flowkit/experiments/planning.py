@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from flowkit.experiments.findings import SamplePlan
+from flowkit.experiments.findings import Advice, Priority, Recommendation, SamplePlan
 from flowkit.experiments.model import (
     AlwaysValid,
     DecisionRule,
@@ -18,7 +18,7 @@ from flowkit.experiments.model import (
 )
 from flowkit.stats import boundaries, duration, inflation, size_for_means, size_for_proportions
 
-__all__ = ["days_for", "plan_of"]
+__all__ = ["DEFAULT_BASELINE", "audience_shortfall", "days_for", "plan_of"]
 
 DEFAULT_BASELINE = 0.05
 """Control's rate where nobody says what it is: the seed's."""
@@ -62,6 +62,24 @@ def days_for(plan: SamplePlan, per_day: float) -> int:
         ValueError: None come.
     """
     return int(duration(float(plan.total), per_day, whole_weeks=True))
+
+
+def audience_shortfall(plan: SamplePlan, audience: int) -> Recommendation | None:
+    """Warn where fewer take part than the plan needs; None where they are enough.
+
+    Args:
+        plan: The plan.
+        audience: How many there are in the audience.
+    """
+    if audience >= plan.total:
+        return None
+    return Recommendation(
+        Advice.SAMPLE_SIZE,
+        Priority.HIGH,
+        f"The audience of {audience:,} is smaller than the planned sample of {plan.total:,}",
+        "Look for a larger effect, or for a larger audience; this test will hardly find the effect that it is for",
+        data={"audience": audience, "required": plan.total},
+    )
 
 
 def _effect(experiment: Experiment) -> tuple[float | None, float | None, list[str]]:

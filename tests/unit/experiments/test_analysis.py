@@ -20,7 +20,7 @@ from flowkit.experiments.model import (
     Multiplicity,
     Variant,
 )
-from flowkit.experiments.planning import days_for, plan_of
+from flowkit.experiments.planning import audience_shortfall, days_for, plan_of
 from flowkit.experiments.tallies import ArmTotals, Sums, Tally
 from tests.support.experiments import subject_test
 
@@ -71,6 +71,12 @@ def test_the_plan_knows_weights_several_treatments_and_looks():
     looked = plan_of(planned(rule=GroupSequential(looks=5)))
     assert 1.01 < looked.inflation < 1.06
     assert looked.total > plan_of(planned()).total
+
+
+def test_an_audience_that_is_too_small_is_told_beforehand():
+    plan = plan_of(planned())
+    assert audience_shortfall(plan, 4_386) is None
+    assert audience_shortfall(plan, 4_385).data == {"audience": 4_385, "required": 4_386}
 
 
 def test_what_cannot_be_planned_counts_by_the_minimum():
