@@ -4,8 +4,8 @@
     python tests/benchmarks/experiments.py --entries 1000000 --rounds 3
 
 * **assign**: the arm of a unit among two, against one call of `hashlib.blake2b` over the same bytes.
-* **tally**: `SqliteStore.tally` over a journal that the engine wrote, against reading the journal with `engine.journal`
-  into a `Tracker`, and against the same rows read by `sqlite3` alone, without a look at what they say.
+* **tally**: `SqliteStore.experiment_tally` over a journal that the engine wrote, against reading the journal with
+  `engine.journal` into a `Tracker`, and against the same rows read by `sqlite3` alone, without a look at what they say.
 
 Times are of the process's CPU, each side in turn within a round; the ratio of a round is taken, and the median of them.
 """
@@ -155,10 +155,10 @@ def report(people: int, units: int, count: int) -> str:
         path = Path(folder) / "e.db"
         engine, store = filled(path, people)
         number = entries(engine)
-        assert store.tally(EXPERIMENT, LATER) == by_python(engine)
+        assert store.experiment_tally(EXPERIMENT, LATER) == by_python(engine)
         against = {"the tracker": lambda: by_python(engine), "rows alone": lambda: by_rows(path)}
         for name, other in against.items():
-            one = median(rounds(lambda: store.tally(EXPERIMENT, LATER), other, count))
+            one = median(rounds(lambda: store.experiment_tally(EXPERIMENT, LATER), other, count))
             told.append(
                 f"| tally of {number:,} entries, s, against {name} | {one.ours:.2f} | {one.other:.2f} | "
                 f"{one.ratio:.1f} times as fast |"

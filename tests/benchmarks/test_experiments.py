@@ -15,7 +15,7 @@ import experiments  # noqa: E402
 def test_the_journal_is_the_size_that_is_said_and_all_ways_count_the_same(tmp_path):
     engine, store = experiments.filled(tmp_path / "e.db", 60)
     assert experiments.entries(engine) == 60 * 16 // 3
-    counted = store.tally(experiments.EXPERIMENT, experiments.LATER)
+    counted = store.experiment_tally(experiments.EXPERIMENT, experiments.LATER)
     assert counted == experiments.by_python(engine)
     assert (counted.units, sum(arm.of("opened").total for arm in counted.arms)) == (60, 20)
     assert experiments.by_rows(tmp_path / "e.db") > 60

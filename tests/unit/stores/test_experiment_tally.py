@@ -78,9 +78,9 @@ def test_the_database_counts_what_the_tracker_counts(world, seed):
     live(engine, clock, seed)
     for day in (0, 3, 5, 9, 11, 30):
         at = MONDAY + day * DAY
-        assert store.tally(EXPERIMENT, at) == evolve(tracked(engine, EXPERIMENT, at), at=at)
-    assert store.tally(EXPERIMENT, MONDAY + 30 * DAY).units > 80
-    assert all(arm.of("opened").total > 0 for arm in store.tally(EXPERIMENT, MONDAY + 30 * DAY).arms)
+        assert store.experiment_tally(EXPERIMENT, at) == evolve(tracked(engine, EXPERIMENT, at), at=at)
+    assert store.experiment_tally(EXPERIMENT, MONDAY + 30 * DAY).units > 80
+    assert all(arm.of("opened").total > 0 for arm in store.experiment_tally(EXPERIMENT, MONDAY + 30 * DAY).arms)
 
 
 def test_only_the_time_of_the_experiment_and_its_own_arms_count(world):
@@ -89,11 +89,11 @@ def test_only_the_time_of_the_experiment_and_its_own_arms_count(world):
     live(engine, clock, 9)
     at = MONDAY + 30 * DAY
     short = evolve(EXPERIMENT, start=MONDAY + 3 * DAY, end=MONDAY + 6 * DAY)
-    assert store.tally(short, at) == tracked(engine, short, at)
-    assert 0 < store.tally(short, at).exposed < store.tally(EXPERIMENT, at).exposed
+    assert store.experiment_tally(short, at) == tracked(engine, short, at)
+    assert 0 < store.experiment_tally(short, at).exposed < store.experiment_tally(EXPERIMENT, at).exposed
     fewer = evolve(EXPERIMENT, variants=[evolve(one, weight=50) for one in EXPERIMENT.variants[:2]])
-    assert store.tally(fewer, at) == tracked(engine, fewer, at)
-    assert store.tally(fewer, at).unknown > 0
+    assert store.experiment_tally(fewer, at) == tracked(engine, fewer, at)
+    assert store.experiment_tally(fewer, at).unknown > 0
 
 
 def test_weights_that_changed_are_noticed(world):
@@ -102,15 +102,15 @@ def test_weights_that_changed_are_noticed(world):
     engine.ingest([Event("signup", name, id="1") for name in PEOPLE[:50]])
     clock.set(MONDAY + DAY)
     engine.advance()
-    assert not store.tally(EXPERIMENT, clock.now()).reweighted
+    assert not store.experiment_tally(EXPERIMENT, clock.now()).reweighted
     engine.publish(weave(SERIES, [EXPERIMENT.reweighted({"control": 20, "b": 40, "c": 40})]))
     engine.ingest([Event("signup", name, id="1") for name in PEOPLE[50:]])
     clock.set(MONDAY + 2 * DAY)
     engine.advance()
-    assert store.tally(EXPERIMENT, clock.now()).reweighted
+    assert store.experiment_tally(EXPERIMENT, clock.now()).reweighted
     assert tracked(engine, EXPERIMENT, clock.now()).reweighted
 
 
 def test_an_experiment_that_nobody_came_to_is_empty(world):
     engine, store, _ = world
-    assert store.tally(EXPERIMENT, MONDAY) == tracked(engine, EXPERIMENT, MONDAY)
+    assert store.experiment_tally(EXPERIMENT, MONDAY) == tracked(engine, EXPERIMENT, MONDAY)

@@ -87,7 +87,7 @@ class _Phrases(NamedTuple):
 
 
 def read_tally(cursor: sqlite3.Cursor, experiment: Experiment, at: datetime) -> Tally:
-    """Count an experiment as of an instant, by the journal alone; see ``SqliteStore.tally``."""
+    """Count an experiment as of an instant, by the journal alone; see ``SqliteStore.experiment_tally``."""
     phrases = _phrases(cursor, experiment)
     versions = cursor.execute(
         "SELECT e.number FROM flowkit_edition e JOIN flowkit_workflow w ON w.id = e.workflow WHERE w.name = ?",
