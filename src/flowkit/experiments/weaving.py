@@ -21,7 +21,8 @@ from flowkit.experiments.model import Experiment, Metric, MetricKind
 from flowkit.problems import pointer, short
 from flowkit.workflows.control import Branch, Case, Split, WaitForEvent, Way
 from flowkit.workflows.goals import Goal
-from flowkit.workflows.model import END, Action, Node, Wait, WaitUntil, Workflow
+from flowkit.workflows.model import Action, Node, Operation, Wait, WaitUntil, Workflow
+from flowkit.workflows.waits import GoTo, InsteadOfWaiting, ProfileDate
 
 __all__ = ["goal_id", "is_split_of", "split_node", "weave"]
 
@@ -136,7 +137,7 @@ class _Weaver:
         yield from copies
 
     def _door(self, node_id: str) -> str:
-        """Name the node by which a node is entered."""
+        """Name the node by which a node is entered; the end is its own."""
         experiments = self._on.get(node_id, [])
         if not experiments:
             return node_id
@@ -149,13 +150,28 @@ class _Weaver:
         actions = [
             evolve(
                 action,
-                success_path=None if action.success_path is None else self._door(action.success_path),
-                failure_path=None if action.failure_path is None else self._door(action.failure_path),
+                do=self._led_on(action.do),
+                success_path=self._path(action.success_path),
+                failure_path=self._path(action.failure_path),
             )
             for action in node.actions
         ]
-        ways = {label: target if target == END else self._door(target) for label, target in node.next_nodes.items()}
+        ways = {label: self._door(target) for label, target in node.next_nodes.items()}
         return evolve(node, actions=actions, next_nodes=ways)
+
+    def _path(self, target: str | None) -> str | None:
+        return None if target is None else self._door(target)
+
+    def _led_on(self, operation: Operation) -> Operation:
+        """Lead what a wait for a date does instead to the doors of its targets."""
+        if not isinstance(operation, WaitUntil) or not isinstance(operation.rule, ProfileDate):
+            return operation
+        rule = operation.rule
+        led = evolve(rule, on_missing=self._instead(rule.on_missing), on_past=self._instead(rule.on_past))
+        return evolve(operation, rule=led)
+
+    def _instead(self, way: InsteadOfWaiting) -> InsteadOfWaiting:
+        return GoTo(self._door(way.target)) if isinstance(way, GoTo) else way
 
     def _goals(self) -> Iterator[Goal]:
         longest = _longest_way(self._base)
