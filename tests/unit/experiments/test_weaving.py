@@ -233,3 +233,13 @@ def test_the_seeds_test_runs_end_to_end_assign_expose_convert_report(world):
     assert found.ratio.verdict == "ok"
     assert (found.verdict.outcome, found.verdict.peeked) == ("keep_running", True)
     assert found.primary[0].treatment_value == 1.0
+
+
+def test_a_goal_line_has_the_value_of_its_event_where_there_is_one(world):
+    engine, _, _, _ = world
+    engine.publish(weave(welcome_series(), [subject_test()]))
+    sign_up(engine, PEOPLE[:2])
+    engine.ingest([Event("email_open", PEOPLE[0], id="o", value=12.5), Event("email_open", PEOPLE[1], id="o")])
+    lines = [line for line in engine.journal(limit=1_000) if line.entry.kind == "goal"]
+    assert [line.entry.data.get("value") for line in lines] == [12.5, None]
+    assert all("value" not in line.entry.data for line in lines[1:])
