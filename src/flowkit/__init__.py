@@ -73,6 +73,12 @@ if TYPE_CHECKING:
     )
     from flowkit.event_documents import dump_event, load_event, load_events
     from flowkit.events import Event, Facts, Needs
+    from flowkit.experiments.analysis import analyse
+    from flowkit.experiments.documents import dump_experiment, load_experiment
+    from flowkit.experiments.model import Experiment, Metric, Variant
+    from flowkit.experiments.report import ExperimentReport
+    from flowkit.experiments.tracking import Conversion, Tracker
+    from flowkit.experiments.weaving import weave
     from flowkit.ports.records import Hold, HoldKind
     from flowkit.rendering.engine import subject_names, template_names
     from flowkit.rendering.model import OutgoingMessage, Template
@@ -137,6 +143,7 @@ __all__ = [
     "ConsentStatus",
     "ConsoleSender",
     "Controlled",
+    "Conversion",
     "Cron",
     "Custom",
     "DateProperty",
@@ -159,6 +166,8 @@ __all__ = [
     "Every",
     "Exit",
     "ExitCriterion",
+    "Experiment",
+    "ExperimentReport",
     "Explanation",
     "Facts",
     "FeedbackKind",
@@ -182,6 +191,7 @@ __all__ = [
     "MemoryProfiles",
     "MemoryStore",
     "MessageClass",
+    "Metric",
     "Migration",
     "MigrationRefused",
     "Monitor",
@@ -235,6 +245,7 @@ __all__ = [
     "SuppressionScope",
     "SystemClock",
     "Template",
+    "Tracker",
     "Trigger",
     "TriggerType",
     "Unit",
@@ -244,6 +255,7 @@ __all__ = [
     "UpdateProfile",
     "UpdateSegments",
     "ValueAtLeast",
+    "Variant",
     "Version",
     "VersionState",
     "VirtualClock",
@@ -257,18 +269,22 @@ __all__ = [
     "WorkerPool",
     "Workflow",
     "WorkflowMetrics",
+    "analyse",
     "check",
     "check_together",
     "dump_condition",
     "dump_event",
+    "dump_experiment",
     "dump_workflow",
     "feedback",
     "load_event",
     "load_events",
+    "load_experiment",
     "load_workflow",
     "parse_condition",
     "subject_names",
     "template_names",
+    "weave",
 ]
 
 _HOMES: Final = {
@@ -292,6 +308,7 @@ _HOMES: Final = {
     "ConsentStatus": "flowkit.runs.consent:ConsentStatus",
     "ConsoleSender": "flowkit.adapters.console:ConsoleSender",
     "Controlled": "flowkit.engine.controls:Controlled",
+    "Conversion": "flowkit.experiments.tracking:Conversion",
     "Cron": "flowkit.triggers.rules:Cron",
     "Custom": "flowkit.conditions:Custom",
     "DateProperty": "flowkit.triggers.rules:DateProperty",
@@ -314,6 +331,8 @@ _HOMES: Final = {
     "Every": "flowkit.triggers.rules:Every",
     "Exit": "flowkit.workflows.control:Exit",
     "ExitCriterion": "flowkit.workflows.goals:ExitCriterion",
+    "Experiment": "flowkit.experiments.model:Experiment",
+    "ExperimentReport": "flowkit.experiments.report:ExperimentReport",
     "Explanation": "flowkit.analytics.explain:Explanation",
     "Facts": "flowkit.events:Facts",
     "FeedbackKind": "flowkit.runs.feedback:FeedbackKind",
@@ -337,6 +356,7 @@ _HOMES: Final = {
     "MemoryProfiles": "flowkit.adapters.profiles:MemoryProfiles",
     "MemoryStore": "flowkit.stores.memory:MemoryStore",
     "MessageClass": "flowkit.workflows.model:MessageClass",
+    "Metric": "flowkit.experiments.model:Metric",
     "Migration": "flowkit.engine.migration:Migration",
     "MigrationRefused": "flowkit.errors:MigrationRefused",
     "Monitor": "flowkit.engine.monitoring:Monitor",
@@ -390,6 +410,7 @@ _HOMES: Final = {
     "SuppressionScope": "flowkit.runs.consent:SuppressionScope",
     "SystemClock": "flowkit.engine.clock:SystemClock",
     "Template": "flowkit.rendering.model:Template",
+    "Tracker": "flowkit.experiments.tracking:Tracker",
     "Trigger": "flowkit.triggers.model:Trigger",
     "TriggerType": "flowkit.triggers.model:TriggerType",
     "Unit": "flowkit.triggers.calendar:Unit",
@@ -399,6 +420,7 @@ _HOMES: Final = {
     "UpdateProfile": "flowkit.workflows.model:UpdateProfile",
     "UpdateSegments": "flowkit.workflows.model:UpdateSegments",
     "ValueAtLeast": "flowkit.conditions:ValueAtLeast",
+    "Variant": "flowkit.experiments.model:Variant",
     "Version": "flowkit.engine.versions:Version",
     "VersionState": "flowkit.engine.versions:VersionState",
     "VirtualClock": "flowkit.adapters.clock:VirtualClock",
@@ -412,18 +434,22 @@ _HOMES: Final = {
     "WorkerPool": "flowkit.worker.pool:WorkerPool",
     "Workflow": "flowkit.workflows.model:Workflow",
     "WorkflowMetrics": "flowkit.analytics.metrics:WorkflowMetrics",
+    "analyse": "flowkit.experiments.analysis:analyse",
     "check": "flowkit.workflows.check:check",
     "check_together": "flowkit.workflows.check:check_together",
     "dump_condition": "flowkit.conditions:dump",
     "dump_event": "flowkit.event_documents:dump_event",
+    "dump_experiment": "flowkit.experiments.documents:dump_experiment",
     "dump_workflow": "flowkit.workflows.codec:dump",
     "feedback": "flowkit.runs.feedback:feedback",
     "load_event": "flowkit.event_documents:load_event",
     "load_events": "flowkit.event_documents:load_events",
+    "load_experiment": "flowkit.experiments.documents:load_experiment",
     "load_workflow": "flowkit.workflows.codec:load",
     "parse_condition": "flowkit.conditions:parse",
     "subject_names": "flowkit.rendering.engine:subject_names",
     "template_names": "flowkit.rendering.engine:template_names",
+    "weave": "flowkit.experiments.weaving:weave",
 }
 
 

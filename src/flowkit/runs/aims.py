@@ -125,7 +125,10 @@ class _Look:
         at = awaiting.instant_of(self._given, walk.now)
         if not awaiting.in_time(at, walk.member.entered, until) or not self._is(one.event, self._given):
             return None
-        return {"type": self._given.type, "occurred_at": from_micros(at).isoformat()}
+        found: dict[str, Any] = {"type": self._given.type, "occurred_at": from_micros(at).isoformat()}
+        if self._given.value is not None:
+            found["value"] = self._given.value
+        return found
 
     def _is(self, asked: Condition, event: Event) -> bool:
         return evaluate(asked, self._facts, event, from_micros(self._walk.now)).holds

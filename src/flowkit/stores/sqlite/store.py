@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
-from datetime import timedelta
+from datetime import datetime, timedelta
 from os import PathLike, fspath
 from pathlib import Path
 from threading import RLock
@@ -19,6 +19,8 @@ from typing import Final, Literal, Self
 from flowkit.analytics.tally import Tallied
 from flowkit.errors import ConfigurationError
 from flowkit.events import Occurrence
+from flowkit.experiments.model import Experiment
+from flowkit.experiments.tallies import Tally
 from flowkit.ports import (
     Bucket,
     Changes,
@@ -41,6 +43,7 @@ from flowkit.stores.sqlite.claims import claim, extend, release
 from flowkit.stores.sqlite.commit import Committer
 from flowkit.stores.sqlite.decode import Decoder
 from flowkit.stores.sqlite.editions import hold_workflow, publish, read_editions, read_source, read_stamp
+from flowkit.stores.sqlite.experiments import read_tally
 from flowkit.stores.sqlite.frozen import freeze
 from flowkit.stores.sqlite.history import read_past
 from flowkit.stores.sqlite.notes import NoteFile
@@ -335,6 +338,18 @@ class SqliteStore:
         """Give the counts of whole hours; see ``TallyStore.tallies``."""
         with self._lock, self._session.snapshot() as cursor:
             return read_tallies(cursor, self._decoder, workflow_id, since, until)
+
+    def experiment_tally(self, experiment: Experiment, at: datetime) -> Tally:
+        """Count an experiment as of an instant, grouped by the database: what `Tracker` says of the journal.
+
+        Rate metrics are counted, by the goals of the woven workflow; means and ratios need what the host knows.
+
+        Args:
+            experiment: Which experiment.
+            at: As of when, an aware instant.
+        """
+        with self._lock, self._session.snapshot() as cursor:
+            return read_tally(cursor, experiment, at)
 
     def next_due(self) -> int | None:
         """Tell when the next run, watch or sweep wants to go on; see ``Store.next_due``."""
