@@ -76,15 +76,15 @@ def met(criterion, signal, plan, run):
 def is_looked_at(run, signal, now):
     match signal:
         case Started():
-            return run.state.node is None and run.status is Status.ACTIVE
+            return run.state == State()
         case Observed() | Looked():
             return run.state.alive
         case Woken():
             return (
-                run.status is Status.ACTIVE and not run.state.pending and run.due_at is not None and run.due_at <= now
+                run.status is Status.ACTIVE and not run.state.at_hand and run.due_at is not None and run.due_at <= now
             )
         case Settled(effect):
-            return run.state.alive and effect == run.state.pending
+            return run.state.alive and effect in run.state.effects
         case _:
             return False
 
