@@ -51,6 +51,9 @@ class OutgoingMessage(NamedTuple):
         metadata: Workflow, version, node, action, campaign type and the action's other parameters.
         headers: Further header lines by name.
         channel: By which channel: ``email``, or the name under which the engine has the sender.
+        sender: From whom, written as ``Shop <news@example.com>``; None leaves it to the sender's own setting.
+        reply_to: Where answers go, written alike; None likewise.
+        tags: Words by which a mail service groups messages.
     """
 
     key: str
@@ -64,6 +67,9 @@ class OutgoingMessage(NamedTuple):
     metadata: Properties = _NOTHING
     headers: Mapping[str, str] = _NO_HEADERS
     channel: str = "email"
+    sender: str | None = None
+    reply_to: str | None = None
+    tags: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         # Addresses and contents are personal: neither logs nor tracebacks show them.

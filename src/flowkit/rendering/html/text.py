@@ -64,9 +64,9 @@ def derive_text(source: str, *, links: LinkStyle = LinkStyle.INLINE) -> str:
     """Make the plain part of an HTML part.
 
     Left out are what is hidden (a preheader too), comments and conditional comments, ``head``, styles and scripts. An
-    image is its ``alt``, a link its text and URL, or the URL alone where both are the same. Items of
-    lists get a dash or a number. A table with ``th`` keeps its rows on lines; any other one is taken for layout. Lines are not
-    wrapped, and nothing is marked up.
+    image is its ``alt``, a link its text and URL, or the URL alone where both are the same. Items of lists get a dash
+    or a number. A table with ``th`` keeps its rows on lines; any other one is taken for layout. Lines are not wrapped,
+    and nothing is marked up.
 
     Args:
         source: HTML, or a template of it. The template's tags stay: what prints where it stood, what steers in its
