@@ -392,6 +392,10 @@ class Catalogue:
         digest = self._editions[version].templates.get(template_id)
         return None if digest is None else await self._sources.template(digest)
 
+    def has_open_links(self, version: int, template_id: str) -> bool:
+        """Whether a template that was looked up has web links that are known only when it is rendered."""
+        return self._sources.has_open_links(self._editions[version].templates[template_id])
+
     def subject(self, source: str) -> CompiledSubject | TemplateError:
         """Compile a send action's own subject, once."""
         return self._sources.subject(source)

@@ -24,6 +24,11 @@ async def checked(
 ) -> tuple[Finding, ...]:
     """Look at a workflow by itself, and at what it and the live ones do to each other."""
     renders = parts.templates is not None
+    given = frozenset[str]() if parts.mail is None else parts.mail.given
+    if given:
+        # The policy fills them in, whatever the profiles have.
+        unsubscribe = given.union(unsubscribe or ())
+        attributes = None if attributes is None else given.union(attributes)
     found = check(
         workflow,
         attributes=attributes,

@@ -20,10 +20,11 @@ from flowkit.engine.rounds import profile_facts
 from flowkit.events import NO_FACTS, NO_NEEDS, Needs
 from flowkit.ports import Addressed, Attempts, Claim, Sender
 from flowkit.rendering.engine import CompiledSubject, CompiledTemplate, context
+from flowkit.rendering.mail_policy import MailPolicy
 from flowkit.rendering.model import MessageAborted, OutgoingMessage, TemplateError
 from flowkit.runs.effects import Outcome, Result
 from flowkit.runs.model import Run
-from flowkit.workflows.model import EMAIL, SendEmail
+from flowkit.workflows.model import EMAIL, MessageClass, SendEmail
 
 __all__ = ["Mailer"]
 
@@ -44,6 +45,19 @@ class _Letter:
     subject: CompiledSubject | None
     metadata: Mapping[str, Any]
     needs: Needs
+    policy: MailPolicy | None = None
+    open_links: bool = False
+
+    def complete(self, message: OutgoingMessage) -> OutgoingMessage:
+        """Put into a message what the policy for mail says."""
+        if self.policy is None:
+            return message
+        return self.policy.apply(
+            message,
+            marketing=self.operation.message_class is MessageClass.MARKETING,
+            topic=self.operation.topic,
+            open_links=self.open_links,
+        )
 
 
 class Mailer:
@@ -62,6 +76,7 @@ class Mailer:
         self._timeout = sender.timeout.total_seconds()
         self._keyed = sender.key_window is not None
         self._channel = channel
+        self._policy = parts.mail if channel == EMAIL else None
         self._needs = sender.needs
         asked = EMAIL if channel == EMAIL and EMAIL in sender.needs.attributes else None
         if isinstance(sender, Addressed):
@@ -102,6 +117,7 @@ class Mailer:
         template: CompiledTemplate | None = None
         subject: CompiledSubject | None = None
         needs = self._needs
+        policy, open_links = self._policy, False
         if self._parts.templates is not None:
             catalogue = self._parts.catalogue
             found = await catalogue.template(job.program.version, operation.template_id)
@@ -113,6 +129,11 @@ class Mailer:
                 return Outcome(Result.FAILED, f"template {operation.template_id}: {error}")
             template, subject = found, own
             read = template.variables if subject is None else template.variables | subject.variables
+            if policy is not None:
+                read -= policy.given
+                open_links = policy.links is not None and catalogue.has_open_links(
+                    job.program.version, operation.template_id
+                )
             needs |= Needs(attributes=read)
         metadata = {
             **operation.parameters,
@@ -124,13 +145,13 @@ class Mailer:
             "message_class": str(operation.message_class),
             **({} if operation.topic is None else {"topic": operation.topic}),
         }
-        return _Letter(operation, template, subject, metadata, needs)
+        return _Letter(operation, template, subject, metadata, needs, policy, open_links)
 
     async def _made(self, job: Job, letter: _Letter) -> list[Ready]:
         """Make a message for each run that has no outcome yet; a run that cannot have one gets its outcome."""
         suffix = job.effect.suffix
         operation, metadata = letter.operation, letter.metadata
-        if letter.template is None and letter.needs == NO_NEEDS and not self._keyed:
+        if letter.template is None and letter.needs == NO_NEEDS and not self._keyed and letter.policy is None:
             template_id, subject = operation.template_id, operation.subject
             return [
                 (
@@ -151,7 +172,7 @@ class Mailer:
             if isinstance(made, Outcome):
                 job.outcomes[index] = made
             else:
-                ready.append((made, job, index))
+                ready.append((letter.complete(made), job, index))
         return ready
 
     async def _inputs(self, job: Job, needs: Needs, *, rendered: bool) -> Mapping[int, _Inputs]:
@@ -198,6 +219,8 @@ class Mailer:
                 letter.metadata,
             )
         values = context(attributes, run.event, variables)
+        if letter.policy is not None:
+            values |= letter.policy.values(run.subscriber_id, operation.topic, key)
         try:
             subject = None if letter.subject is None else letter.subject.render(values)
             rendered = letter.template.render(values, subject=subject)

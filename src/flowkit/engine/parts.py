@@ -29,6 +29,7 @@ from flowkit.ports import (
     Webhooks,
 )
 from flowkit.problems import short
+from flowkit.rendering.mail_policy import MailPolicy
 from flowkit.runs.policy import NO_POLICY, SendPolicy
 from flowkit.workflows.model import EMAIL
 
@@ -59,6 +60,7 @@ class Parts:
         fault_reports: Is told of data that conditions cannot use; None where nobody wants to know.
         predicates: The host's own conditions, by name.
         policy: When messages may go out.
+        mail: What all e-mail carries beside what its template says; None where it carries nothing more.
         lease: For how long a worker holds what it claimed, unless it goes on holding it.
         batch: The most runs that a worker claims at once.
         handlers: The host's own actions, by name.
@@ -86,6 +88,7 @@ class Parts:
     consent: Consent | None = None
     suppresses: bool = True
     policy: SendPolicy = field(default=NO_POLICY, kw_only=True)
+    mail: MailPolicy | None = field(default=None, kw_only=True)
     catalogue: Catalogue = field(
         init=False, default=Factory(lambda self: Catalogue(self.store, self.predicates), takes_self=True)
     )

@@ -12,6 +12,8 @@ from flowkit.engine.drive import resolve
 from flowkit.hashing import content_hash
 from flowkit.ports import Edition, Store, Templates
 from flowkit.rendering.engine import CompiledSubject, CompiledTemplate, compile_subject, compile_template
+from flowkit.rendering.html.links import has_open_links
+from flowkit.rendering.mail_policy import MailPolicy
 from flowkit.rendering.model import Template, TemplateError
 from flowkit.workflows.codec import dumps
 from flowkit.workflows.model import SendEmail, Workflow
@@ -33,14 +35,21 @@ class Sources:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._templates: dict[str, CompiledTemplate | TemplateError] = {}
+        self._open_links: dict[str, bool] = {}
         self._subjects: dict[str, CompiledSubject | TemplateError] = {}
 
     async def template(self, digest: str) -> CompiledTemplate | TemplateError:
         """Give the template whose source has a hash, or what is wrong with it."""
         if digest not in self._templates:
             source = await resolve("store.source", self._store.source(digest))
-            _keep(self._templates, digest, _compiled(source))
+            template = read_source(source)
+            _keep(self._open_links, digest, template.html is not None and has_open_links(template.html))
+            _keep(self._templates, digest, _compiled(template))
         return self._templates[digest]
+
+    def has_open_links(self, digest: str) -> bool:
+        """Whether a template that was read has web links that are known only when it is rendered."""
+        return self._open_links.get(digest, True)
 
     def subject(self, source: str) -> CompiledSubject | TemplateError:
         """Give a subject, or what is wrong with it."""
@@ -59,9 +68,9 @@ def _keep(kept: dict[str, T], key: str, value: T) -> None:
     kept[key] = value
 
 
-def _compiled(source: str) -> CompiledTemplate | TemplateError:
+def _compiled(template: Template) -> CompiledTemplate | TemplateError:
     try:
-        return compile_template(read_source(source))
+        return compile_template(template)
     except TemplateError as error:
         return error
 
@@ -77,10 +86,13 @@ def read_source(source: str) -> Template:
     return Template(template_id, subject=subject, html=html, text=text)
 
 
-async def edition_of(workflow: Workflow, templates: Templates | None) -> tuple[Edition, Mapping[str, str]]:
+async def edition_of(
+    workflow: Workflow, templates: Templates | None, mail: MailPolicy | None = None
+) -> tuple[Edition, Mapping[str, str]]:
     """Make the edition of a workflow that is to be published, and the sources that it pins, by hash.
 
-    The hash covers the definition and the templates, and not ``created_at``: the same content is the same version.
+    Templates are prepared as the policy for mail says, if there is one. The hash covers the definition and the
+    templates, and not ``created_at``: the same content is the same version.
     """
     sources: dict[str, str] = {}
     pinned: dict[str, str] = {}
@@ -88,12 +100,20 @@ async def edition_of(workflow: Workflow, templates: Templates | None) -> tuple[E
         for template_id in sorted(template_ids(workflow)):
             template = await resolve("templates.template", templates.template(template_id))
             if template is not None:
-                source = write_source(template)
+                source = write_source(template if mail is None else _prepared(template, mail))
                 pinned[template_id] = content_hash(source)
                 sources[pinned[template_id]] = source
     timeless = dumps(evolve(workflow, created_at=None))
     digest = content_hash(_encode([timeless, pinned]))
     return Edition(workflow.workflow_id, 0, digest, dumps(workflow), pinned), sources
+
+
+def _prepared(template: Template, mail: MailPolicy) -> Template:
+    ready = mail.prepare(template)
+    if template.text is None and isinstance(_compiled(ready), TemplateError):
+        # What is wrong, if anything, is told of the template as it was written.
+        return evolve(ready, text=None)
+    return ready
 
 
 def template_ids(workflow: Workflow) -> set[str]:

@@ -39,6 +39,7 @@ from flowkit.ports import (
     Templates,
     Webhooks,
 )
+from flowkit.rendering.mail_policy import MailPolicy
 from flowkit.runs.consent import Suppression, SuppressionReason, SuppressionScope
 from flowkit.runs.effects import PauseClock
 from flowkit.runs.model import Line, Run, Status
@@ -66,6 +67,7 @@ class Engine:
         predicates: The host's own conditions, by the name that ``custom`` asks for.
         handlers: The host's own actions, by the name that an action ``custom`` has.
         policy: When messages may go out: quiet hours, frequency caps and rate limits.
+        mail: What all e-mail carries beside what its template says: ways to unsubscribe, parameters of links.
         clock: The clock that rules run on; the machine's by default.
         lease: For how long a worker holds the runs that it claimed without a sign of life; more than twice the
             time-out of every port that it calls.
@@ -92,6 +94,7 @@ class Engine:
         predicates: Mapping[str, Predicate] = NO_PREDICATES,
         handlers: Mapping[str, Handler] = NO_HANDLERS,
         policy: SendPolicy = NO_POLICY,
+        mail: MailPolicy | None = None,
         clock: Clock | None = None,
         lease: timedelta = DEFAULT_LEASE,
         batch: int = DEFAULT_BATCH,
@@ -128,6 +131,7 @@ class Engine:
             consent,
             suppresses,
             policy=policy,
+            mail=mail,
         )
 
     def check(

@@ -10,7 +10,7 @@ from urllib.parse import quote, urlsplit
 from attrs import frozen
 
 from flowkit.errors import ConfigurationError
-from flowkit.rendering.html.links import LinkRules, has_open_links, rewrite_links
+from flowkit.rendering.html.links import LinkRules, rewrite_links
 from flowkit.rendering.html.text import LinkStyle, derive_text
 from flowkit.rendering.link_tokens import LinkTokens
 from flowkit.rendering.model import OutgoingMessage, Template
@@ -39,7 +39,7 @@ _WORD_LENGTH: Final = 40
 class MailPolicy:
     """What the engine puts into e-mail beside what its template says.
 
-    Marketing mail carries ``List-Unsubscribe`` and, with a URL, ``List-Unsubscribe-Post`` (RFC 2369, RFC 8058). All mail
+    Marketing carries ``List-Unsubscribe`` and, with a URL, ``List-Unsubscribe-Post`` (RFC 2369, RFC 8058). All mail
     carries ``Auto-Submitted: auto-generated`` (RFC 3834), so that nobody's absence is told to it. ``Precedence`` is not
     written, since no standard says what it means.
 
@@ -86,6 +86,16 @@ class MailPolicy:
         """Whether its mail says how to leave."""
         return self.unsubscribe_url is not None or self.unsubscribe_mailto is not None
 
+    @property
+    def given(self) -> frozenset[str]:
+        """The names of what it gives to templates."""
+        return frozenset() if self.unsubscribe_url is None else frozenset({UNSUBSCRIBE_URL})
+
+    def values(self, subscriber_id: str, topic: str | None, key: str) -> Mapping[str, str]:
+        """Give templates what the policy knows, by name."""
+        url = self.unsubscribe_link(subscriber_id, topic, key)
+        return {} if url is None else {UNSUBSCRIBE_URL: url}
+
     def prepare(self, template: Template) -> Template:
         """Make a template ready to be published: its links, and its plain part where it has none."""
         if template.html is None:
@@ -95,10 +105,6 @@ class MailPolicy:
         if rules is not None:
             html = rewrite_links(html, rules.apply, is_template=True)
         return Template(template.template_id, subject=template.subject, html=html, text=text)
-
-    def has_open_links(self, template: Template) -> bool:
-        """Whether links of a template get their parameters only when it is rendered."""
-        return self.links is not None and template.html is not None and has_open_links(template.html)
 
     def unsubscribe_link(self, subscriber_id: str, topic: str | None, key: str) -> str | None:
         """Give the URL by which a subscriber leaves; None where the policy has none."""
@@ -128,6 +134,8 @@ class MailPolicy:
         )
 
     def _link(self, url: str, click: str | None, message: OutgoingMessage, *, open_links: bool) -> str:
+        if self.unsubscribe_url is not None and url.startswith(self.unsubscribe_url.partition(_TOKEN)[0]):
+            return url
         if open_links and self.links is not None:
             url = self.links.apply(url)
         if click is None:
