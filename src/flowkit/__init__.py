@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from flowkit.adapters.http import HttpWebhooks
     from flowkit.adapters.logs import LoggedFaults
     from flowkit.adapters.profiles import MemoryProfiles
+    from flowkit.adapters.reports import Report, ReportError, ReportKind, parse_report, report_event
     from flowkit.adapters.smtp import SmtpSender
     from flowkit.adapters.templates import DictTemplates, DirectoryTemplates
     from flowkit.analytics.explain import Door, Explanation, Reason
@@ -72,6 +73,11 @@ if TYPE_CHECKING:
     from flowkit.events import Event, Facts, Needs
     from flowkit.ports.records import Hold, HoldKind
     from flowkit.rendering.engine import subject_names, template_names
+    from flowkit.rendering.html.links import LinkRules
+    from flowkit.rendering.html.lint import html_findings
+    from flowkit.rendering.html.text import LinkStyle, derive_text
+    from flowkit.rendering.link_tokens import LinkTokens, TokenError, TokenFault
+    from flowkit.rendering.mail_policy import MailPolicy
     from flowkit.rendering.model import OutgoingMessage, Template
     from flowkit.runs.consent import ConsentStatus, Suppression, SuppressionReason, SuppressionScope
     from flowkit.runs.effects import Outcome, PauseClock, Result
@@ -168,9 +174,13 @@ __all__ = [
     "Instead",
     "Kind",
     "Line",
+    "LinkRules",
+    "LinkStyle",
+    "LinkTokens",
     "LocalTime",
     "LoggedFaults",
     "LookBack",
+    "MailPolicy",
     "MemoryConsent",
     "MemoryProfiles",
     "MemoryStore",
@@ -199,6 +209,9 @@ __all__ = [
     "Reason",
     "Reentry",
     "Repeat",
+    "Report",
+    "ReportError",
+    "ReportKind",
     "Requeue",
     "Result",
     "RetryTransaction",
@@ -227,6 +240,8 @@ __all__ = [
     "SuppressionScope",
     "SystemClock",
     "Template",
+    "TokenError",
+    "TokenFault",
     "Trigger",
     "TriggerType",
     "Unit",
@@ -250,13 +265,17 @@ __all__ = [
     "Workflow",
     "check",
     "check_together",
+    "derive_text",
     "dump_condition",
     "dump_event",
     "dump_workflow",
+    "html_findings",
     "load_event",
     "load_events",
     "load_workflow",
     "parse_condition",
+    "parse_report",
+    "report_event",
     "subject_names",
     "template_names",
 ]
@@ -317,9 +336,13 @@ _HOMES: Final = {
     "Instead": "flowkit.workflows.waits:Instead",
     "Kind": "flowkit.runs.model:Kind",
     "Line": "flowkit.runs.model:Line",
+    "LinkRules": "flowkit.rendering.html.links:LinkRules",
+    "LinkStyle": "flowkit.rendering.html.text:LinkStyle",
+    "LinkTokens": "flowkit.rendering.link_tokens:LinkTokens",
     "LocalTime": "flowkit.workflows.waits:LocalTime",
     "LoggedFaults": "flowkit.adapters.logs:LoggedFaults",
     "LookBack": "flowkit.workflows.control:LookBack",
+    "MailPolicy": "flowkit.rendering.mail_policy:MailPolicy",
     "MemoryConsent": "flowkit.adapters.consent:MemoryConsent",
     "MemoryProfiles": "flowkit.adapters.profiles:MemoryProfiles",
     "MemoryStore": "flowkit.stores.memory:MemoryStore",
@@ -348,6 +371,9 @@ _HOMES: Final = {
     "Reason": "flowkit.analytics.explain:Reason",
     "Reentry": "flowkit.triggers.model:Reentry",
     "Repeat": "flowkit.triggers.rules:Repeat",
+    "Report": "flowkit.adapters.reports:Report",
+    "ReportError": "flowkit.adapters.reports:ReportError",
+    "ReportKind": "flowkit.adapters.reports:ReportKind",
     "Requeue": "flowkit.engine.dead_letters:Requeue",
     "Result": "flowkit.runs.effects:Result",
     "RetryTransaction": "flowkit.errors:RetryTransaction",
@@ -376,6 +402,8 @@ _HOMES: Final = {
     "SuppressionScope": "flowkit.runs.consent:SuppressionScope",
     "SystemClock": "flowkit.engine.clock:SystemClock",
     "Template": "flowkit.rendering.model:Template",
+    "TokenError": "flowkit.rendering.link_tokens:TokenError",
+    "TokenFault": "flowkit.rendering.link_tokens:TokenFault",
     "Trigger": "flowkit.triggers.model:Trigger",
     "TriggerType": "flowkit.triggers.model:TriggerType",
     "Unit": "flowkit.triggers.calendar:Unit",
@@ -399,13 +427,17 @@ _HOMES: Final = {
     "Workflow": "flowkit.workflows.model:Workflow",
     "check": "flowkit.workflows.check:check",
     "check_together": "flowkit.workflows.check:check_together",
+    "derive_text": "flowkit.rendering.html.text:derive_text",
     "dump_condition": "flowkit.conditions:dump",
     "dump_event": "flowkit.event_documents:dump_event",
     "dump_workflow": "flowkit.workflows.codec:dump",
+    "html_findings": "flowkit.rendering.html.lint:html_findings",
     "load_event": "flowkit.event_documents:load_event",
     "load_events": "flowkit.event_documents:load_events",
     "load_workflow": "flowkit.workflows.codec:load",
     "parse_condition": "flowkit.conditions:parse",
+    "parse_report": "flowkit.adapters.reports:parse_report",
+    "report_event": "flowkit.adapters.reports:report_event",
     "subject_names": "flowkit.rendering.engine:subject_names",
     "template_names": "flowkit.rendering.engine:template_names",
 }

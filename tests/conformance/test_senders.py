@@ -4,9 +4,11 @@ from email.message import EmailMessage
 
 import pytest
 
+from examples.mail_service import HttpMailSender
 from flowkit.adapters.smtp import SmtpSender
 from flowkit.testing.sender_conformance import Delivered, SenderConformance
 from tests.support.mail_server import MailServer
+from tests.support.mail_service import MailService
 
 
 def part(message: EmailMessage, kind: str) -> str | None:
@@ -45,3 +47,16 @@ class TestSmtp(SenderConformance):
     def sender(self, receiver):
         with SmtpSender("127.0.0.1", receiver.server.port, sender="Shop <news@shop.test>") as sender:
             yield sender
+
+
+class TestByHttp(SenderConformance):
+    """The recipe of the documentation, on a service that honours keys."""
+
+    @pytest.fixture
+    def receiver(self):
+        with MailService() as service:
+            yield service
+
+    @pytest.fixture
+    def sender(self, receiver):
+        return HttpMailSender(receiver.url, "secret", "Shop <news@shop.test>")
