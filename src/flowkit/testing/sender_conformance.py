@@ -1,6 +1,6 @@
 """What every sender promises, as tests: subclass ``SenderConformance``, and pytest holds the sender against all of it.
 
-A sender with a receiver that stands for the mail service:
+A sender with a receiver that stands for the mail service::
 
     class TestMySender(SenderConformance):
         @pytest.fixture
