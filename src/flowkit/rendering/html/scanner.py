@@ -154,6 +154,11 @@ class Scanner:
         end = len(self._source)
         match self._phase:
             case Phase.TEXT | Phase.OPENING | Phase.RAW:
+                begun = self._source.rfind("<!", max(self._begun, end - len("<!-")), end)
+                if self._phase is Phase.OPENING and begun >= 0:
+                    self._flush(begun)
+                    self.tokens.append(Comment(begun, end))
+                    self._begun = end
                 self._flush(end)
             case Phase.COMMENT | Phase.DECLARATION:
                 self.tokens.append(Comment(self._begun, end))
