@@ -348,31 +348,23 @@ class Scanner:
         found = _NAME.match(self._source, start, end)
         reached = start if found is None else found.end()
         self._element = _name(self._element, self._source[start:reached])
-        if reached < end:
-            self._phase = Phase.BETWEEN
-        return reached
+        return reached if reached >= end else self._between(reached, end)
 
     def _between(self, start: int, end: int) -> int:
         source = self._source
-        whole = _WHOLE.match(source, start, end)
-        if whole is not None:
-            value = 2 if whole.start(2) >= 0 else 3
+        while (whole := _WHOLE.match(source, start, end)) is not None:
+            name, reached = whole[1], whole.end()
+            start = reached
             if not self._closing:
+                value_start, value_end = whole.span(2)
+                if value_start < 0:
+                    value_start, value_end = whole.span(3)
                 self._attributes.append(
-                    Attribute(
-                        whole[1].lower(),
-                        whole.start(1),
-                        whole.end(),
-                        whole.start(value),
-                        whole.end(value),
-                        source[whole.end() - 1],
-                    )
+                    Attribute(name.lower(), whole.start(1), reached, value_start, value_end, source[reached - 1])
                 )
-            self._phase, self._attribute = Phase.BETWEEN, ""
-            return whole.end()
+        self._phase, self._attribute = Phase.BETWEEN, ""
         found = _BETWEEN.match(source, start, end)
         reached = start if found is None else found.end()
-        self._phase = Phase.BETWEEN
         if reached >= end:
             return end
         if source[reached] == ">":
