@@ -117,7 +117,8 @@ class LinkTokens:
         if expires is not None and expires.tzinfo is None:
             raise ConfigurationError("expires must be an aware instant, such as datetime.now(UTC) + timedelta(days=30)")
         content = [list(fields), None if expires is None else int(expires.timestamp())]
-        payload = _encoded(json.dumps(content, separators=(",", ":")).encode())
+        text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+        payload = _encoded(text.encode(errors="surrogatepass"))
         mac = self._mac(self._keys[self._current], purpose, payload)
         return f"{self._current}.{payload}.{_encoded(mac)}"
 

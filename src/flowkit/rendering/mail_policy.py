@@ -131,6 +131,7 @@ class MailPolicy:
             html=html,
             headers={**message.headers, **self._headers(message, marketing=marketing, topic=topic)},
             reply_to=message.reply_to or self.reply_to,
+            tags=message.tags or (_workflow_of(message), _word(message.template_id)),
         )
 
     def _link(self, url: str, click: str | None, message: OutgoingMessage, *, open_links: bool) -> str:
@@ -151,9 +152,9 @@ class MailPolicy:
             REPORT_HEADER: self.tokens.sign(REPORT, [message.subscriber_id, message.key]),
         }
         if self.feedback_id is not None:
-            workflow = str(message.metadata.get("workflow_id", ""))
-            words = (workflow, message.template_id, "marketing" if marketing else "transactional")
-            headers["Feedback-ID"] = ":".join([*map(_word, words), self.feedback_id])
+            kind = "marketing" if marketing else "transactional"
+            words = (_workflow_of(message), _word(message.template_id), kind, self.feedback_id)
+            headers["Feedback-ID"] = ":".join(words)
         if not marketing:
             return headers
         if self.list_id is not None:
@@ -177,6 +178,10 @@ def _check_url(name: str, url: str) -> None:
         raise ConfigurationError(f"{name} must be a URL in https, such as https://example.com/leave/{_TOKEN}")
     if url.count(_TOKEN) != 1 or not url.isascii() or not url.isprintable() or re.search(r"[\s<>,]", url):
         raise ConfigurationError(f"{name} must hold {_TOKEN} once, and neither space, comma nor angle bracket")
+
+
+def _workflow_of(message: OutgoingMessage) -> str:
+    return _word(str(message.metadata.get("workflow_id", "")))
 
 
 def _word(text: str) -> str:

@@ -53,7 +53,7 @@ class OutgoingMessage(NamedTuple):
         channel: By which channel: ``email``, or the name under which the engine has the sender.
         sender: From whom, written as ``Shop <news@example.com>``; None leaves it to the sender's own setting.
         reply_to: Where answers go, written alike; None likewise.
-        tags: Words by which a mail service groups messages.
+        tags: Words by which a mail service groups messages: under a policy for mail the workflow and the template.
     """
 
     key: str

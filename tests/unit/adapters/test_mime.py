@@ -202,3 +202,33 @@ def test_a_long_way_to_leave_is_neither_encoded_nor_cut():
     content = write(headers={"List-Unsubscribe": way, "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"})
     assert read(content)["List-Unsubscribe"] == way
     assert b"=?" not in content
+
+
+@given(HOSTILE, HOSTILE, HOSTILE, HOSTILE, HOSTILE, HOSTILE)
+def test_whatever_is_hostile_at_once_there_is_one_message_to_one_reader(subject, name, answers, note, text, html):
+    """To readers of this day and to the old one, which sees headers where a line begins like one."""
+    try:
+        content = to_mime(
+            OutgoingMessage("k", "s", "t", subject=subject, text=text, html=html, headers={"X-Note": note}),
+            sender=Mailbox("news@example.com", name),
+            to="ann@example.org",
+            message_id="<1@example.com>",
+            date=datetime(2026, 3, 1, tzinfo=UTC),
+            reply_to=Mailbox("help@example.com", answers),
+        )
+    except MimeError:
+        assert max(map(len, one_line(note).split(" "))) > 900
+        return
+    names = [*WRITTEN, "Reply-To", "X-Note", "Content-Type"]
+    current, old = read(content), message_from_bytes(content)
+    assert current.keys() == old.keys() == names
+    assert [one.addr_spec for one in current["To"].addresses] == ["ann@example.org"]
+    assert [one.addr_spec for one in current["From"].addresses] == ["news@example.com"]
+    assert [one.addr_spec for one in current["Reply-To"].addresses] == ["help@example.com"]
+    assert current["Subject"] == one_line(subject)
+    bodies = [part.get_payload(decode=True).decode() for part in current.iter_parts()]
+    assert bodies == [lines(one).encode(errors="replace").decode() for one in (text, html)]
+    assert not [defect for part in current.walk() for defect in part.defects]
+    assert all(len(line) <= 998 and line.isascii() for line in content.split(b"\r\n"))
+    assert b"\r" not in content.replace(b"\r\n", b"")
+    assert b"\n" not in content.replace(b"\r\n", b"")

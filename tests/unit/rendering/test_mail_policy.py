@@ -50,6 +50,11 @@ def test_marketing_says_how_to_leave():
     assert fields(REPORT, headers["X-Message-Token"]) == ("ann", "key:1")
 
 
+def test_services_group_by_workflow_and_template():
+    assert applied(**WAYS).tags == ("w-1", "hello")
+    assert applied(message(text="x", tags=("own",)), **WAYS).tags == ("own",)
+
+
 def test_what_was_asked_for_is_on_no_list():
     headers = applied(
         marketing=False, **WAYS, list_id="news.shop.test", click_url="https://shop.test/c/{token}"
