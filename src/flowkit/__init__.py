@@ -13,12 +13,14 @@ if TYPE_CHECKING:
     from flowkit.adapters.consent import MemoryConsent
     from flowkit.adapters.console import ConsoleSender
     from flowkit.adapters.http import HttpWebhooks
-    from flowkit.adapters.logs import LoggedFaults
+    from flowkit.adapters.logs import LoggedAlerts, LoggedFaults
     from flowkit.adapters.profiles import MemoryProfiles
     from flowkit.adapters.reports import Report, ReportError, ReportKind, parse_report, report_event
     from flowkit.adapters.smtp import SmtpSender
     from flowkit.adapters.templates import DictTemplates, DirectoryTemplates
     from flowkit.analytics.explain import Door, Explanation, Reason
+    from flowkit.analytics.metrics import WorkflowMetrics
+    from flowkit.analytics.monitor import Lookout
     from flowkit.conditions import (
         AllOf,
         AnyOf,
@@ -47,6 +49,7 @@ if TYPE_CHECKING:
     from flowkit.engine.controls import Controlled
     from flowkit.engine.dead_letters import Requeue
     from flowkit.engine.migration import Migration, NodeMigration
+    from flowkit.engine.monitoring import Monitor
     from flowkit.engine.stop import Stop
     from flowkit.engine.suppressing import Suppressed
     from flowkit.engine.sweeps import Progress
@@ -178,8 +181,10 @@ __all__ = [
     "LinkStyle",
     "LinkTokens",
     "LocalTime",
+    "LoggedAlerts",
     "LoggedFaults",
     "LookBack",
+    "Lookout",
     "MailPolicy",
     "MemoryConsent",
     "MemoryProfiles",
@@ -187,6 +192,7 @@ __all__ = [
     "MessageClass",
     "Migration",
     "MigrationRefused",
+    "Monitor",
     "Needs",
     "Node",
     "NodeCounts",
@@ -263,6 +269,7 @@ __all__ = [
     "Worker",
     "WorkerPool",
     "Workflow",
+    "WorkflowMetrics",
     "check",
     "check_together",
     "derive_text",
@@ -340,8 +347,10 @@ _HOMES: Final = {
     "LinkStyle": "flowkit.rendering.html.text:LinkStyle",
     "LinkTokens": "flowkit.rendering.link_tokens:LinkTokens",
     "LocalTime": "flowkit.workflows.waits:LocalTime",
+    "LoggedAlerts": "flowkit.adapters.logs:LoggedAlerts",
     "LoggedFaults": "flowkit.adapters.logs:LoggedFaults",
     "LookBack": "flowkit.workflows.control:LookBack",
+    "Lookout": "flowkit.analytics.monitor:Lookout",
     "MailPolicy": "flowkit.rendering.mail_policy:MailPolicy",
     "MemoryConsent": "flowkit.adapters.consent:MemoryConsent",
     "MemoryProfiles": "flowkit.adapters.profiles:MemoryProfiles",
@@ -349,6 +358,7 @@ _HOMES: Final = {
     "MessageClass": "flowkit.workflows.model:MessageClass",
     "Migration": "flowkit.engine.migration:Migration",
     "MigrationRefused": "flowkit.errors:MigrationRefused",
+    "Monitor": "flowkit.engine.monitoring:Monitor",
     "Needs": "flowkit.events:Needs",
     "Node": "flowkit.workflows.model:Node",
     "NodeCounts": "flowkit.workflows.pictures:NodeCounts",
@@ -425,6 +435,7 @@ _HOMES: Final = {
     "Worker": "flowkit.worker.loop:Worker",
     "WorkerPool": "flowkit.worker.pool:WorkerPool",
     "Workflow": "flowkit.workflows.model:Workflow",
+    "WorkflowMetrics": "flowkit.analytics.metrics:WorkflowMetrics",
     "check": "flowkit.workflows.check:check",
     "check_together": "flowkit.workflows.check:check_together",
     "derive_text": "flowkit.rendering.html.text:derive_text",

@@ -118,13 +118,18 @@ class Event:
     value: Any = field(default=None, kw_only=True)
 
     def __attrs_post_init__(self) -> None:
-        # One fast test for the usual event; the slow path names everything that is wrong.
+        # One fast test for the usual event, whose texts are looked at together; the slow path names what is wrong.
+        kind, name, own = self.type, self.subscriber_id, self.id
         if not (
-            _plain(self.type)
-            and _plain(self.subscriber_id)
-            and (self.id is None or _plain(self.id))
-            and _instant(self.occurred_at)
-            and _instant(self.received_at)
+            type(kind) is str is type(name)
+            and (own is None or type(own) is str)
+            and 0 < len(kind) <= _ID_LENGTH
+            and 0 < len(name) <= _ID_LENGTH
+            and (own is None or 0 < len(own) <= _ID_LENGTH)
+            and (text := kind + name + (own or "")).isascii()
+            and text.isprintable()
+            and (self.occurred_at is None or _instant(self.occurred_at))
+            and (self.received_at is None or _instant(self.received_at))
         ):
             _check(self)
 
@@ -146,10 +151,6 @@ class Event:
 
 def _instant(value: object) -> bool:
     return value is None or (isinstance(value, datetime) and value.tzinfo is not None)
-
-
-def _plain(value: object) -> bool:
-    return type(value) is str and 0 < len(value) <= _ID_LENGTH and value.isascii() and value.isprintable()
 
 
 @frozen(slots=True)

@@ -1,8 +1,11 @@
 """A marketing workload, drawn from a seed: triggers, and a stream of events with what is known about who did them.
 
-Fifty event types occur as the words of a language do: the most frequent is a quarter of all. Seven triggers in ten ask
+Fifty event types occur as the words of a language do: the most frequent is a quarter of all. Seven workflows in ten ask
 for an event type and up to three of its properties, two in ten for properties and metrics of the subscriber, one in
-ten for a tree of both. Values are skewed too, so that an event matches about one trigger in a hundred.
+ten for a tree of both; one in twenty is switched off, and has no trigger in the index or in the loop. Values are
+skewed too, so that an event matches about one trigger in seventy. A few triggers name no type, or a property that the
+type does not carry. At three events in ten the subscriber has other metrics than before, at one in twenty another
+profile.
 """
 
 from __future__ import annotations
@@ -34,6 +37,7 @@ from flowkit.triggers.model import Trigger, TriggerType
 TYPES = 50
 SUBSCRIBERS = 500
 SECONDS_BETWEEN = 60
+SWITCHED_OFF = 0.05
 
 # Property, and how many values it has; the first is the most frequent.
 OF_EVENTS = {
@@ -79,6 +83,11 @@ METRICS = {
     "sessions_7d": 20,
     "lifetime_value": 2000.0,
 }
+# Properties that are numbers, with the first of them; and those that are true or false.
+NUMBERED = {"price_class": 1, "pieces": 1, "purchases": 0}
+BOOLEAN = {"gift", "vip"}
+# How skewed values are, where it is not 0.8.
+POWERS = {"vip": 1.5, "age": 0.5}
 MINIMAL_VALUES = (5, 10, 25, 50, 100, 150, 200, 300)
 COOLDOWNS = tuple(timedelta(hours=hours) for hours in (0, 1, 6, 24, 168))
 
@@ -105,17 +114,17 @@ class Skewed:
 
 
 def _skewed(sizes: dict[str, int]) -> dict[str, Skewed]:
-    numeric = {"price_class", "pieces", "purchases"}
-    boolean = {"gift", "vip"}
     return {
         name: Skewed(
-            [False, True]
-            if name in boolean
-            else [number if name in numeric else f"{name}_{number}" for number in range(size)],
-            0.8,
+            [False, True] if name in BOOLEAN else [_value(name, number) for number in range(size)],
+            POWERS.get(name, 0.8),
         )
         for name, size in sizes.items()
     }
+
+
+def _value(name: str, number: int) -> Any:
+    return number + NUMBERED[name] if name in NUMBERED else f"{name}_{number}"
 
 
 class Market:
@@ -136,13 +145,18 @@ class Market:
     def stream(self, length: int) -> list[Moment]:
         """Draw events, a minute apart; subscribers change as they go."""
         random = self.random
-        known = {name: self._facts() for name in range(SUBSCRIBERS)}
+        profiles = {name: self._profile() for name in range(SUBSCRIBERS)}
+        metrics = {name: self._metrics() for name in range(SUBSCRIBERS)}
+        instants = sorted(random.random() * length * SECONDS_BETWEEN for _ in range(length))
         out = []
-        for number in range(length):
+        for number, instant in enumerate(instants):
             who = random.randrange(SUBSCRIBERS)
+            if random.random() < 0.05:
+                profiles[who] = self._profile()
             if random.random() < 0.3:
-                known[who] = self._facts()
-            out.append(Moment(self._event(f"s{who}", number), known[who], number * SECONDS_BETWEEN * 1_000_000))
+                metrics[who] = self._metrics()
+            facts = Facts(profiles[who], metrics[who]) if profiles[who] else None
+            out.append(Moment(self._event(f"s{who}", number), facts, int(instant * 1_000_000)))
         return out
 
     def _event(self, subscriber: str, number: int) -> Event:
@@ -152,14 +166,16 @@ class Market:
         value = round(500 * random.random() ** 2, 2) if kind in self.valued and random.random() < 0.9 else None
         return Event(kind, subscriber, id=f"e{number}", properties=properties, value=value)
 
-    def _facts(self) -> Facts | None:
+    def _profile(self) -> dict[str, Any]:
+        """Draw a profile; of one subscriber in a hundred nothing is known."""
         random = self.random
         if random.random() < 0.01:
-            return None
-        attributes = {name: each.draw(random) for name, each in self.of_subscribers.items() if random.random() < 0.9}
-        return Facts(
-            attributes, {name: _reached(top, random) for name, top in METRICS.items() if random.random() < 0.9}
-        )
+            return {}
+        return {name: each.draw(random) for name, each in self.of_subscribers.items() if random.random() < 0.92}
+
+    def _metrics(self) -> dict[str, float]:
+        random = self.random
+        return {name: _reached(top, random) for name, top in METRICS.items() if random.random() < 0.9}
 
 
 def _reached(top: float, random: Random) -> float:
@@ -172,12 +188,14 @@ def _reached(top: float, random: Random) -> float:
 
 
 def gates(market: Market, count: int, seed: int) -> list[Gate]:
-    """Draw triggers; the first hundred of a thousand are those of a hundred."""
+    """Draw the triggers of so many workflows; the first hundred of a thousand are those of a hundred."""
     random = Random(f"triggers {seed}")
-    return [_gate(market, random, number) for number in range(count)]
+    drawn = (_gate(market, random, number) for number in range(count))
+    return [gate for gate in drawn if gate is not None]
 
 
-def _gate(market: Market, random: Random, number: int) -> Gate:
+def _gate(market: Market, random: Random, number: int) -> Gate | None:
+    """Draw a workflow's trigger; None where it is switched off."""
     kinds: dict[TriggerType, Callable[[Market, Random], Condition]] = {
         TriggerType.BEHAVIOR_BASED: lambda market, random: _behaviour(market, random, market.types.draw(random)),
         TriggerType.CONDITION_BASED: _profile,
@@ -191,12 +209,14 @@ def _gate(market: Market, random: Random, number: int) -> Gate:
         priority=random.randint(1, 10),
         cooldown=random.choice(COOLDOWNS if kind is not TriggerType.CONDITION_BASED else COOLDOWNS[3:]),
     )
-    return Gate.of(f"workflow_{number:05d}", number, trigger)
+    return Gate.of(f"workflow_{number:05d}", number, trigger) if random.random() >= SWITCHED_OFF else None
 
 
 def _behaviour(market: Market, random: Random, kind: str, most: int = 3) -> Condition:
     [count] = random.choices(range(4), [5, 25, 40, 30])
     names = random.sample(market.carried[kind], min(count, most))
+    if names and random.random() < 0.03:
+        names[0] = random.choice(sorted(OF_EVENTS))  # which the type may never carry
     parts: list[Condition] = []
     if not names or random.random() < 0.98:
         parts.append(EventIs((kind,)))
@@ -215,11 +235,14 @@ def _profile(market: Market, random: Random) -> Condition:
     if names:
         parts.append(SubscriberHas({name: Equals(market.of_subscribers[name].draw(random)) for name in names}))
     if floors:
-        minimums = {
-            name: round(METRICS[name] * random.uniform(0.1, 0.9)) for name in random.sample(sorted(METRICS), floors)
-        }
+        minimums = {name: _minimum(METRICS[name], random) for name in random.sample(sorted(METRICS), floors)}
         parts.append(EngagementAtLeast(minimums))
     return parts[0] if len(parts) == 1 else AllOf(tuple(parts))
+
+
+def _minimum(top: float, random: Random) -> float:
+    minimum = top * random.uniform(0.1, 0.9)
+    return round(minimum, 1) if isinstance(top, float) and random.random() < 0.5 else round(minimum)
 
 
 def _tree(market: Market, random: Random) -> Condition:

@@ -40,10 +40,10 @@ class WrongAnswerError(Exception):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Row:
-    """What one number of triggers comes to. Ratios are medians over rounds, with the lowest and the highest.
+    """What one number of workflows comes to. Ratios are medians over rounds, with the lowest and the highest.
 
     Attributes:
-        triggers: How many there are.
+        workflows: How many there are, those that are switched off among them.
         matches: How many of them an event matches, before cooldowns, in the mean.
         index: Times the speed of the loop.
         low: The least that a round showed.
@@ -53,7 +53,7 @@ class Row:
         register_us: CPU microseconds to take one out and to put another in, the median.
     """
 
-    triggers: int
+    workflows: int
     matches: float
     index: float
     low: float
@@ -131,11 +131,14 @@ def check(loop: Find, index: Find, moments: Sequence[Moment]) -> float:
     return total / len(moments)
 
 
-def measure(triggers: Sequence[Gate], spare: Sequence[Gate], moments: Sequence[Moment], rounds: int) -> Row:
-    """Measure one number of triggers.
+def measure(
+    workflows: int, triggers: Sequence[Gate], spare: Sequence[Gate], moments: Sequence[Moment], rounds: int
+) -> Row:
+    """Measure one number of workflows.
 
     Args:
-        triggers: The triggers.
+        workflows: How many there are.
+        triggers: The triggers of those that are switched on.
         spare: Others, that are registered for a while.
         moments: Events for all rounds, and as many again to warm up.
         rounds: How many.
@@ -156,7 +159,7 @@ def measure(triggers: Sequence[Gate], spare: Sequence[Gate], moments: Sequence[M
         ratios.append(took[loop] / took[look_up])
         floors.append(took[loop] / took[floor])
     return Row(
-        triggers=len(triggers),
+        workflows=workflows,
         matches=matches,
         index=median(ratios),
         low=min(ratios),
@@ -182,11 +185,11 @@ def register(index: TriggerIndex, spare: Sequence[Gate]) -> float:
 def table(rows: Sequence[Row]) -> str:
     """Render in Markdown."""
     lines = [
-        "| triggers | matches an event | x loop (range) | x loop, floor | us to index one | us to register one more |",
+        "| workflows | matches an event | x loop (range) | x loop, floor | us to index one | us to register one more |",
         "|--:|--:|--:|--:|--:|--:|",
     ]
     lines += [
-        f"| {row.triggers:,} | {row.matches:.1f} | {row.index:.1f} ({row.low:.1f}-{row.high:.1f}) | {row.floor:.1f} "
+        f"| {row.workflows:,} | {row.matches:.1f} | {row.index:.1f} ({row.low:.1f}-{row.high:.1f}) | {row.floor:.1f} "
         f"| {row.build_us:.0f} | {row.register_us:.0f} |"
         for row in rows
     ]
@@ -205,9 +208,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     rows = []
     for size in options.sizes:
         events = options.events or EVENTS.get(size, 200)
-        drawn = gates(market, size + 200, options.seed)
-        rows.append(measure(drawn[:size], drawn[size:], market.stream(events * (options.rounds + 1)), options.rounds))
-        sys.stderr.write(f"{size} triggers measured\n")
+        drawn = gates(market, size, options.seed)
+        spare = gates(market, size + 200, options.seed)[len(drawn) :]
+        rows.append(measure(size, drawn, spare, market.stream(events * (options.rounds + 1)), options.rounds))
+        sys.stderr.write(f"{size} workflows measured\n")
     print(table(rows))
     return 0
 

@@ -7,9 +7,11 @@ from collections.abc import Sequence
 
 from attrs import field, frozen
 
+from flowkit.analytics.findings import Severity
+from flowkit.analytics.monitor import Alert
 from flowkit.ports import Fault
 
-__all__ = ["LoggedFaults"]
+__all__ = ["LoggedAlerts", "LoggedFaults"]
 
 
 def _own_logger() -> logging.Logger:
@@ -42,3 +44,29 @@ class LoggedFaults:
                 f" (found: {fault.found})" if fault.found not in {"", "null"} else "",
                 extra={"fault": fault},
             )
+
+
+def _alerts_logger() -> logging.Logger:
+    return logging.getLogger("flowkit.alerts")
+
+
+@frozen
+class LoggedAlerts:
+    """Logs each alert as one line; the alert itself stands in the record as ``alert``.
+
+    Attributes:
+        logger: Where to; the logger ``flowkit.alerts`` by default. What is critical is logged as an error, what is over
+            as info, all else as a warning.
+    """
+
+    logger: logging.Logger = field(factory=_alerts_logger)
+
+    def tell(self, alerts: Sequence[Alert]) -> None:
+        """Log alerts."""
+        for alert in alerts:
+            if alert.is_over:
+                level, word = logging.INFO, "over: "
+            else:
+                level = logging.ERROR if alert.finding.severity is Severity.CRITICAL else logging.WARNING
+                word = ""
+            self.logger.log(level, "%s%s", word, alert.finding.text, extra={"alert": alert})

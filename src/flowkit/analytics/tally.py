@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
-from attrs import Factory, define, frozen
+from attrs import define, field, frozen
 
 from flowkit.runs.model import Entry, Kind
 
@@ -53,18 +53,17 @@ class Tallied(NamedTuple):
 
 
 def essence(entries: Iterable[Entry]) -> tuple[Entry, ...]:
-    """Give what is counted of a step: without what is a subscriber's own, so that many steps are equal.
-
-    Where a run ended is said by the lines before; here the end itself says it.
-    """
-    kept: list[Entry] = []
-    node: str | None = None
-    for entry in entries:
-        node = entry.node or node
-        if entry.kind in _COUNTED:
-            data = {name: str(entry.data[name]) for name in _DATA if name in entry.data}
-            kept.append(Entry(entry.kind, node, entry.action, data))
-    return tuple(kept)
+    """Give what is counted of a step: without what is a subscriber's own, so that many steps are equal."""
+    return tuple(
+        Entry(
+            entry.kind,
+            entry.node,
+            entry.action,
+            {name: str(entry.data[name]) for name in _DATA if name in entry.data},
+        )
+        for entry in entries
+        if entry.kind in _COUNTED
+    )
 
 
 def age_of(micros: int) -> int:
@@ -146,7 +145,7 @@ class Ages:
 
     count: int = 0
     micros: int = 0
-    minutes: Mapping[int, int] = Factory(dict)
+    minutes: Mapping[int, int] = field(factory=dict[int, int])
 
     def __add__(self, other: Ages) -> Ages:
         minutes = Counter(self.minutes)
@@ -188,6 +187,7 @@ class Tally:
         goals: How many runs reached a goal, by goal.
         visits: How often each node was entered; a run that is let go on where it failed enters its node again.
         ways: How often each way was taken.
+        afterwards: How many runs failed or exited by what was open beside them, after they had come to the end.
         ends: At which node runs ended without leaving it, by node and kind.
         actions: What became of actions.
         messages: What became of messages.
@@ -196,17 +196,18 @@ class Tally:
         goal_ages: How old they were when they reached a goal, by goal.
     """
 
-    runs: Counter[tuple[str, str]] = Factory(Counter)
-    refused: Counter[str] = Factory(Counter)
-    goals: Counter[str] = Factory(Counter)
-    visits: Counter[str] = Factory(Counter)
-    ways: Counter[Way] = Factory(Counter)
-    ends: Counter[tuple[str, str]] = Factory(Counter)
-    actions: Counter[Done] = Factory(Counter)
-    messages: Counter[Message] = Factory(Counter)
-    labels: Counter[tuple[str, str, str]] = Factory(Counter)
-    ages: dict[str, Ages] = Factory(dict)
-    goal_ages: dict[str, Ages] = Factory(dict)
+    runs: Counter[tuple[str, str]] = field(factory=Counter[tuple[str, str]])
+    refused: Counter[str] = field(factory=Counter[str])
+    goals: Counter[str] = field(factory=Counter[str])
+    visits: Counter[str] = field(factory=Counter[str])
+    ways: Counter[Way] = field(factory=Counter[Way])
+    afterwards: Counter[str] = field(factory=Counter[str])
+    ends: Counter[tuple[str, str]] = field(factory=Counter[tuple[str, str]])
+    actions: Counter[Done] = field(factory=Counter[Done])
+    messages: Counter[Message] = field(factory=Counter[Message])
+    labels: Counter[tuple[str, str, str]] = field(factory=Counter[tuple[str, str, str]])
+    ages: dict[str, Ages] = field(factory=dict[str, Ages])
+    goal_ages: dict[str, Ages] = field(factory=dict[str, Ages])
 
     def __add__(self, other: Tally) -> Tally:
         together = Tally()
@@ -221,6 +222,7 @@ class Tally:
         self.goals.update(other.goals)
         self.visits.update(other.visits)
         self.ways.update(other.ways)
+        self.afterwards.update(other.afterwards)
         self.ends.update(other.ends)
         self.actions.update(other.actions)
         self.messages.update(other.messages)
@@ -273,6 +275,9 @@ class Tally:
 
     def _ended(self, entry: Entry, steps: Tallied) -> None:
         name = entry.kind.value
+        if entry.kind is not Kind.COMPLETED and entry.node is None:
+            self.afterwards[name] += steps.steps
+            return
         self.runs[name, str(entry.data.get("reason", ""))] += steps.steps
         self.ages[name] = self.ages.get(name, Ages()) + _ages(steps)
         if entry.kind is not Kind.COMPLETED:

@@ -9,6 +9,7 @@ from typing import Final
 
 from flowkit.analytics.explain import Explanation
 from flowkit.analytics.metrics import WorkflowMetrics
+from flowkit.analytics.monitor import Alert
 from flowkit.analytics.tally import Slot, Tally
 from flowkit.conditions import NO_PREDICATES, Condition, Predicate
 from flowkit.engine import flows
@@ -19,6 +20,7 @@ from flowkit.engine.dead_letters import Requeue
 from flowkit.engine.handling import NO_HANDLERS
 from flowkit.engine.ingest import Ingested
 from flowkit.engine.migration import NO_TARGETS, Migration
+from flowkit.engine.monitoring import Monitor
 from flowkit.engine.parts import DEFAULT_BATCH, DEFAULT_LEASE, Parts
 from flowkit.engine.stop import Stop
 from flowkit.engine.suppressing import Suppressed
@@ -606,6 +608,21 @@ class AsyncEngine:
             How many steps were counted; 0 where the store does not count itself.
         """
         return await flows.rolled_up(self._parts)
+
+    async def monitor(self, monitor: Monitor, *, now: datetime | None = None) -> Sequence[Alert]:
+        """Look at the hours that have ended since the last look, and tell what is out of the ordinary.
+
+        Args:
+            monitor: What is looked at, who is told, and what was told.
+            now: The engine's instant; None asks the clock.
+
+        Returns:
+            What was told.
+
+        Raises:
+            Exception: Whatever the port raised; the same alerts are told again at the next look.
+        """
+        return await flows.monitored(self._parts, monitor, now)
 
     async def versions(self, workflow_id: str) -> Sequence[Version]:
         """Tell which versions of a workflow there are, what state each is in, and who stands where, by number."""

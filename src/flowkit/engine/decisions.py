@@ -94,19 +94,18 @@ class Decisions:
         """Part runs in one state by what their facts decide."""
         known = self._alternatives(program, state, signal)
         parts: dict[int, tuple[Transition, list[Run]]] = {}
-        last = transition = None
+        # By the identity of facts, which are kept along: a host may give many runs the same.
+        found: dict[int, tuple[Facts, Transition, list[Run]]] = {}
         for run in runs:
             own = facts.get(run.subscriber_id, NO_FACTS)
-            if transition is None or own is not last or transition.own:
-                last = own
+            alike = found.get(id(own))
+            if alike is None or alike[1].own:
                 transition = known.find(own, now) or _decided(
                     self._new(known, program, state, signal, own, now, Member.of(run, run.due))
                 )
-            part = parts.get(id(transition))
-            if part is None:
-                parts[id(transition)] = (transition, [run])
-            else:
-                part[1].append(run)
+                _, members = parts.setdefault(id(transition), (transition, []))
+                alike = found[id(own)] = own, transition, members
+            alike[2].append(run)
         return list(parts.values())
 
     def _alternatives(self, program: Program, state: State, signal: Signal) -> _Alternatives:

@@ -11,6 +11,7 @@ from attrs import evolve
 
 from flowkit.analytics.explain import Explanation
 from flowkit.analytics.metrics import WorkflowMetrics
+from flowkit.analytics.monitor import Alert
 from flowkit.analytics.tally import Slot, Tally
 from flowkit.conditions import Condition, Custom
 from flowkit.conditions.walk import leaves
@@ -23,6 +24,7 @@ from flowkit.engine.ingest import Ingested, ingest
 from flowkit.engine.looks import look_at_changed
 from flowkit.engine.measuring import metrics_of, roll_up, tallies_of
 from flowkit.engine.migration import Migration, migrate_workflow
+from flowkit.engine.monitoring import Monitor
 from flowkit.engine.parts import Parts
 from flowkit.engine.questions import explain
 from flowkit.engine.sources import edition_of
@@ -70,6 +72,7 @@ __all__ = [
     "leave",
     "metrics",
     "migrated",
+    "monitored",
     "next_due",
     "pause",
     "pause_runs",
@@ -417,6 +420,11 @@ async def tallies(
 async def rolled_up(parts: Parts) -> int:
     """Let the store count what it has not counted yet."""
     return await roll_up(parts)
+
+
+async def monitored(parts: Parts, monitor: Monitor, now: datetime | None) -> Sequence[Alert]:
+    """Look at the hours that have ended, and tell what is out of the ordinary."""
+    return await monitor.look(parts, now)
 
 
 async def versions(parts: Parts, workflow_id: str) -> Sequence[Version]:

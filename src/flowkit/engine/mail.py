@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain, islice
 from typing import Any, Final, TypeAlias
 
 from attrs import frozen
@@ -23,7 +24,7 @@ from flowkit.rendering.engine import CompiledSubject, CompiledTemplate, context
 from flowkit.rendering.mail_policy import MailPolicy
 from flowkit.rendering.model import MessageAborted, OutgoingMessage, TemplateError
 from flowkit.runs.effects import Outcome, Result
-from flowkit.runs.model import Run
+from flowkit.runs.model import Run, new_tuple
 from flowkit.workflows.model import EMAIL, MessageClass, SendEmail
 
 __all__ = ["Mailer"]
@@ -31,6 +32,7 @@ __all__ = ["Mailer"]
 _WINDOW: Final = 100
 _FRESH: Final = 0.05
 _NOTHING: Final[Mapping[str, Any]] = {}
+_NO_HEADERS: Final[Mapping[str, str]] = {}
 
 _Inputs: TypeAlias = tuple[Mapping[str, Any], Mapping[str, Any]]
 """The attributes and the variables that a message is made from."""
@@ -87,7 +89,6 @@ class Mailer:
 
     async def send(self, jobs: Sequence[tuple[Job, SendEmail]]) -> None:
         """Carry out sends; each job's outcomes say how they ended."""
-        ready: list[Ready] = []
         letters: list[tuple[Job, _Letter]] = []
         for job, operation in jobs:
             await inherited(job, self._claim, self._sender, self._sender.in_doubt)
@@ -99,16 +100,14 @@ class Mailer:
                 await self._consent.screen(job, operation)
                 letters.append((job, letter))
         await self._guards.admit([(job, letter.operation) for job, letter in letters])
-        for job, letter in letters:
-            ready += await self._made(job, letter)
-        if self._channel != EMAIL:
-            ready = [(message._replace(channel=self._channel), job, index) for message, job, index in ready]
-        # What must not be done twice is noted call by call, also where the receiver honours keys.
-        noted = [one for one in ready if one[1].once] if self._keyed else ready
-        if noted:
-            await self._one_by_one(noted)
+        made = [await self._made(job, letter) for job, letter in letters]
         if self._keyed:
+            ready = list(chain.from_iterable(made))
+            # What must not be done twice is noted call by call, also where the receiver honours keys.
+            await self._one_by_one([one for one in ready if one[1].once])
             await self._in_windows([one for one in ready if not one[1].once])
+        else:
+            await self._one_by_one(chain.from_iterable(made))
         await self._guards.settle(job for job, _ in letters)
 
     # -- making -------------------------------------------------------------------------------------------------------
@@ -147,23 +146,11 @@ class Mailer:
         }
         return _Letter(operation, template, subject, metadata, needs, policy, open_links)
 
-    async def _made(self, job: Job, letter: _Letter) -> list[Ready]:
+    async def _made(self, job: Job, letter: _Letter) -> Iterable[Ready]:
         """Make a message for each run that has no outcome yet; a run that cannot have one gets its outcome."""
-        suffix = job.effect.suffix
-        operation, metadata = letter.operation, letter.metadata
         if letter.template is None and letter.needs == NO_NEEDS and not self._keyed and letter.policy is None:
-            template_id, subject = operation.template_id, operation.subject
-            return [
-                (
-                    OutgoingMessage(
-                        run.id + suffix, run.subscriber_id, template_id, None, subject, None, None, _NOTHING, metadata
-                    ),
-                    job,
-                    index,
-                )
-                for index, run in enumerate(job.runs)
-                if job.outcomes[index] is None
-            ]
+            return self._plain(job, letter)
+        suffix = job.effect.suffix
         ready: list[Ready] = []
         inputs = await self._inputs(job, letter.needs, rendered=letter.template is not None)
         for index in job.open():
@@ -174,6 +161,17 @@ class Mailer:
             else:
                 ready.append((letter.complete(made), job, index))
         return ready
+
+    def _plain(self, job: Job, letter: _Letter) -> Iterator[Ready]:
+        """Make messages of which the mail service makes all: each when it is wanted, so that few are there at once."""
+        suffix, operation = job.effect.suffix, letter.operation
+        # What all of them have in common, which is all but the first two values.
+        template_id, subject = operation.template_id, operation.subject
+        common = template_id, None, subject, None, None, _NOTHING, letter.metadata, _NO_HEADERS, self._channel
+        alike = (*common, None, None, ())
+        for index, (run, outcome) in enumerate(zip(job.runs, job.outcomes, strict=True)):
+            if outcome is None:
+                yield new_tuple(OutgoingMessage, (run.id + suffix, run.subscriber_id, *alike)), job, index
 
     async def _inputs(self, job: Job, needs: Needs, *, rendered: bool) -> Mapping[int, _Inputs]:
         """Read what the messages are made from, frozen where a retry must be the same message."""
@@ -217,6 +215,7 @@ class Mailer:
                 None,
                 attributes,
                 letter.metadata,
+                channel=self._channel,
             )
         values = context(attributes, run.event, variables)
         if letter.policy is not None:
@@ -236,28 +235,30 @@ class Mailer:
             rendered.text,
             attributes,
             letter.metadata,
+            channel=self._channel,
         )
 
     # -- handing over -------------------------------------------------------------------------------------------------
 
-    async def _one_by_one(self, ready: Sequence[Ready]) -> None:
+    async def _one_by_one(self, ready: Iterable[Ready]) -> None:
         """Call with one message at a time; however it ends, what is noted is kept."""
+        ready = iter(ready)
+        first = next(ready, None)
+        if first is None:
+            return
         attempts = await resolve("store.attempts", self._parts.store.attempts(self._claim))
         try:
-            await self._call_each(ready, attempts)
+            await self._call_each(chain((first,), ready), attempts)
         finally:
             flushed = attempts.flush()
             if flushed is not None:
                 await wait_for("attempts.flush", flushed)
 
-    async def _call_each(self, ready: Sequence[Ready], attempts: Attempts) -> None:
+    async def _call_each(self, coming: Iterator[Ready], attempts: Attempts) -> None:
         """Call with one message at a time, in windows that are over after a hundred calls, or after a while."""
         left: Sequence[Ready] = ()
-        taken = 0
-        while left or taken < len(ready):
-            fresh = ready[taken : taken + _WINDOW - len(left)]
-            taken += len(fresh)
-            window = await self._opened([*left, *fresh])
+        while wanted := [*left, *islice(coming, _WINDOW - len(left))]:
+            window = await self._opened(wanted)
             if window is None:
                 return
             left = window[await self._call_fresh(window, attempts) :]
@@ -277,24 +278,26 @@ class Mailer:
         Once it is a while since it was looked whether the messages may go out, the rest is for another window: so the
         slow look anew before each call, and one that was stopped in between does too.
         """
-        send, clock = self._sender.send, self._hold.clock
+        send, clock, begin, settle = self._sender.send, self._hold.clock, attempts.begin, attempts.settle
         until = self._hold.until(self._timeout, within=_FRESH)
         for called, (message, job, index) in enumerate(window):
             if clock() >= until:
                 return called
-            begun = attempts.begin(message.key, durable=True) if job.once else attempts.begin(message.key)
+            key = message.key
+            begun = begin(key, durable=True) if job.once else begin(key)
             if begun is not None:
                 await wait_for("attempts.begin", begun)
             try:
                 answer: object = send((message,))
-                if isinstance(answer, list) or not hasattr(answer, "__await__"):
-                    outcome = _only(answer)
+                # The usual answer is taken at once.
+                if is_list(answer) and len(answer) == 1 and isinstance(answer[0], Outcome):
+                    outcome: Outcome = answer[0]
                 else:
-                    outcome = _only(await resolve("sender.send", answer))
+                    [outcome] = answered("sender.send", await resolve("sender.send", answer), 1)
             except Exception as error:  # noqa: BLE001 - whatever a host's sender raises, only this message is in doubt
-                outcome = await doubtful_outcome(self._sender, self._sender.in_doubt, message.key, error, once=job.once)
+                outcome = await doubtful_outcome(self._sender, self._sender.in_doubt, key, error, once=job.once)
             job.outcomes[index] = outcome
-            noted = attempts.settle(message.key, outcome)
+            noted = settle(key, outcome)
             if noted is not None:
                 await wait_for("attempts.settle", noted)
         return len(window)
@@ -318,10 +321,3 @@ class Mailer:
             for (_, job, index), outcome in pairs:
                 job.outcomes[index] = outcome
             await self._consent.close_window()
-
-
-def _only(given: object) -> Outcome:
-    """Take the outcome of a call with one message; the usual answer is found without a further call."""
-    if is_list(given) and len(given) == 1 and isinstance(given[0], Outcome):
-        return given[0]
-    return answered("sender.send", given, 1)[0]

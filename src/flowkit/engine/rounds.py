@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple, Protocol
+from collections.abc import Callable, Container, Mapping, Sequence
+from typing import NamedTuple, Protocol, TypeAlias
 
 from attrs import evolve, frozen
 
@@ -12,12 +12,25 @@ from flowkit.engine.attempts import Attempts
 from flowkit.engine.catalogue import Catalogue, Wants
 from flowkit.engine.desk import Desk, Places
 from flowkit.engine.drive import resolve
+from flowkit.engine.lane import Lane
 from flowkit.engine.parts import Parts
 from flowkit.errors import ConflictError
 from flowkit.events import Facts, Needs
-from flowkit.ports import EMPTY_RECALL, NOTHING_REFUSED, Changes, Recall, Store
+from flowkit.ports import (
+    EMPTY_RECALL,
+    NOTHING_REFUSED,
+    Change,
+    Changes,
+    Gathered,
+    Intake,
+    Recall,
+    Store,
+)
 
 __all__ = ["Errand", "Ingested", "profile_facts", "run_errand"]
+
+LaneOf: TypeAlias = Callable[[Parts, Moment], Lane]
+"""Opens the lane of a batch, once it is known what is published."""
 
 
 @frozen
@@ -69,8 +82,17 @@ class Errand(Protocol):
         ...
 
 
-async def run_errand(parts: Parts, store: Store, errand: Errand, now: int) -> Ingested:
+async def run_errand(
+    parts: Parts, store: Store, errand: Errand, now: int, *, lane_of: LaneOf | None = None
+) -> Ingested:
     """Do an errand: all of a subscriber's part of it, or none.
+
+    Args:
+        parts: The ports.
+        store: The store, or a transaction of the host's in it.
+        errand: What is done.
+        now: The engine's instant in microseconds.
+        lane_of: Opens a lane for those who need no desk; None where everybody goes to one.
 
     Raises:
         ConflictError: Some subscribers were changed by others at every attempt; it is done for all others.
@@ -81,7 +103,7 @@ async def run_errand(parts: Parts, store: Store, errand: Errand, now: int) -> In
     while asked:
         if not attempts.left:
             raise ConflictError(asked)
-        attempt = await _attempt(parts, store, errand, asked, now)
+        attempt = await _attempt(parts, store, errand, asked, now, lane_of)
         total += attempt.done
         asked = attempt.refused
         attempts.lost(outdated=attempt.outdated)
@@ -97,44 +119,70 @@ class _Attempt(NamedTuple):
 
 
 async def _attempt(
-    parts: Parts, store: Store, errand: Errand, asked: Mapping[str, Sequence[str]], now: int
+    parts: Parts,
+    store: Store,
+    errand: Errand,
+    asked: Mapping[str, Sequence[str]],
+    now: int,
+    lane_of: LaneOf | None,
 ) -> _Attempt:
     """Decide once and commit."""
-    decided = await _decided(parts, store, errand, asked, now)
+    decided = await _decided(parts, store, errand, asked, now, lane_of)
     if decided is None:
         return _Attempt(Ingested(), asked, outdated=True)
-    desks, stamp = decided
+    visited, stamp = decided
+    desks = [one for one in visited if isinstance(one, Desk)]
     # Who found no place left, while somebody before took one that may be refused, is asked again.
     crowded = frozenset(desk.subscriber_id for desk in desks if desk.crowded_out)
     refused = NOTHING_REFUSED
-    changes = [desk.change() for desk in desks if desk.changed and desk.subscriber_id not in crowded]
+    changes = _changes(visited, crowded)
     if changes:
         # Who is let in is let in by what is published and ordered now.
-        stamp = stamp if any(change.started for change in changes) else None
-        batch = Changes(now, changes, history=parts.catalogue.kept, limits=parts.catalogue.limits, stamp=stamp)
+        stamp = stamp if any(isinstance(change, Intake) or change.started for change in changes) else None
+        catalogue = parts.catalogue
+        batch = Changes(now, Gathered(changes), history=catalogue.kept, limits=catalogue.limits, stamp=stamp)
         refused = await resolve("store.commit", store.commit(batch))
+    entered = [one for one in visited if isinstance(one, Intake)]
+    alike = sum(len(one.entrants) for one in entered)
     turned_away = crowded.union(refused.subscriber_ids)
     again: Mapping[str, Sequence[str]] = {}
     if turned_away:
         again = {subscriber: causes for subscriber, causes in asked.items() if subscriber in turned_away}
         desks = [desk for desk in desks if desk.subscriber_id not in turned_away]
+        alike -= sum(entrant[0] in turned_away for one in entered for entrant in one.entrants)
     done = Ingested(
-        sum(len(desk.seen) for desk in desks),
+        alike + sum(len(desk.seen) for desk in desks),
         sum(desk.duplicates for desk in desks),
-        sum(len(desk.started) - desk.held_out for desk in desks),
+        alike + sum(len(desk.started) - desk.held_out for desk in desks),
         sum(desk.refused for desk in desks),
         sum(desk.held_out for desk in desks),
     )
     return _Attempt(done, again, outdated=refused.outdated)
 
 
+def _changes(visited: Sequence[Desk | Intake], crowded: Container[str]) -> list[Change | Intake]:
+    """Give what is to be written, in the order of the visits."""
+    changes: list[Change | Intake] = []
+    for one in visited:
+        if isinstance(one, Intake):
+            changes.append(one)
+        elif one.changed and one.subscriber_id not in crowded:
+            changes.append(one.change())
+    return changes
+
+
 async def _decided(
-    parts: Parts, store: Store, errand: Errand, asked: Mapping[str, Sequence[str]], now: int
-) -> tuple[list[Desk], int | None] | None:
+    parts: Parts,
+    store: Store,
+    errand: Errand,
+    asked: Mapping[str, Sequence[str]],
+    now: int,
+    lane_of: LaneOf | None,
+) -> tuple[list[Desk | Intake], int | None] | None:
     """Read what is asked for and decide; None where what is published asks for something else by then.
 
     Returns:
-        The desks, and the stamp under which was decided.
+        The desks and those who needed none, and the stamp under which was decided.
     """
     catalogue = parts.catalogue
     wants = errand.wants(catalogue)
@@ -161,7 +209,7 @@ async def _decided(
     with catalogue.steady:
         if catalogue.edition != edition:
             return None
-        return _visited(parts, errand, asked, recall, wants, facts, now), catalogue.stamp
+        return _visited(parts, errand, asked, recall, wants, facts, now, lane_of), catalogue.stamp
 
 
 def _visited(
@@ -172,8 +220,9 @@ def _visited(
     wants: Wants,
     facts: Mapping[str, Facts],
     now: int,
-) -> list[Desk]:
-    """Do the errand at each desk."""
+    lane_of: LaneOf | None,
+) -> list[Desk | Intake]:
+    """Do the errand at each desk, or without one."""
     catalogue = parts.catalogue
     limits = catalogue.limits
     places = Places(
@@ -183,16 +232,24 @@ def _visited(
     watch = parts.watch
     predicates = catalogue.predicates if watch is None else watch.over(catalogue.predicates)
     moment = Moment(now, predicates=predicates)
-    desks: list[Desk] = []
+    lane = None if lane_of is None else lane_of(parts, moment)
+    visited: list[Desk | Intake] = []
+    alike: Intake | None = None
     for subscriber_id in asked:
-        recalled = recall.subscribers.get(subscriber_id, EMPTY_RECALL)
-        known = facts.get(subscriber_id)
+        remembered = recall.subscribers.get(subscriber_id)
+        if lane is not None:
+            before, alike = alike, lane.take(subscriber_id, remembered, alike)
+            if alike is not None:
+                if alike is not before:
+                    visited.append(alike)
+                continue
+        recalled, known = remembered or EMPTY_RECALL, facts.get(subscriber_id)
         desk = Desk(parts, subscriber_id, recalled, known, moment, places, fenced=fenced, own=wants.personal)
         errand.visit(desk)
         if watch is not None:
             watch.note_raised(catalogue.personal, catalogue.edition, subscriber_id, now)
-        desks.append(desk)
-    return desks
+        visited.append(desk)
+    return visited
 
 
 def _covers(wants: Wants, others: Wants) -> bool:

@@ -9,6 +9,7 @@ from typing import Final
 
 from flowkit.analytics.explain import Explanation
 from flowkit.analytics.metrics import WorkflowMetrics
+from flowkit.analytics.monitor import Alert
 from flowkit.analytics.tally import Slot, Tally
 from flowkit.conditions import NO_PREDICATES, Condition, Predicate
 from flowkit.engine import flows
@@ -20,6 +21,7 @@ from flowkit.engine.drive import refuse_suspending, run_sync
 from flowkit.engine.handling import NO_HANDLERS, refuse_suspending_handlers
 from flowkit.engine.ingest import Ingested
 from flowkit.engine.migration import NO_TARGETS, Migration
+from flowkit.engine.monitoring import Monitor
 from flowkit.engine.parts import DEFAULT_BATCH, DEFAULT_LEASE, Parts
 from flowkit.engine.stop import Stop
 from flowkit.engine.suppressing import Suppressed
@@ -614,6 +616,21 @@ class Engine:
             How many steps were counted; 0 where the store does not count itself.
         """
         return run_sync(flows.rolled_up(self._parts))
+
+    def monitor(self, monitor: Monitor, *, now: datetime | None = None) -> Sequence[Alert]:
+        """Look at the hours that have ended since the last look, and tell what is out of the ordinary.
+
+        Args:
+            monitor: What is looked at, who is told, and what was told.
+            now: The engine's instant; None asks the clock.
+
+        Returns:
+            What was told.
+
+        Raises:
+            Exception: Whatever the port raised; the same alerts are told again at the next look.
+        """
+        return run_sync(flows.monitored(self._parts, monitor, now))
 
     def versions(self, workflow_id: str) -> Sequence[Version]:
         """Tell which versions of a workflow there are, what state each is in, and who stands where, by number."""

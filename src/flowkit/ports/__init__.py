@@ -5,6 +5,7 @@ both. Every argument is a value that nobody changes afterwards; those that are m
 which cost a third of a frozen class.
 """
 
+from flowkit.ports.alerts import Alerts
 from flowkit.ports.changes import NOTHING_REFUSED, Change, Changes, Move, Refused, Started, refused_whole
 from flowkit.ports.claims import OPEN, Attempts, Claim, Fence
 from flowkit.ports.host import (
@@ -26,6 +27,7 @@ from flowkit.ports.host import (
     WebhookRequest,
     Webhooks,
 )
+from flowkit.ports.intake import Entrant, Gathered, Intake, parts_of
 from flowkit.ports.places import Bucket, Cap, Full, Reservation
 from flowkit.ports.records import (
     EMPTY_RECALL,
@@ -58,6 +60,7 @@ __all__ = [
     "NOTHING_REFUSED",
     "OPEN",
     "Addressed",
+    "Alerts",
     "Attempts",
     "Audience",
     "Bucket",
@@ -70,15 +73,18 @@ __all__ = [
     "Consent",
     "Edition",
     "EditionStore",
+    "Entrant",
     "Fault",
     "FaultReports",
     "Fence",
     "Full",
+    "Gathered",
     "Handler",
     "HandlerRequest",
     "Hold",
     "HoldKind",
     "InDoubt",
+    "Intake",
     "Ledger",
     "Living",
     "Lookup",
@@ -106,5 +112,6 @@ __all__ = [
     "WebhookRequest",
     "Webhooks",
     "WindowStore",
+    "parts_of",
     "refused_whole",
 ]

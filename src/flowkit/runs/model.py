@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol, TypeVar, cast
 
 from attrs import field, frozen
 
@@ -35,6 +35,8 @@ __all__ = [
     "Watch",
     "operand_data",
 ]
+
+_T = TypeVar("_T")
 
 
 class Status(StrEnum):
@@ -223,6 +225,14 @@ class State:
         return own if self.beside is None else (*own, *self.beside.effects)
 
 
+class _NewTuple(Protocol):
+    def __call__(self, kind: type[_T], values: tuple[object, ...], /) -> _T: ...
+
+
+new_tuple: Final = cast("_NewTuple", tuple.__new__)  # pyright: ignore[reportUnknownMemberType] # of anything
+"""Makes a named tuple of a tuple of all its values, in half the time that its own function takes."""
+
+
 class Run(NamedTuple):
     """One subscriber's passage through one version of a workflow: the one aggregate, stored as one row.
 
@@ -285,17 +295,11 @@ class Run(NamedTuple):
     def moved(self, state: State, due: int | None, *, sequence: int | None = None, handle: int | None = None) -> Run:
         """Give this run as it stands after a step, and after a write where a sequence or a handle is given."""
         # Spelt out: _replace takes five times as long.
-        return Run(
-            self.id,
-            self.subscriber_id,
-            self.workflow_id,
-            self.version,
-            self.entered,
-            self.origin,
-            state,
-            due,
-            self.sequence if sequence is None else sequence,
-            self.handle if handle is None else handle,
+        run_id, subscriber_id, workflow_id, version, entered, origin, _, _, before, known = self
+        sequence = before if sequence is None else sequence
+        handle = known if handle is None else handle
+        return new_tuple(
+            Run, (run_id, subscriber_id, workflow_id, version, entered, origin, state, due, sequence, handle)
         )
 
 
@@ -442,7 +446,7 @@ def origin_text(event: Event, now: int, hops: int = 0) -> str:
     if event.id is not None:
         text += f',"id":{_encode(event.id)}'
     if event.properties:
-        text += f',"properties":{_encode(event.properties)}'
+        text += f',"properties":{_object_text(event.properties)}'
     if event.value is not None:
         text += f',"value":{_encode(event.value)}'
     if hops:
@@ -450,6 +454,23 @@ def origin_text(event: Event, now: int, hops: int = 0) -> str:
     if not text.isascii():
         text.encode()  # refuses lone surrogates, which no database takes
     return text + "}"
+
+
+def _object_text(values: Properties) -> str:
+    """Write an object; one that holds nothing but texts and integers without the encoder's long run-up."""
+    if type(values) is not dict:
+        return _encode(values)
+    parts: list[str] = []
+    for name, value in cast("dict[object, object]", values).items():
+        if type(name) is not str:
+            return _encode(values)
+        if type(value) is str:
+            parts.append(f"{_encode(name)}:{_encode(value)}")
+        elif type(value) is int:
+            parts.append(f"{_encode(name)}:{value}")
+        else:
+            return _encode(values)
+    return f"{{{','.join(parts)}}}"
 
 
 def kind_text(kind: str, at: int, **properties: object) -> str:

@@ -109,7 +109,7 @@ def _sent(walk: Walk, at: int, *, detached: bool) -> None:
 def _skipped(walk: Walk, effect: Effect, action: Action, outcome: Outcome, *, detached: bool) -> None:
     if isinstance(action.do, SendEmail) and action.do.on_skip is OnSkip.EXIT and not detached:
         walk.end(Status.EXITED, outcome.reason)
-        walk.entries.append(Entry(Kind.EXITED, None, None, {"reason": outcome.reason}))
+        walk.entries.append(Entry(Kind.EXITED, effect.node, None, {"reason": outcome.reason}))
     else:
         _onward(walk, effect, action.failure_path, "failure_path", "failure")
 
@@ -169,7 +169,7 @@ def _failed(walk: Walk, effect: Effect, outcome: Outcome, *, detached: bool) -> 
         reason = outcome.reason or outcome.result.value
         walk.state = evolve(walk.state, status=Status.FAILED, reason=reason, result=outcome.result)
         walk.due, walk.timed = None, True
-        walk.entries.append(Entry(Kind.FAILED, None, None, {"reason": reason}))
+        walk.entries.append(Entry(Kind.FAILED, effect.node, None, {"reason": reason}))
 
 
 def _onward(walk: Walk, effect: Effect, path: str | None, by: str, label: str) -> None:

@@ -357,8 +357,8 @@ def _pass_by(walk: Walk, action: Action, due: Due, result: str, instead: Instead
             walk.go(target, f"on_{result}")
         case Instead.EXIT:
             reason = f"{result}_date"
+            walk.note(Kind.EXITED, reason=reason)
             walk.end(Status.EXITED, reason)
-            walk.entries.append(Entry(Kind.EXITED, None, None, {"reason": reason}))
             return None
         case _:
             assert_never(instead)

@@ -29,6 +29,7 @@ from flowkit.testing.suites.assignments import Assignments  # noqa: E402
 from flowkit.testing.suites.claims import Claims  # noqa: E402
 from flowkit.testing.suites.events import Events  # noqa: E402
 from flowkit.testing.suites.history import History  # noqa: E402
+from flowkit.testing.suites.intakes import Intakes  # noqa: E402
 from flowkit.testing.suites.ledgers import Ledgers  # noqa: E402
 from flowkit.testing.suites.orders import Orders  # noqa: E402
 from flowkit.testing.suites.places import Places  # noqa: E402
@@ -47,6 +48,7 @@ class StoreConformance(
     Versions,
     Orders,
     Events,
+    Intakes,
     Ledgers,
     History,
     Totals,

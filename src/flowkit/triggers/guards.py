@@ -34,7 +34,7 @@ from flowkit.conditions import (
 
 __all__ = ["Alternative", "AtLeast", "Denied", "Either", "Every", "Formula", "Has", "Is", "Unknown", "alternatives"]
 
-_WIDEST: Final = 8
+_WIDEST: Final = 16
 _PLAIN: Final = (str, int, bool, type(None))
 
 
@@ -162,10 +162,9 @@ def _formula(condition: Condition, *, negated: bool) -> Formula:
 
 
 def _joined(parts: Iterable[Formula], *, every: bool) -> Formula:
-    parts = tuple(parts)
-    if len(parts) == 1:
-        return parts[0]
-    return Every(parts) if every else Either(parts)
+    kind = Every if every else Either
+    flat = dict.fromkeys(each for part in parts for each in (part.parts if isinstance(part, kind) else (part,)))
+    return next(iter(flat)) if len(flat) == 1 else kind(tuple(flat))
 
 
 def _denied(formula: Formula) -> Formula:
@@ -174,10 +173,8 @@ def _denied(formula: Formula) -> Formula:
             return Denied(formula)
         case Denied(test):
             return test
-        case Every(parts):
-            return Either(tuple(_denied(part) for part in parts))
-        case Either(parts):
-            return Every(tuple(_denied(part) for part in parts))
+        case Every(parts) | Either(parts):
+            return _joined(map(_denied, parts), every=isinstance(formula, Either))
         case Unknown():
             return formula
         case _:
@@ -190,7 +187,7 @@ def _property(path: str, matcher: Matcher, *, event: bool) -> Formula:
             return Has(event, path, wanted)
         case OneOf(values) if all(map(_is_plain, values)):
             # What is missing is none of any values, None among them.
-            return _joined(dict.fromkeys(Has(event, path, value) for value in values if value is not None), every=False)
+            return _joined((Has(event, path, value) for value in values if value is not None), every=False)
         case _:
             return _UNKNOWN
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeAlias, TypeGuard, assert_never
 
-from flowkit.conditions import Moment
+from flowkit.conditions import Asked, Moment
 from flowkit.events import Event, Facts
 from flowkit.triggers.guards import AtLeast, Denied, Either, Every, Formula, Has, Is, Unknown
 
-__all__ = ["Holds", "Numbers", "Read", "together"]
+__all__ = ["Holds", "Numbers", "Read", "asking", "together"]
 
 _NO_NUMBER: Final = float("-inf")
 
@@ -49,41 +49,24 @@ def _is_number(value: object) -> TypeGuard[float]:
 Holds: TypeAlias = Callable[[str, Read, Read, Numbers], bool]
 """Whether a formula holds for an event's type, its properties, the subscriber's and the numbers."""
 
+_Pairs: TypeAlias = Sequence[tuple[str, object]]
+_Floors: TypeAlias = Sequence[tuple[str | None, float]]
+
 
 def together(formulas: Sequence[Formula]) -> Holds | None:
     """Compile formulas that have to hold together; None where there are none."""
-    tests = [_holds(formula) for formula in formulas]
-    match tests:
+    match formulas:
         case []:
             return None
         case [only]:
-            return only
-        case [first, second]:
-            return lambda kind, event, subscriber, numbers: (
-                first(kind, event, subscriber, numbers) and second(kind, event, subscriber, numbers)
-            )
+            return _holds(only)
         case _:
-            return _all(tests)
+            return _every(formulas)
 
 
-def _all(tests: Sequence[Holds]) -> Holds:
-    def every(kind: str, event: Read, subscriber: Read, numbers: Numbers) -> bool:
-        for test in tests:  # noqa: SIM110 - a generator costs more than what it asks
-            if not test(kind, event, subscriber, numbers):
-                return False
-        return True
-
-    return every
-
-
-def _any(tests: Sequence[Holds]) -> Holds:
-    def either(kind: str, event: Read, subscriber: Read, numbers: Numbers) -> bool:
-        for test in tests:  # noqa: SIM110 - likewise
-            if test(kind, event, subscriber, numbers):
-                return True
-        return False
-
-    return either
+def asking(check: Asked) -> Holds:
+    """Let a condition itself be asked."""
+    return lambda _kind, _event, _subscriber, numbers: check(numbers.event, numbers.facts, numbers.moment)
 
 
 def _holds(formula: Formula) -> Holds:
@@ -97,11 +80,12 @@ def _holds(formula: Formula) -> Holds:
         case AtLeast(metric, minimum):
             return lambda _kind, _event, _subscriber, numbers: numbers[metric] >= minimum
         case Denied(test):
-            return _denied(test)
+            return _denied([test])
         case Every(parts):
-            return _all([_holds(part) for part in parts])
+            return _every(parts)
         case Either(parts):
-            return _any([_holds(part) for part in parts])
+            denied = [part.test for part in parts if isinstance(part, Denied)]
+            return _denied(denied) if len(denied) == len(parts) else _any([_holds(part) for part in parts])
         case Unknown():
             message = "what is not known cannot be tested"
             raise AssertionError(message)
@@ -109,15 +93,67 @@ def _holds(formula: Formula) -> Holds:
             assert_never(formula)
 
 
-def _denied(test: Is | Has | AtLeast) -> Holds:
-    match test:
-        case Is(types):
-            return lambda kind, _event, _subscriber, _numbers: kind not in types
-        case Has(True, path, value):
-            return lambda _kind, event, _subscriber, _numbers: not event(path) == value  # noqa: SIM201 - its complement
-        case Has(_, path, value):
-            return lambda _kind, _event, subscriber, _numbers: not subscriber(path) == value  # noqa: SIM201 - likewise
-        case AtLeast(metric, minimum):
-            return lambda _kind, _event, _subscriber, numbers: numbers[metric] < minimum
-        case _:
-            assert_never(test)
+def _every(formulas: Sequence[Formula]) -> Holds:
+    """Test in one function what is usual: a call for each of the tests would cost more than they do."""
+    events, subscribers = _pairs(formulas, event=True), _pairs(formulas, event=False)
+    floors = _floors(formulas)
+    others = [_holds(formula) for formula in formulas if not isinstance(formula, Has | AtLeast)]
+
+    def every(kind: str, event: Read, subscriber: Read, numbers: Numbers) -> bool:
+        for path, value in events:
+            if not event(path) == value:  # noqa: SIM201 - what is unequal need not be its complement
+                return False
+        for path, value in subscribers:
+            if not subscriber(path) == value:  # noqa: SIM201 - likewise
+                return False
+        for metric, minimum in floors:
+            if not numbers[metric] >= minimum:
+                return False
+        for test in others:  # noqa: SIM110 - a generator costs more than what it asks
+            if not test(kind, event, subscriber, numbers):
+                return False
+        return True
+
+    return every
+
+
+def _denied(tests: Sequence[Is | Has | AtLeast]) -> Holds:
+    """Test whether one of them does not hold."""
+    types = [test.types for test in tests if isinstance(test, Is)]
+    events, subscribers = _pairs(tests, event=True), _pairs(tests, event=False)
+    floors = _floors(tests)
+
+    def denied(kind: str, event: Read, subscriber: Read, numbers: Numbers) -> bool:
+        for wanted in types:
+            if kind not in wanted:
+                return True
+        for path, value in events:
+            if not event(path) == value:  # noqa: SIM201 - what is unequal need not be its complement
+                return True
+        for path, value in subscribers:
+            if not subscriber(path) == value:  # noqa: SIM201 - likewise
+                return True
+        for metric, minimum in floors:  # noqa: SIM110 - a generator costs more than what it asks
+            if not numbers[metric] >= minimum:
+                return True
+        return False
+
+    return denied
+
+
+def _pairs(formulas: Sequence[Formula], *, event: bool) -> _Pairs:
+    return [(test.path, test.value) for test in formulas if isinstance(test, Has) and test.event is event]
+
+
+def _floors(formulas: Sequence[Formula]) -> _Floors:
+    return [(test.metric, test.minimum) for test in formulas if isinstance(test, AtLeast)]
+
+
+def _any(tests: Sequence[Holds]) -> Holds:
+    def either(kind: str, event: Read, subscriber: Read, numbers: Numbers) -> bool:
+        for test in tests:  # noqa: SIM110 - a generator costs more than what it asks
+            if test(kind, event, subscriber, numbers):
+                return True
+        return False
+
+    return either

@@ -197,8 +197,8 @@ def test_what_is_lifted_stops_nothing_and_the_rest_still_does(any_store):
     [
         ({}, ["skipped@start", "left@start", "done@go_on", "left@go_on", "completed"]),
         ({"failure_path": "else"}, ["skipped@start", "left@start", "done@else", "left@else", "completed"]),
-        ({"on_skip": OnSkip.EXIT}, ["skipped@start", "exited"]),
-        ({"on_skip": OnSkip.EXIT, "failure_path": "else"}, ["skipped@start", "exited"]),
+        ({"on_skip": OnSkip.EXIT}, ["skipped@start", "exited@start"]),
+        ({"on_skip": OnSkip.EXIT, "failure_path": "else"}, ["skipped@start", "exited@start"]),
     ],
 )
 def test_a_skip_goes_its_way(any_store, options, ways):

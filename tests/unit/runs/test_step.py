@@ -249,7 +249,7 @@ def test_a_failure_takes_the_failure_path_or_edge_and_else_fails_the_run(outcome
         stays = State(Status.FAILED, "start", pending=effect, reason=outcome.reason, result=outcome.result)
         assert ride.state == stays, "where it failed, to be let go on"
         assert ride.run.due is None
-        assert ride.entries[-1] == Entry(Kind.FAILED, None, None, {"reason": outcome.reason})
+        assert ride.entries[-1] == Entry(Kind.FAILED, "start", None, {"reason": outcome.reason})
     else:
         assert ride.state.node == target
 
@@ -694,7 +694,7 @@ def test_a_transient_failure_is_tried_again_under_the_same_key_and_then_fails():
     assert again.suffix == first.suffix
     *_, failed, ended = ride.entries
     assert (failed.kind, failed.data["result"], failed.data["attempt"]) == (Kind.FAILED, "retry", MAX_ATTEMPTS)
-    assert ended == Entry(Kind.FAILED, None, None, {"reason": "busy"})
+    assert ended == Entry(Kind.FAILED, "start", None, {"reason": "busy"})
     assert (ride.state.status, ride.state.reason, ride.state.result) == (Status.FAILED, "busy", Result.RETRY)
 
 

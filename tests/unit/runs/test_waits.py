@@ -374,7 +374,7 @@ def test_instead_of_a_date_that_is_missing_or_past(value, instead):
             assert ride.run.state == State(Status.EXITED, reason=f"{result}_date")
             assert (ride.run.due, ride.entries[2:]) == (
                 None,
-                [Entry(Kind.EXITED, data={"reason": f"{result}_date"})],
+                [Entry(Kind.EXITED, "start", None, {"reason": f"{result}_date"})],
             )
         case GoTo("other"):
             assert ride.run.state.node == "other"

@@ -25,7 +25,7 @@ from flowkit.conditions import (
 from flowkit.events import Event, Facts
 from flowkit.triggers import crowd, demand, tree
 from flowkit.triggers.evaluate import Gate, _descending
-from flowkit.triggers.guards import alternatives
+from flowkit.triggers.guards import Denied, Either, alternatives
 from flowkit.triggers.index import FEW, TriggerIndex
 from flowkit.triggers.model import Trigger, TriggerType
 from tests.support.triggers import by_hand, event, facts, gate
@@ -530,10 +530,33 @@ def test_a_wide_choice_is_tested_where_its_types_lead():
     assert names(untyped.matching(Event("x", "s", properties={"a": 19}), KNOWN, NOW)) == ["w"]
 
 
+@pytest.mark.parametrize(("ways", "postings"), [(16, 16), (17, 1)])
+def test_so_many_choices_are_looked_up(ways, postings):
+    index = padded(gate_of("w", AnyOf(tuple(EventHas({"a": Equals(number)}) for number in range(ways)))))
+    assert len(index._entered["w"].postings) == postings
+    assert names(index.matching(Event("x", "s", properties={"a": ways - 1}), KNOWN, NOW)) == ["w"]
+
+
+def test_a_negated_tree_is_left_over_as_one_choice():
+    """However it is nested: what is denied is tested in one function."""
+    denied = Not(AllOf((EventIs(("a",)), AllOf((EventHas({"x": Equals(1)}), ValueAtLeast(5))))))
+    [one] = alternatives(AllOf((EventHas({"y": Equals(1)}), denied)))
+    [rest] = one.rest
+    assert isinstance(rest, Either)
+    assert all(isinstance(part, Denied) for part in rest.parts)
+    assert len(rest.parts) == 3
+    index = padded(gate_of("w", AllOf((EventHas({"y": Equals(1)}), denied))))
+    given = [("a", 1, 5), ("b", 1, 5), ("a", 2, 5), ("a", 1, 4), ("a", 1, math.nan), ("a", True, 5.0)]
+    found = [
+        names(index.matching(Event(t, "s", properties={"y": 1, "x": x}, value=v), KNOWN, NOW)) for t, x, v in given
+    ]
+    assert found == [[], ["w"], ["w"], ["w"], ["w"], []]
+
+
 def test_many_choices_are_not_multiplied_out():
     either = [AnyOf(tuple(EventHas({f"{name}{side}": Equals(1)}) for side in "lr")) for name in range(20)]
     index = padded(gate_of("w", AllOf((EventIs(("a",)), *either))))
-    assert len(index._entered["w"].postings) <= 8
+    assert len(index._entered["w"].postings) <= 16
     left = Event("a", "s", properties={f"{name}l": 1 for name in range(20)})
     assert names(index.matching(left, KNOWN, NOW)) == ["w"]
     assert names(index.matching(Event("a", "s", properties={f"{name}l": 1 for name in range(19)}), KNOWN, NOW)) == []

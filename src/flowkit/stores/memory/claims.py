@@ -20,7 +20,8 @@ __all__ = ["Claims", "Held"]
 class Held:
     """A claim as it is kept: the notes survive the worker, as a file beside a database would.
 
-    ``window`` has what is being handed over: subscribers by the keys of their effects.
+    ``window`` has what is being handed over: runs by the keys of their effects. ``instants`` has when dead workers made
+    the calls that they noted; this one makes its own ``at``.
     """
 
     handles: tuple[int, ...]
@@ -30,14 +31,15 @@ class Held:
     doubtful: dict[str, int] = field(factory=dict[str, int])
     begun: dict[str, None] = field(factory=dict[str, None])
     instants: dict[str, int] = field(factory=dict[str, int])
-    window: dict[str, str] = field(factory=dict[str, str])
+    window: dict[str, Run] = field(factory=dict[str, Run])
     deaths: int = 0
     released: bool = False
 
     def begin(self, key: str, *, durable: bool = False) -> None:
         """Note that the call for this key begins; nothing here survives a loss of power."""
         self.begun[key] = None
-        self.instants[key] = self.at
+        if self.instants:
+            self.instants.pop(key, None)
 
     def settle(self, key: str, outcome: Outcome) -> None:
         """Note how it ended."""
@@ -88,6 +90,8 @@ class Claims:
             return None
         held = self._held.pop(token)
         released, held.released = held.released, False
+        for key in (*held.settled, *held.begun):
+            held.instants.setdefault(key, held.at)
         begun, held.begun = held.begun, {}
         held.window = {}
         for key in begun:
@@ -138,7 +142,7 @@ class Claims:
         """Note what is about to be handed over, by the key of the effect."""
         held = self._held.get(claim.token)
         if held is not None:
-            held.window = {key: run.subscriber_id for key, run in runs.items()}
+            held.window = dict(runs)
 
     def close_window(self, claim: Claim) -> None:
         """Note that nothing is under way any more."""
@@ -148,4 +152,4 @@ class Claims:
         """Name what is being handed over; see ``Store.in_flight``."""
         now, names = self._ticks(), set(subscriber_ids)
         holding = [held for held in self._held.values() if held.until > now]
-        return [key for held in holding for key, name in held.window.items() if name in names]
+        return [key for held in holding for key, run in held.window.items() if run.subscriber_id in names]

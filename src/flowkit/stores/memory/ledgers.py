@@ -40,6 +40,18 @@ class Ledgers:
             self.watches.put(subscriber_id, name, watch)
         self._ledgers[subscriber_id] = tuple(written.values())
 
+    def lack(self, subscriber_ids: Iterable[str], workflow_id: str) -> bool:
+        """Whether none of some subscribers has a ledger of a workflow."""
+        known = [self._ledgers[name] for name in self._ledgers.keys() & subscriber_ids]
+        return not any(ledger.workflow_id == workflow_id for ledgers in known for ledger in ledgers)
+
+    def enter(self, subscriber_ids: Sequence[str], ledger: Ledger) -> None:
+        """Write the same ledger, the first of its workflow, for many; it is kept once for all of them."""
+        first = (ledger._replace(sequence=1),)
+        known = self._ledgers
+        for name in subscriber_ids:
+            known[name] = known[name] + first if name in known else first
+
     def entered(self, workflow_ids: Iterable[str]) -> Mapping[str, int]:
         """Tell how often all subscribers together entered, of the workflows that are asked for."""
         return {workflow_id: self._totals[workflow_id] for workflow_id in workflow_ids if workflow_id in self._totals}

@@ -21,20 +21,18 @@ def recall(
     ended: int | None,
 ) -> Recall:
     """Read what is remembered about subscribers; see ``Store.recall``."""
-    known, stored = tables.subscribers, tables.runs.all
+    stored = tables.runs.all
     found: dict[str, Recalled] = {}
-    for subscriber_id, event_ids in events.items():
-        handle = known.handle(subscriber_id)
-        if handle is not None:
-            found[subscriber_id] = Recalled(
-                handle,
-                known.seen(subscriber_id, event_ids),
-                tables.ledgers.read(subscriber_id),
-                [stored[living - 1] for living in tables.runs.living(subscriber_id)] if runs else (),
-                tables.past.read(subscriber_id, history) if history else {},
-                tables.past.latest(subscriber_id) if history else 0,
-                tables.assignments.read(subscriber_id, splits) if splits else {},
-                tables.suppressions.of(subscriber_id),
-                () if ended is None else tables.runs.ended_since(subscriber_id, ended),
-            )
+    for subscriber_id, handle in tables.subscribers.known(events).items():
+        found[subscriber_id] = Recalled(
+            handle,
+            tables.subscribers.seen(subscriber_id, events[subscriber_id]),
+            tables.ledgers.read(subscriber_id),
+            [stored[living - 1] for living in tables.runs.living(subscriber_id)] if runs else (),
+            tables.past.read(subscriber_id, history) if history else {},
+            tables.past.latest(subscriber_id) if history else 0,
+            tables.assignments.read(subscriber_id, splits) if splits else {},
+            tables.suppressions.of(subscriber_id),
+            () if ended is None else tables.runs.ended_since(subscriber_id, ended),
+        )
     return Recall(tables.editions.stamp, found, tables.ledgers.entered(totals))

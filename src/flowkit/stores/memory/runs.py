@@ -1,13 +1,15 @@
-"""Runs: each by its handle, and those of each subscriber that are alive."""
+"""Runs: each by its handle, and those of each subscriber."""
 
 from __future__ import annotations
 
+from bisect import insort
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from itertools import islice
 
 from flowkit.errors import UnknownRun
-from flowkit.ports import Living
-from flowkit.runs.model import Run, Status
+from flowkit.ports import Entrant, Intake, Living
+from flowkit.runs.model import Run, State, Status, new_tuple
 from flowkit.stores.rows import STATUS_CODES
 
 __all__ = ["Runs"]
@@ -22,9 +24,9 @@ class Runs:
 
     def __init__(self) -> None:
         self.all: list[Run] = []
-        self._by_id: dict[str, int] = {}
-        self._living: dict[str, tuple[int, ...]] = {}
+        # Both by subscriber, as far as runs were sorted when that was asked for: most workflows never do.
         self._whose: dict[str, list[int]] = {}
+        self._alive: dict[str, list[int]] = {}
         self._sorted = 0
 
     # -- writing ------------------------------------------------------------------------------------------------------
@@ -33,20 +35,28 @@ class Runs:
         """Write a run that begins, and give its handle."""
         handle = len(self.all) + 1
         self.all.append(run.moved(run.state, run.due, sequence=1, handle=handle))
-        self._by_id[run.id] = handle
-        if run.state.alive:
-            self._living[run.subscriber_id] = (*self._living.get(run.subscriber_id, ()), handle)
         return handle
 
-    def end(self, run: Run) -> None:
-        """Count a run among the living no more."""
-        living = self._living.get(run.subscriber_id, ())
-        self._living[run.subscriber_id] = tuple(other for other in living if other != run.handle)
+    def begin_all(self, intake: Intake, entrants: Sequence[Entrant]) -> range:
+        """Write runs that begin alike, and give their handles."""
+        first = len(self.all) + 1
+        self.all += intake.runs(entrants, first)
+        return range(first, len(self.all) + 1)
 
-    def revive(self, run: Run) -> None:
-        """Count a run among the living again."""
-        living = self._living.get(run.subscriber_id, ())
-        self._living[run.subscriber_id] = tuple(sorted((*living, run.handle)))
+    def move(self, runs: Iterable[Run], state: State, due: int | None, version: int | None) -> None:
+        """Write runs as they stand now, on another version where one is given."""
+        written = self.all
+        for run_id, subscriber_id, workflow_id, own, entered, origin, _, _, sequence, handle in runs:
+            pinned = own if version is None else version
+            row = (run_id, subscriber_id, workflow_id, pinned, entered, origin, state, due, sequence + 1, handle)
+            written[handle - 1] = new_tuple(Run, row)
+
+    def revive(self, runs: Iterable[Run]) -> None:
+        """Count runs among the living again."""
+        for run in runs:
+            alive = self._alive.get(run.subscriber_id)
+            if alive is not None and run.handle <= self._sorted and run.handle not in alive:
+                insort(alive, run.handle)
 
     # -- reading ------------------------------------------------------------------------------------------------------
 
@@ -56,29 +66,43 @@ class Runs:
 
     def moved(self, runs: Iterable[Run]) -> frozenset[int]:
         """Give the handles of those that somebody has written since they were read."""
-        return frozenset(run.handle for run in runs if self.all[run.handle - 1].sequence != run.sequence)
+        stored = self.all
+        pairs = [(run, stored[run.handle - 1]) for run in runs]
+        return frozenset([run.handle for run, now in pairs if now is not run and now.sequence != run.sequence])
 
-    def living(self, subscriber_id: str) -> tuple[int, ...]:
+    def living(self, subscriber_id: str) -> Sequence[int]:
         """Give the handles of a subscriber's living runs, oldest first."""
-        return self._living.get(subscriber_id, ())
+        self._sort()
+        known = self._alive.get(subscriber_id)
+        if known is None:
+            return ()
+        # Those that have ended since are dropped here, so that to end costs nothing.
+        alive = self._alive[subscriber_id] = [handle for handle in known if self.all[handle - 1].state.alive]
+        return alive
 
     def ended_since(self, subscriber_id: str, since: int) -> Sequence[Run]:
         """Give the runs of a subscriber that were entered since an instant and are not alive."""
-        # Put by subscriber when it is asked for: most workflows never do.
-        while self._sorted < len(self.all):
-            run = self.all[self._sorted]
-            self._sorted += 1
-            self._whose.setdefault(run.subscriber_id, []).append(self._sorted)
+        self._sort()
         runs = (self.all[handle - 1] for handle in self._whose.get(subscriber_id, ()))
         return tuple(run for run in runs if run.entered >= since and not run.state.alive)
 
+    def _sort(self) -> None:
+        """Put runs by subscriber that began since that was done last."""
+        for run in islice(self.all, self._sorted, None):
+            self._whose.setdefault(run.subscriber_id, []).append(run.handle)
+            self._alive.setdefault(run.subscriber_id, []).append(run.handle)
+        self._sorted = len(self.all)
+
     def again(self, runs: Sequence[Run]) -> Sequence[Run]:
         """Read runs again; see ``Store.read``."""
-        missing = [run.id for run in runs if run.id not in self._by_id]
-        if missing:
-            message = f"no run has the id {missing[0]}"
-            raise UnknownRun(message)
-        return [self.all[self._by_id[run.id] - 1] for run in runs]
+        found: list[Run] = []
+        for run in runs:
+            stored = self.all[run.handle - 1] if 0 < run.handle <= len(self.all) else None
+            if stored is None or stored.id != run.id:
+                message = f"no run has the id {run.id}"
+                raise UnknownRun(message)
+            found.append(stored)
+        return found
 
     def page(
         self,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Final
 
-from flowkit.ports import NOTHING_REFUSED, Change, Changes, Move, Refused, refused_whole
+from flowkit.ports import NOTHING_REFUSED, Change, Changes, Intake, Move, Refused, parts_of, refused_whole
 from flowkit.runs.model import Entry, Run
+from flowkit.runs.splits import Assigned
 from flowkit.stores.memory.tables import Tables
 
 __all__ = ["write"]
@@ -22,11 +23,37 @@ def write(tables: Tables, batch: Changes) -> Refused:
     if batch.stamp not in (None, tables.editions.stamp):
         return refused_whole(batch)
     kept = tables.queue.held if batch.unclaimed else _NOBODY
-    turned_away = [change.subscriber_id for change in batch.changes if not _change(tables, change, batch)]
+    turned_away = [name for part in parts_of(batch.changes) for name in _written(tables, part, batch)]
     stale = [run for move in batch.moves for run in _move(tables, move, batch.at, claimed=claim is not None, kept=kept)]
     if claim is not None and batch.ends and not stale:
         tables.claims.end(claim)
     return Refused(turned_away, stale) if turned_away or stale else NOTHING_REFUSED
+
+
+def _written(tables: Tables, part: Change | Intake, batch: Changes) -> Sequence[str]:
+    """Write a part of a batch; give those of whom it is refused."""
+    if not isinstance(part, Intake):
+        return () if _change(tables, part, batch) else (part.subscriber_id,)
+    if _enter(tables, part, batch.at):
+        return ()
+    # Of some somebody else wrote first: each by itself, so that the others enter.
+    changes = map(part.change, part.entrants)
+    return [change.subscriber_id for change in changes if not _change(tables, change, batch)]
+
+
+def _enter(tables: Tables, intake: Intake, at: int) -> bool:
+    """Write an intake, all of it or nothing; False where somebody else wrote first."""
+    entrants = intake.entrants
+    names = [entrant[0] for entrant in entrants]
+    if not (tables.subscribers.stand(entrants) and tables.ledgers.lack(names, intake.workflow_id)):
+        return False
+    tables.subscribers.enter(entrants)
+    tables.ledgers.enter(names, intake.ledger)
+    handles = tables.runs.begin_all(intake, entrants)
+    if intake.due is not None:
+        tables.queue.put_all(intake.due, handles)
+    tables.journal.write(at, handles, None, intake.entries)
+    return True
 
 
 def _change(tables: Tables, change: Change, batch: Changes) -> bool:
@@ -92,32 +119,32 @@ def _move(tables: Tables, move: Move, at: int, *, claimed: bool, kept: Collectio
         claimed: Whether a worker moves them, who has carried out what was pending.
         kept: The runs that are not to be moved, since a worker holds them.
     """
-    stale: list[Run] = []
-    moved: list[int] = []
     runs, state, due, assigned = tables.runs.all, move.state, move.due, move.assigned
     alive, held = state.alive, tables.queue.held
+    going: list[Run] = []
+    stale: list[Run] = []
     for run in move.runs:
-        handle, sequence = run.handle, run.sequence
-        if runs[handle - 1].sequence != sequence or handle in kept:
-            stale.append(run)
-            continue
-        if assigned:
-            if not tables.assignments.fits(run.subscriber_id, assigned):
-                stale.append(run)
-                continue
-            tables.assignments.write(run.subscriber_id, assigned)
-        moved.append(handle)
-        runs[handle - 1] = run.moved(state, due, sequence=sequence + 1)
-        if move.version is not None:
-            runs[handle - 1] = runs[handle - 1]._replace(version=move.version)
-        if not alive:
-            tables.runs.end(run)
-            continue
-        if not run.state.alive:
-            tables.runs.revive(run)
-        if due is not None and due != run.due and handle not in held:
-            tables.queue.put(due, handle)
+        stored = runs[run.handle - 1]
+        stands = stored is run or stored.sequence == run.sequence
+        if kept or assigned:
+            stands = stands and run.handle not in kept and _assigned(tables, run, assigned)
+        (going if stands else stale).append(run)
+    handles = [run.handle for run in going]
+    tables.runs.move(going, state, due, move.version)
+    if alive and going and not going[0].state.alive:  # All of a move stood in one state.
+        tables.runs.revive(going)
+    if alive and due is not None and not held.issuperset(handles):
+        tables.queue.put_all(due, [run.handle for run in going if run.due != due and run.handle not in held])
     if (claimed or not alive) and not state.keeps_inputs:
-        tables.frozen.thaw(runs[handle - 1] for handle in moved)
-    tables.journal.write(at, moved, None, move.entries)
+        tables.frozen.thaw(going)
+    tables.journal.write(at, handles, None, move.entries)
     return stale
+
+
+def _assigned(tables: Tables, run: Run, assigned: Sequence[Assigned]) -> bool:
+    """Assign labels to the subscriber of a run; False where somebody assigned others meanwhile."""
+    if assigned:
+        if not tables.assignments.fits(run.subscriber_id, assigned):
+            return False
+        tables.assignments.write(run.subscriber_id, assigned)
+    return True

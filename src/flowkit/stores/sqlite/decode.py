@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from flowkit.errors import StoreError
-from flowkit.runs.model import Run, State
+from flowkit.runs.model import Run, State, new_tuple
 from flowkit.stores.rows import read_state
 from flowkit.stores.sqlite.session import Session
 from flowkit.stores.sqlite.shared import Shared
@@ -71,11 +71,10 @@ class Decoder:
         states, workflow_of = self._shared.states, self._shared.workflow_of
         runs: list[Run] = []
         for handle, key, subscriber, version, entered, origin, place, due, sequence in rows:
-            state = states.get(place)
-            if state is None:
-                state = self._state(place)
+            state = states.get(place) or self._state(place)
             workflow = workflow_of.get(version) or self._workflow_of(version)
-            runs.append(Run(key.hex(), subscriber, workflow, version, entered, origin, state, due, sequence, handle))
+            run = key.hex(), subscriber, workflow, version, entered, origin, state, due, sequence, handle
+            runs.append(new_tuple(Run, run))
         return runs
 
     def _state(self, place: int | str) -> State:

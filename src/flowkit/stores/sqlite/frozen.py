@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from itertools import chain
 from typing import Final
 
-from flowkit.ports import Changes, Claim, Move
+from flowkit.ports import Changes, Claim, Intake, Move, parts_of
 from flowkit.runs.effects import RUN_ID_LENGTH
 from flowkit.stores.sqlite import schema as sql
 
@@ -37,7 +37,8 @@ def thaw(cursor: sqlite3.Cursor, changes: Changes, *, frozen: bool) -> None:
         changes: What is written.
         frozen: Whether inputs were kept under the claim.
     """
-    moves = chain(changes.moves, *(change.moves for change in changes.changes))
+    own = [part.moves for part in parts_of(changes.changes) if not isinstance(part, Intake) and part.moves]
+    moves = chain(changes.moves, *own)
     over = [move.runs for move in moves if not move.state.keeps_inputs and (frozen or _ends_trying(move))]
     if over:
         cursor.execute(sql.THAW, (_encode([run.handle for runs in over for run in runs]),))

@@ -109,23 +109,17 @@ class NoteFile:
         if self._file is not None:
             self._append(b"> \n")
 
-    def _append(self, note: bytes) -> int:
-        """Write a note behind the one that waits for it; give the file."""
-        if self._file is None:
-            message = f"the notes {self.path} are closed: the claim has ended, or was given back"
-            raise StoreError(message)
-        self._write(self._file, self._tail + note)
-        self._tail = b""
-        return self._file
-
     def flush(self) -> None:
         """Write what is not yet written."""
         if self._file is not None and self._tail:
-            self._write(self._file, self._tail)
-            self._tail = b""
+            self._append(b"")
 
-    def _write(self, file: int, notes: bytes) -> None:
-        """Write notes, all of them or none."""
+    def _append(self, note: bytes) -> int:
+        """Write a note behind the one that waits for it, all of both or nothing; give the file."""
+        file, notes = self._file, self._tail + note
+        if file is None:
+            message = f"the notes {self.path} are closed: the claim has ended, or was given back"
+            raise StoreError(message)
         try:
             written = os.write(file, notes)
             if written < len(notes):
@@ -135,6 +129,8 @@ class NoteFile:
         if written < len(notes):
             raise StoreError(self._failure("there is no room for it"))
         self._size += written
+        self._tail = b""
+        return file
 
     def _sync(self, file: int) -> None:
         try:

@@ -300,6 +300,9 @@ LIVING_COUNTS: Final = (
     " GROUP BY r.version, r.status, node ORDER BY r.version, r.status, node"
 )
 
+LISTED: Final = "IN (SELECT value FROM json_each(?))"
+RANGED: Final = "BETWEEN ? AND ?"
+
 NEW_SUBSCRIBER: Final = "INSERT INTO flowkit_subscriber(name) VALUES(?)"
 NEW_SEEN: Final = "INSERT INTO flowkit_seen(subscriber, event, at) VALUES(?, ?, ?)"
 NEW_LEDGER: Final = (
@@ -321,6 +324,20 @@ NEXT_WATCHED_LEDGER: Final = (
 NEW_RUN: Final = (
     "INSERT INTO flowkit_run(status, state, due, sequence, subscriber, version, entered, key, origin)"
     " VALUES(?, ?, ?, 1, ?, ?, ?, ?, ?)"
+)
+# What is the same for all comes first, and is bound once; what each has of its own follows.
+ENTER_SEEN: Final = "INSERT INTO flowkit_seen(at, subscriber, event) VALUES(?1, ?, ?)"
+ENTER_RUN: Final = (
+    "INSERT INTO flowkit_run(status, state, due, version, entered, sequence, subscriber, key, origin)"
+    " VALUES(?1, ?2, ?3, ?4, ?5, 1, ?, ?, ?)"
+)
+ENTER_LEDGER: Final = (
+    "INSERT INTO flowkit_ledger(subscriber, workflow, entries, last_entry, sequence)"
+    " SELECT subscriber, ?, ?, ?, 1 FROM flowkit_run WHERE id BETWEEN ? AND ?"
+)
+ENTER_JOURNAL: Final = (
+    "INSERT INTO flowkit_journal(subscriber, run, at, body) SELECT subscriber, id, ?, ? FROM flowkit_run"
+    " WHERE id BETWEEN ? AND ?"
 )
 # A move within life leaves the status alone: to name it in SET would write the index of the living anew.
 MOVE: Final = (

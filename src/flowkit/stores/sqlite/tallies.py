@@ -115,7 +115,6 @@ def _add(counts: dict[_Place, tuple[int, int]], place: _Place, steps: int, micro
 
 
 def _shape(cursor: sqlite3.Cursor, text: str) -> int:
-    row = cursor.execute("SELECT id FROM flowkit_shape WHERE text = ?", (text,)).fetchone()
-    if row is None:
-        row = (cursor.execute("INSERT INTO flowkit_shape(text) VALUES(?)", (text,)).lastrowid,)
-    return int(row[0])
+    cursor.execute("INSERT INTO flowkit_shape(text) VALUES(?) ON CONFLICT DO NOTHING", (text,))
+    [number] = cursor.execute("SELECT id FROM flowkit_shape WHERE text = ?", (text,)).fetchone()
+    return int(number)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 from itertools import chain
-from typing import Final
+from typing import Final, NamedTuple
 
-from flowkit.ports import Change, Changes, Ledger, Move
+from flowkit.ports import Change, Changes, Intake, Ledger, Move, parts_of
 from flowkit.runs.model import Entry, Status
 from flowkit.stores.phrases import Phrases, Texts
 from flowkit.stores.rows import STATUS_CODES, write_entries, write_occurrence, write_pending
@@ -63,8 +63,11 @@ class Writer:
         try:
             if self._batch.unclaimed and held_runs(self._cursor, self._batch):
                 raise Stale
-            if self._batch.changes:
-                self._changes(self._batch.changes)
+            for some in _in_turn(parts_of(self._batch.changes)):
+                if isinstance(some, Intake):
+                    self._enter(some)
+                else:
+                    self._changes(some)
             for move in self._batch.moves:
                 self._move(move)
         except sqlite3.IntegrityError as error:
@@ -95,6 +98,27 @@ class Writer:
                 place = self._place(write_entries((entry,)), 1)
                 lines.append((handle, None, at, place, workflows(workflow_id)))
         self._insert(sql.WRITE, lines)
+
+    def _enter(self, intake: Intake) -> None:
+        """Write those who enter alike: what they have in common is bound once a statement, or not for each at all."""
+        entrants, at, state = intake.entrants, self._at, intake.state
+        new = [(subscriber_id,) for subscriber_id, handle, _, _, _ in entrants if handle is None]
+        numbers = iter(self._numbered(sql.NEW_SUBSCRIBER, new) if new else ())
+        handles = [next(numbers) if entrant[1] is None else entrant[1] for entrant in entrants]
+        pairs = list(zip(handles, entrants, strict=True))
+        self._insert(sql.ENTER_SEEN, [(handle, cause) for handle, (_, _, cause, _, _) in pairs], (at,))
+        place = self._place(self._texts.state(state), len(entrants))
+        runs = self._numbered(
+            sql.ENTER_RUN,
+            [(handle, bytes.fromhex(key), origin) for handle, (_, _, _, key, origin) in pairs],
+            (STATUS_CODES[state.status], place, intake.due, intake.version, intake.at),
+        )
+        first, last, ledger = runs[0], runs[-1], intake.ledger
+        workflow = self._workflows(intake.workflow_id)
+        self._cursor.execute(sql.ENTER_LEDGER, (workflow, ledger.entries, ledger.last_entry, first, last))
+        if intake.entries:
+            body = self._place(self._texts.entries(intake.entries), len(entrants))
+            self._cursor.execute(sql.ENTER_JOURNAL, (at, body, first, last))
 
     def _handles(self, changes: Sequence[Change]) -> list[int]:
         """Give each subscriber's handle, writing those that are new."""
@@ -223,7 +247,8 @@ class Writer:
                 rows = [(*values, handle, sequence) for handle in handles]
                 self._cursor.executemany(sql.MOVE_ONE if same else sql.END_ONE, rows)
             else:
-                self._cursor.execute(sql.MOVE if same else sql.END, (*values, _encode(handles), sequence))
+                some = _Some.of(handles)
+                self._cursor.execute(some.among(sql.MOVE if same else sql.END), (*values, *some.values, sequence))
             if self._cursor.rowcount != len(handles):
                 raise Stale
             if move.assigned and not assign_runs(self._cursor, handles, move.assigned):
@@ -242,7 +267,8 @@ class Writer:
         if len(handles) < _FEW:
             self._cursor.executemany(sql.WRITE_ONE, [(self._at, place, handle) for handle in handles])
         else:
-            self._cursor.execute(sql.WRITE_ALIKE, (self._at, place, _encode(list(handles))))
+            some = _Some.of(handles)
+            self._cursor.execute(some.among(sql.WRITE_ALIKE), (self._at, place, *some.values))
 
     def _place(self, text: str, rows: int) -> int | str:
         return self._phrases.place(text, rows, self._new_phrase)
@@ -251,20 +277,61 @@ class Writer:
         self._cursor.execute("INSERT INTO flowkit_phrase(text) VALUES(?)", (text,))
         return self._cursor.lastrowid or 0
 
-    def _numbered(self, statement: str, rows: Sequence[tuple[object, ...]]) -> range:
+    def _numbered(self, statement: str, rows: Sequence[tuple[object, ...]], common: tuple[object, ...] = ()) -> range:
         """Insert rows that SQLite numbers, and give their numbers: within one transaction they follow on each other."""
-        self._insert(statement, rows)
+        self._insert(statement, rows, common)
         [(last,)] = self._cursor.execute("SELECT last_insert_rowid()").fetchall()
         return range(last - len(rows) + 1, last + 1)
 
-    def _insert(self, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
-        """Insert rows, fifty a statement: to bind and run one takes as long as to write a row."""
+    def _insert(self, statement: str, rows: Sequence[tuple[object, ...]], common: tuple[object, ...] = ()) -> None:
+        """Insert rows, fifty a statement: to bind and run one takes as long as to write a row.
+
+        Args:
+            statement: Inserts one row.
+            rows: The values of each.
+            common: The values before these that are the same for all.
+        """
         whole = len(rows) - len(rows) % _TOGETHER
         for start in range(0, whole, _TOGETHER):
-            values = tuple(chain.from_iterable(rows[start : start + _TOGETHER]))
+            values = (*common, *chain.from_iterable(rows[start : start + _TOGETHER]))
             self._cursor.execute(_together(statement), values)
         if whole < len(rows):
-            self._cursor.executemany(statement, rows[whole:])
+            self._cursor.executemany(statement, [(*common, *row) for row in rows[whole:]] if common else rows[whole:])
+
+
+class _Some(NamedTuple):
+    """Rows that a statement concerns.
+
+    Where their numbers follow on each other, as of those who entered together, they are a range, which is found and
+    walked sooner than a list.
+    """
+
+    values: tuple[int | str, ...]
+
+    @classmethod
+    def of(cls, handles: Sequence[int]) -> _Some:
+        """Take handles, each of which is there once."""
+        first, last = min(handles), max(handles)
+        return cls((first, last) if last - first + 1 == len(handles) else (_encode(handles),))
+
+    def among(self, statement: str) -> str:
+        """Write a statement that names a list, as ``schema.LISTED``, so that it fits."""
+        return statement if len(self.values) == 1 else statement.replace(sql.LISTED, sql.RANGED)
+
+
+def _in_turn(parts: Iterable[Change | Intake]) -> Iterator[Intake | list[Change]]:
+    """Give the parts of a batch in their order, changes that follow on each other as one list."""
+    changes: list[Change] = []
+    for part in parts:
+        if not isinstance(part, Intake):
+            changes.append(part)
+            continue
+        if changes:
+            yield changes
+            changes = []
+        yield part
+    if changes:
+        yield changes
 
 
 @cache

@@ -1,0 +1,168 @@
+"""What is out of the ordinary in the hour that has just ended, and what of it is news."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final, NamedTuple
+
+from attrs import define, field, frozen
+
+from flowkit.analytics.anomalies import Against, Direction, Volume, anomalies, same_hours
+from flowkit.analytics.findings import Counted, Finding, Severity
+from flowkit.analytics.tally import Slot, Tally
+from flowkit.runs.model import Kind
+
+__all__ = ["Alarms", "Alert", "Lookout"]
+
+_WEEK: Final = 168
+_ENDS: Final = (Kind.COMPLETED, Kind.EXITED, Kind.FAILED)
+
+
+@frozen
+class Lookout:
+    """Looks at an hour of every workflow, and at how it was in the same hours of the weeks before.
+
+    Looked at are completion and failures of the runs that ended, the drop-off of each node, how many messages of each
+    template failed, and how many runs began.
+
+    Attributes:
+        hours: How many hours are looked at together: more hours find smaller changes, and later.
+        weeks: How many weeks back.
+        around: How many hours before and after are taken from each of those weeks too.
+        false_alarms: See `anomalies`.
+        least: The smallest change that matters, as a share of what was before.
+    """
+
+    hours: int = 1
+    weeks: int = 8
+    around: int = 1
+    false_alarms: float = 0.01
+    least: float = 0.1
+
+    @property
+    def reach(self) -> int:
+        """How many hours before the hour at hand it reads."""
+        return self.weeks * _WEEK + self.around + self.hours
+
+    def look(self, slots: Mapping[Slot, Tally], until: int) -> Sequence[Finding]:
+        """Find what chance does not explain.
+
+        Args:
+            slots: The counts of all workflows, from ``until - reach`` on.
+            until: The hour before which is looked, in hours since 1970.
+        """
+        by_workflow: dict[str, dict[int, Tally]] = {}
+        for slot, counted in slots.items():
+            hours = by_workflow.setdefault(slot.workflow_id, {})
+            hours.setdefault(slot.hour, Tally()).take(counted)
+        points: list[Against | Volume] = []
+        for name, hours in sorted(by_workflow.items()):
+            points += self._points(name, hours, until)
+        return anomalies(points, false_alarms=self.false_alarms)
+
+    def _points(self, name: str, hours: Mapping[int, Tally], until: int) -> Iterable[Against | Volume]:
+        rates: dict[_Rate, dict[int, Counted]] = {}
+        entered: dict[int, Counted] = {}
+        for hour, counted in hours.items():
+            for rate, one in _rates(counted):
+                rates.setdefault(rate, {})[hour] = one
+            entered[hour] = Counted(counted.count(Kind.ENTERED), 0)
+        for rate, counts in sorted(rates.items()):
+            now, before = self._now(counts, until), self._before(counts, until)
+            measure, direction, node, severity = rate
+            yield Against(name, measure, direction, now, before, node=node or None, severity=severity, least=self.least)
+        # Of a workflow that is younger than a week nobody knows how many should come.
+        weeks = sum(any(hour < until - week * _WEEK for hour in entered) for week in range(1, self.weeks + 1))
+        if weeks:
+            past = self._before(entered, until).part
+            span = weeks * self.hours * (2 * self.around + 1)
+            current = self._now(entered, until).part
+            yield Volume(name, "entries", Direction.DROP, current, self.hours, past, span, least=max(self.least, 0.5))
+
+    def _now(self, counts: Mapping[int, Counted], until: int) -> Counted:
+        found = [counts[hour] for hour in range(until - self.hours, until) if hour in counts]
+        return Counted(sum(one.part for one in found), sum(one.whole for one in found))
+
+    def _before(self, counts: Mapping[int, Counted], until: int) -> Counted:
+        part = whole = 0
+        for hour in range(until - self.hours, until):
+            past = same_hours(counts, hour, weeks=self.weeks, around=self.around)
+            part, whole = part + past.part, whole + past.whole
+        return Counted(part, whole)
+
+
+class _Rate(NamedTuple):
+    measure: str
+    direction: Direction
+    node: str
+    severity: Severity
+
+
+def _rates(counted: Tally) -> Iterable[tuple[_Rate, Counted]]:
+    completed, exited, failed = (counted.count(kind) for kind in _ENDS)
+    ended = completed + exited + failed
+    yield _Rate("completion", Direction.DROP, "", Severity.HIGH), Counted(completed, ended)
+    yield _Rate("failure", Direction.SPIKE, "", Severity.CRITICAL), Counted(failed, ended)
+    nodes: dict[str, list[int]] = {}
+    for way, number in counted.ways.items():
+        nodes.setdefault(way.node, [0, 0])[1] += number
+    for (node, _), number in counted.ends.items():
+        both = nodes.setdefault(node, [0, 0])
+        both[0] += number
+        both[1] += number
+    for node, (lost, closed) in nodes.items():
+        yield _Rate("drop_off", Direction.SPIKE, node, Severity.HIGH), Counted(lost, closed)
+    sent: dict[str, list[int]] = {}
+    for message, number in counted.messages.items():
+        if message.kind in {"done", "failed"}:
+            both = sent.setdefault(message.template_id, [0, 0])
+            both[0] += number if message.kind == "failed" else 0
+            both[1] += number
+    for template, (lost, tried) in sent.items():
+        yield _Rate(f"message_{template}_failure", Direction.SPIKE, "", Severity.CRITICAL), Counted(lost, tried)
+
+
+class Alert(NamedTuple):
+    """A finding that is news, or one that is over.
+
+    Attributes:
+        finding: What was found; for one that is over, as it was found last.
+        is_over: Whether it is found no more.
+    """
+
+    finding: Finding
+    is_over: bool = False
+
+
+@define
+class Alarms:
+    """Tells what is news among findings: each is told of once, and again when it is over.
+
+    Attributes:
+        quiet: In how many looks on end it must not be found to be over.
+    """
+
+    quiet: int = 2
+    _open: dict[tuple[str, str, str], Finding] = field(factory=dict[tuple[str, str, str], Finding], init=False)
+    _missed: dict[tuple[str, str, str], int] = field(factory=dict[tuple[str, str, str], int], init=False)
+
+    def take(self, found: Iterable[Finding]) -> Sequence[Alert]:
+        """Take the findings of a look, and give what is news."""
+        alerts: list[Alert] = []
+        seen = {(one.workflow_id, one.node or "", one.kind): one for one in found}
+        for name, finding in seen.items():
+            if name not in self._open:
+                alerts.append(Alert(finding))
+            self._open[name] = finding
+            self._missed[name] = 0
+        for name in [name for name in self._open if name not in seen]:
+            self._missed[name] += 1
+            if self._missed[name] >= self.quiet:
+                alerts.append(Alert(self._open.pop(name), is_over=True))
+                del self._missed[name]
+        return alerts
+
+    @property
+    def open(self) -> Sequence[Finding]:
+        """What was found and is not over."""
+        return list(self._open.values())
