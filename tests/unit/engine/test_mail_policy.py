@@ -16,7 +16,9 @@ from flowkit import (
     MemoryProfiles,
     MemoryStore,
     MessageClass,
+    Needs,
     Node,
+    OutgoingMessage,
     SendEmail,
     Template,
     Trigger,
@@ -136,3 +138,15 @@ def test_without_a_policy_nothing_is_added():
     [message] = sender.messages
     assert (message.headers, message.text) == ({}, None)
     assert "https://own.test/" in message.html
+
+
+def test_a_message_that_a_service_makes_is_whole():
+    """It is put together in one go, and lacks none of what any other one has."""
+    sender = RecordingSender(needs=Needs())
+    engine = Engine(MemoryStore(), clock=VirtualClock(MONDAY), sender=sender)
+    engine.publish(workflow(SendEmail("t", subject="Hi")))
+    engine.ingest([Event("signup", "ann", id="1")])
+    engine.advance()
+    [message] = sender.messages
+    assert len(message) == len(message._fields)
+    assert message == OutgoingMessage(message.key, "ann", "t", subject="Hi", metadata=message.metadata)
