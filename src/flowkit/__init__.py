@@ -84,6 +84,7 @@ if TYPE_CHECKING:
     from flowkit.rendering.model import OutgoingMessage, Template
     from flowkit.runs.consent import ConsentStatus, Suppression, SuppressionReason, SuppressionScope
     from flowkit.runs.effects import Outcome, PauseClock, Result
+    from flowkit.runs.feedback import FeedbackKind, feedback
     from flowkit.runs.model import Entry, Kind, Line, Run, Status
     from flowkit.runs.policy import FrequencyCap, RateLimit, SendPolicy
     from flowkit.stores.memory import MemoryStore
@@ -166,6 +167,7 @@ __all__ = [
     "ExitCriterion",
     "Explanation",
     "Facts",
+    "FeedbackKind",
     "FlowkitError",
     "FrequencyCap",
     "GoTo",
@@ -276,6 +278,7 @@ __all__ = [
     "dump_condition",
     "dump_event",
     "dump_workflow",
+    "feedback",
     "html_findings",
     "load_event",
     "load_events",
@@ -332,6 +335,7 @@ _HOMES: Final = {
     "ExitCriterion": "flowkit.workflows.goals:ExitCriterion",
     "Explanation": "flowkit.analytics.explain:Explanation",
     "Facts": "flowkit.events:Facts",
+    "FeedbackKind": "flowkit.runs.feedback:FeedbackKind",
     "FlowkitError": "flowkit.errors:FlowkitError",
     "FrequencyCap": "flowkit.runs.policy:FrequencyCap",
     "GoTo": "flowkit.workflows.waits:GoTo",
@@ -442,6 +446,7 @@ _HOMES: Final = {
     "dump_condition": "flowkit.conditions:dump",
     "dump_event": "flowkit.event_documents:dump_event",
     "dump_workflow": "flowkit.workflows.codec:dump",
+    "feedback": "flowkit.runs.feedback:feedback",
     "html_findings": "flowkit.rendering.html.lint:html_findings",
     "load_event": "flowkit.event_documents:load_event",
     "load_events": "flowkit.event_documents:load_events",

@@ -434,6 +434,8 @@ def reasons(lines: Sequence[Line]) -> Iterator[str]:
                 yield str(entry.data["clock"])
             case Kind.MIGRATED:
                 yield str(entry.data["node"])
+            case Kind.FEEDBACK:
+                yield str(entry.data["type"])
             case _:
                 assert_never(entry.kind)
 

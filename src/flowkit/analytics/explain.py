@@ -12,7 +12,7 @@ from flowkit.analytics.guard_words import deferral_words, guard_words, wall_word
 from flowkit.conditions import Operand
 from flowkit.documents import is_list
 from flowkit.runs.consent import Suppression, SuppressionScope
-from flowkit.runs.model import Kind, Line, operand_data
+from flowkit.runs.model import Entry, Kind, Line, operand_data
 
 __all__ = ["Door", "Explanation", "Reason", "explained", "span_words"]
 
@@ -229,10 +229,20 @@ def _sentence(line: Line) -> str:  # noqa: C901, PLR0912 - a sentence for each k
             return f"an outcome came too late to change anything at {entry.node}: {data.get('result')}"
         case Kind.GOAL:
             return f"reached the goal {data.get('goal')}{_seen_in(data)}"
+        case Kind.FEEDBACK:
+            return _heard(entry)
         case Kind.HELD_OUT:
             return f"was held out, and gets nothing, though trigger {data.get('trigger')} let it in"
         case _:
             assert_never(entry.kind)
+
+
+def _heard(entry: Entry) -> str:
+    """Say what became of a message after it was handed over."""
+    data = entry.data
+    about = data.get("template_id") or data.get("key") or "a message"
+    by = ", by a machine" if data.get("machine") else ""
+    return f"{data.get('type')} was told of {about}{_where(entry.node)}{by}"
 
 
 def _since(line: Line, suppressions: Iterable[Suppression]) -> str:

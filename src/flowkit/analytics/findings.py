@@ -46,6 +46,7 @@ class Counted(NamedTuple):
 
 
 _NOTHING: Final = Counted(0, 0)
+_TOLD: Final = ("unsubscribe", "complaint", "bounce")
 
 
 @frozen
@@ -102,6 +103,9 @@ def measures_of(metrics: WorkflowMetrics, goal_id: str | None = None, **rates: C
     found = {"completion": Counted(metrics.completed, metrics.ended), "failure": Counted(failed, metrics.ended)}
     if goal_id is not None:
         found["conversion"] = Counted(metrics.goals.get(goal_id, 0), metrics.execution_count)
+    if metrics.heard:  # Where nothing was told, nobody knows; that is not the same as none.
+        kinds = {"open": "email_open", "click": "email_click", **{name: name for name in _TOLD}}
+        found |= {name: Counted(metrics.heard.get(kind, 0), metrics.sent) for name, kind in kinds.items()}
     nodes = {
         name: NodeMeasures(Counted(node.exited + node.failed, node.closed)) for name, node in metrics.nodes.items()
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 
 from attrs import Factory, field, frozen
 
@@ -71,6 +72,8 @@ class MessageMetrics:
         sent: How often it was handed over.
         skipped: How often it was decided against.
         failed: How often it failed for good.
+        heard: What became of it afterwards, by the type of the event that told it, without what machines did; of all
+            channels together.
     """
 
     template_id: str
@@ -78,6 +81,11 @@ class MessageMetrics:
     sent: int = 0
     skipped: int = 0
     failed: int = 0
+    heard: Mapping[str, int] = field(factory=dict[str, int], kw_only=True)
+
+    def rate(self, kind: str) -> float | None:
+        """Give how many of those that were handed over were answered so: ``heard[kind] / sent``."""
+        return share(self.heard.get(kind, 0), self.sent)
 
 
 @frozen
@@ -139,6 +147,9 @@ class WorkflowMetrics:
         completion_times: How old runs were when they came to the end.
         nodes: What became of those who came to each node, by node.
         messages: What became of messages.
+        heard: What became of them afterwards, by the type of the event that told it, without what machines did.
+        by_machines: What machines did, likewise.
+        revenue: What conversions were worth together, as was told; exact.
     """
 
     workflow_id: str
@@ -152,6 +163,24 @@ class WorkflowMetrics:
     completion_times: Ages = field(default=Factory(Ages), kw_only=True)
     nodes: Mapping[str, NodeMetrics] = field(factory=dict[str, NodeMetrics], kw_only=True)
     messages: Sequence[MessageMetrics] = field(default=(), kw_only=True)
+    heard: Mapping[str, int] = field(factory=dict[str, int], kw_only=True)
+    by_machines: Mapping[str, int] = field(factory=dict[str, int], kw_only=True)
+    revenue: Decimal = field(default=Decimal(0), kw_only=True)
+
+    @property
+    def sent(self) -> int:
+        """How many messages were handed over."""
+        return sum(message.sent for message in self.messages)
+
+    def rate(self, kind: str) -> float | None:
+        """Give how many of the messages that were handed over were answered so: ``heard[kind] / sent``."""
+        return share(self.heard.get(kind, 0), self.sent)
+
+    @property
+    def engagement_score(self) -> float | None:
+        """Opens and clicks in percent of the messages: ``100 (0.3 opens + 0.7 clicks) / sent``; None without any."""
+        opened, clicked = self.rate("email_open"), self.rate("email_click")
+        return None if opened is None or clicked is None else 100 * (0.3 * opened + 0.7 * clicked)
 
     @property
     def ended(self) -> int:
@@ -204,7 +233,18 @@ def workflow_metrics(workflow_id: str, tally: Tally, standing: Mapping[str, int]
         completion_times=tally.ages.get(Kind.COMPLETED.value, Ages()),
         nodes=nodes,
         messages=_messages(tally),
+        heard=_heard(tally, machine=False),
+        by_machines=_heard(tally, machine=True),
+        revenue=sum((worth for told, worth in tally.revenue.items() if not told.machine), Decimal(0)),
     )
+
+
+def _heard(tally: Tally, *, machine: bool, template: str | None = None) -> dict[str, int]:
+    counts: Counter[str] = Counter()
+    for told, number in tally.heard.items():
+        if told.machine is machine and template in {None, told.template_id}:
+            counts[told.kind] += number
+    return dict(sorted(counts.items()))
 
 
 def _reasons(tally: Tally, kind: Kind) -> dict[str, int]:
@@ -246,7 +286,7 @@ def _messages(tally: Tally) -> list[MessageMetrics]:
     found: list[MessageMetrics] = []
     for template, channel in names:
         counts = {one.kind: number for one, number in tally.messages.items() if one[:2] == (template, channel)}
-        found.append(
-            MessageMetrics(template, channel, counts.get("done", 0), counts.get("skipped", 0), counts.get("failed", 0))
-        )
+        done, skipped, failed = (counts.get(kind, 0) for kind in ("done", "skipped", "failed"))
+        heard = _heard(tally, machine=False, template=template)
+        found.append(MessageMetrics(template, channel, done, skipped, failed, heard=heard))
     return found

@@ -15,6 +15,11 @@ from flowkit.runs.model import Kind
 __all__ = ["Alarms", "Alert", "Lookout"]
 
 _WEEK: Final = 168
+_COMPLAINTS: Final = (
+    ("complaint", Severity.CRITICAL),
+    ("unsubscribe", Severity.MEDIUM),
+    ("bounce", Severity.HIGH),
+)
 _ENDS: Final = (Kind.COMPLETED, Kind.EXITED, Kind.FAILED)
 
 
@@ -23,7 +28,7 @@ class Lookout:
     """Looks at an hour of every workflow, and at how it was in the same hours of the weeks before.
 
     Looked at are completion and failures of the runs that ended, the drop-off of each node, how many messages of each
-    template failed, and how many runs began.
+    template failed, complaints, unsubscriptions and bounces against the messages of the hours, and how many runs began.
 
     Attributes:
         hours: How many hours are looked at together: more hours find smaller changes, and later.
@@ -103,6 +108,10 @@ def _rates(counted: Tally) -> Iterable[tuple[_Rate, Counted]]:
     ended = completed + exited + failed
     yield _Rate("completion", Direction.DROP, "", Severity.HIGH), Counted(completed, ended)
     yield _Rate("failure", Direction.SPIKE, "", Severity.CRITICAL), Counted(failed, ended)
+    sent = sum(number for message, number in counted.messages.items() if message.kind == "done")
+    for kind, severity in _COMPLAINTS:
+        told = sum(number for one, number in counted.heard.items() if one.kind == kind and not one.machine)
+        yield _Rate(kind, Direction.SPIKE, "", severity), Counted(min(told, sent), sent)
     nodes: dict[str, list[int]] = {}
     for way, number in counted.ways.items():
         nodes.setdefault(way.node, [0, 0])[1] += number
@@ -112,13 +121,13 @@ def _rates(counted: Tally) -> Iterable[tuple[_Rate, Counted]]:
         both[1] += number
     for node, (lost, closed) in nodes.items():
         yield _Rate("drop_off", Direction.SPIKE, node, Severity.HIGH), Counted(lost, closed)
-    sent: dict[str, list[int]] = {}
+    tries: dict[str, list[int]] = {}
     for message, number in counted.messages.items():
         if message.kind in {"done", "failed"}:
-            both = sent.setdefault(message.template_id, [0, 0])
+            both = tries.setdefault(message.template_id, [0, 0])
             both[0] += number if message.kind == "failed" else 0
             both[1] += number
-    for template, (lost, tried) in sent.items():
+    for template, (lost, tried) in tries.items():
         yield _Rate(f"message_{template}_failure", Direction.SPIKE, "", Severity.CRITICAL), Counted(lost, tried)
 
 

@@ -8,13 +8,28 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from decimal import Decimal
 from typing import Final, NamedTuple
 
 from attrs import define, field, frozen
 
 from flowkit.runs.model import Entry, Kind
 
-__all__ = ["HOUR", "Ages", "Done", "Message", "Slot", "Tallied", "Tally", "Way", "age_of", "essence", "tally", "total"]
+__all__ = [
+    "HOUR",
+    "Ages",
+    "Done",
+    "Heard",
+    "Message",
+    "Slot",
+    "Tallied",
+    "Tally",
+    "Way",
+    "age_of",
+    "essence",
+    "tally",
+    "total",
+]
 
 MINUTE: Final = 60_000_000
 HOUR: Final = 60 * MINUTE
@@ -22,11 +37,12 @@ _FINE: Final = 6 * 60
 _COARSE: Final = 30 * 24 * 60
 _ENDS: Final = frozenset({Kind.COMPLETED, Kind.EXITED, Kind.FAILED})
 _EFFECTS: Final = frozenset({Kind.DONE, Kind.SKIPPED, Kind.RETRYING, Kind.DEFERRED, Kind.FAILED})
-_COUNTED: Final = frozenset(
-    {Kind.ENTERED, Kind.HELD_OUT, Kind.REFUSED, Kind.LEFT, Kind.GOAL, Kind.DECIDED, Kind.REQUEUED} | _ENDS | _EFFECTS
+_OTHERS: Final = frozenset(
+    {Kind.ENTERED, Kind.HELD_OUT, Kind.REFUSED, Kind.LEFT, Kind.GOAL, Kind.DECIDED, Kind.REQUEUED, Kind.FEEDBACK}
 )
+_COUNTED: Final = _ENDS | _EFFECTS | _OTHERS
 _MAIL: Final = frozenset({"send_email", "send"})
-_DATA: Final = ("reason", "by", "to", "goal", "label", "type", "template_id", "channel")
+_DATA: Final = ("reason", "by", "to", "goal", "label", "type", "template_id", "channel", "machine", "value")
 
 
 class Tallied(NamedTuple):
@@ -133,6 +149,20 @@ class Message(NamedTuple):
     kind: str
 
 
+class Heard(NamedTuple):
+    """What became of a message after it was handed over.
+
+    Attributes:
+        kind: The type of the event that told it.
+        template_id: The message's template; empty where that was not told.
+        machine: Whether a machine did it.
+    """
+
+    kind: str
+    template_id: str
+    machine: bool
+
+
 @frozen
 class Ages:
     """How old runs were when something happened, added up.
@@ -191,6 +221,8 @@ class Tally:
         ends: At which node runs ended without leaving it, by node and kind.
         actions: What became of actions.
         messages: What became of messages.
+        heard: What became of messages after they were handed over.
+        revenue: What that is worth together, as was told; exact.
         labels: How often a branch, a split or a look gave a label, by node, action and label.
         ages: How old runs were when they ended, by kind.
         goal_ages: How old they were when they reached a goal, by goal.
@@ -205,6 +237,8 @@ class Tally:
     ends: Counter[tuple[str, str]] = field(factory=Counter[tuple[str, str]])
     actions: Counter[Done] = field(factory=Counter[Done])
     messages: Counter[Message] = field(factory=Counter[Message])
+    heard: Counter[Heard] = field(factory=Counter[Heard])
+    revenue: dict[Heard, Decimal] = field(factory=dict[Heard, Decimal])
     labels: Counter[tuple[str, str, str]] = field(factory=Counter[tuple[str, str, str]])
     ages: dict[str, Ages] = field(factory=dict[str, Ages])
     goal_ages: dict[str, Ages] = field(factory=dict[str, Ages])
@@ -227,6 +261,9 @@ class Tally:
         self.actions.update(other.actions)
         self.messages.update(other.messages)
         self.labels.update(other.labels)
+        self.heard.update(other.heard)
+        for told, worth in other.revenue.items():
+            self.revenue[told] = self.revenue.get(told, Decimal(0)) + worth
         for mine, others in ((self.ages, other.ages), (self.goal_ages, other.goal_ages)):
             for name, ages in others.items():
                 mine[name] = mine.get(name, Ages()) + ages
@@ -261,6 +298,8 @@ class Tally:
             self.goal_ages[goal] = self.goal_ages.get(goal, Ages()) + _ages(steps)
         elif kind is Kind.DECIDED:
             self.labels[entry.node or "", entry.action or "", str(entry.data.get("label", ""))] += number
+        elif kind is Kind.FEEDBACK:
+            self._hear(entry, number)
         elif kind in _EFFECTS and entry.action is not None:
             self._acted(entry, number)
         elif kind in _ENDS:
@@ -272,6 +311,13 @@ class Tally:
         if entry.data.get("type") in _MAIL:
             channel = str(entry.data.get("channel", "email"))
             self.messages[Message(str(entry.data.get("template_id", "")), channel, entry.kind.value)] += number
+
+    def _hear(self, entry: Entry, number: int) -> None:
+        template = str(entry.data.get("template_id", ""))
+        told = Heard(str(entry.data.get("type", "")), template, "machine" in entry.data)
+        self.heard[told] += number
+        if "value" in entry.data:
+            self.revenue[told] = self.revenue.get(told, Decimal(0)) + Decimal(str(entry.data["value"])) * number
 
     def _ended(self, entry: Entry, steps: Tallied) -> None:
         name = entry.kind.value

@@ -18,6 +18,7 @@ from flowkit.events import NO_FACTS, Event
 from flowkit.hashing import run_id
 from flowkit.ports import Intake, Recalled
 from flowkit.runs.consent import BANNING
+from flowkit.runs.feedback import FEEDBACK
 from flowkit.runs.step import Transition
 from flowkit.triggers.evaluate import Gate
 
@@ -108,6 +109,6 @@ def _has_lane(parts: Parts, kind: str, entrance: Entrance) -> bool:
     catalogue = parts.catalogue
     if catalogue.watchful or catalogue.holds or parts.watch is not None:
         return False
-    if entrance.observed or kind in catalogue.kept or (kind in BANNING and parts.suppresses):
+    if entrance.observed or kind in catalogue.kept or kind in FEEDBACK or (kind in BANNING and parts.suppresses):
         return False
     return entrance.wants == NO_WANTS and bool(entrance.gates)

@@ -13,6 +13,7 @@ from flowkit.events import NO_FACTS, Event, Facts, HistoryNeed
 from flowkit.ports import Move, Started
 from flowkit.runs.consent import BANNING, ban_of
 from flowkit.runs.effects import RUN_ID_LENGTH, Looked, Observed
+from flowkit.runs.feedback import FEEDBACK, feedback_of
 from flowkit.runs.model import Run
 from flowkit.runs.program import Program
 from flowkit.runs.step import Member
@@ -28,6 +29,8 @@ def take(desk: Desk, knock: Knock, event: Event, entrance: Entrance) -> None:
         return
     if event.type in BANNING and desk.suppresses and (ban := ban_of(event)) is not None:
         desk.forbid(ban)
+    if event.type in FEEDBACK and (told := feedback_of(event)) is not None and desk.catalogue.is_live(told[0]):
+        desk.lines += (told,)
     if entrance.observed:
         _observe(desk, event, hops=knock.hops)
     matching = _matching(desk, entrance, event)

@@ -349,6 +349,7 @@ class Kind(StrEnum):
     PAUSED = "paused"
     RESUMED = "resumed"
     MIGRATED = "migrated"
+    FEEDBACK = "feedback"
 
 
 @frozen

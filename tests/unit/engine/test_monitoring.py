@@ -13,6 +13,7 @@ from flowkit.analytics.monitor import Alarms, Lookout
 from flowkit.engine.monitoring import Monitor
 from flowkit.engine.sync import Engine
 from flowkit.runs.effects import Outcome, Result
+from flowkit.runs.feedback import FeedbackKind, feedback
 from flowkit.testing.recording import RecordingSender
 from tests.support.journeys import DAY, HOUR, START, node, send, signup, workflow
 
@@ -137,3 +138,15 @@ def test_alerts_become_lines_of_a_log(caplog):
         ("INFO", "over: w: k: 50.00%, expected 10.00% (critical)"),
         ("WARNING", "w: k: 50.00%, expected 10.00% (high)"),
     ]
+
+
+def test_a_spike_of_complaints_is_told(any_store):
+    shop = Shop(any_store)
+    for _ in range(8):
+        shop.hour(look=False)
+    shop.clock.advance(7 * DAY - 5 * HOUR)
+    assert shop.hour() == []
+    shop.engine.ingest(
+        feedback(FeedbackKind.COMPLAINT, f"s{number}", key=f"key-{number}", workflow_id="w") for number in range(10)
+    )
+    assert shop.hour() == [("complaint_spike", "w", False)]
