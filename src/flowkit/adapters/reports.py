@@ -91,7 +91,7 @@ class Report:
         reason: What the server said, on one line of at most 500 characters; empty where it said nothing.
         message_id: The Message-ID of the message, with angle brackets; `Outcome.reference` of its sending by SMTP.
         token: The token of a message that was sent under a `MailPolicy`: ``tokens.verify("report", token, now=...)``
-            gives the subscriber and the key.
+            gives the subscriber, the key and the workflow.
         feedback_type: What a complaint is called, such as ``abuse``; None for reports of delivery.
         headers: The message's own header lines, as far as they came back, by names in lower case.
     """
@@ -133,18 +133,19 @@ def parse_report(content: bytes) -> tuple[Report, ...]:
         raise ReportError(ReportFault.BROKEN) from error
 
 
-def report_event(report: Report, subscriber_id: str, key: str) -> Event | None:
+def report_event(report: Report, subscriber_id: str, key: str, workflow_id: str) -> Event | None:
     """Make the event of a report, for ``ingest``: ``bounce`` with ``bounce_type``, or ``complaint``.
 
     Args:
         report: What was read.
         subscriber_id: Of whom it is, as its verified token says.
         key: Of which message, likewise. Reports of one kind about one message are one event.
+        workflow_id: Of which workflow, likewise; by it the event counts in the workflow's metrics.
 
     Returns:
         The event; None where the report asks for nothing.
     """
-    properties = {"key": key, "channel": "email"}
+    properties = {"message_key": key, "workflow_id": workflow_id, "channel": "email"}
     match report.kind:
         case ReportKind.HARD_BOUNCE | ReportKind.SOFT_BOUNCE:
             name = "bounce"

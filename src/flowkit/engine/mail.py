@@ -219,7 +219,7 @@ class Mailer:
             )
         values = context(attributes, run.event, variables)
         if letter.policy is not None:
-            values |= letter.policy.values(run.subscriber_id, operation.topic, key)
+            values |= letter.policy.values(run.subscriber_id, operation.topic, key, run.workflow_id)
         try:
             subject = None if letter.subject is None else letter.subject.render(values)
             rendered = letter.template.render(values, subject=subject)

@@ -18,11 +18,11 @@ from flowkit.rendering.model import OutgoingMessage, Template
 __all__ = ["CLICK", "REPORT", "UNSUBSCRIBE", "UNSUBSCRIBE_URL", "MailPolicy"]
 
 UNSUBSCRIBE: Final = "unsubscribe"
-"""The purpose of tokens whose fields are subscriber, topic (empty for all) and the key of the message."""
+"""The purpose of tokens whose fields are subscriber, topic (empty for all), key of the message and workflow."""
 CLICK: Final = "click"
-"""The purpose of tokens whose fields are the URL, the subscriber and the key of the message."""
+"""The purpose of tokens whose fields are URL, subscriber, key of the message and workflow."""
 REPORT: Final = "report"
-"""The purpose of tokens whose fields are the subscriber and the key of the message."""
+"""The purpose of tokens whose fields are subscriber, key of the message and workflow."""
 UNSUBSCRIBE_URL: Final = "unsubscribe_url"
 """The name under which templates find the URL to unsubscribe."""
 REPORT_HEADER: Final = "X-Message-Token"
@@ -91,9 +91,9 @@ class MailPolicy:
         """The names of what it gives to templates."""
         return frozenset() if self.unsubscribe_url is None else frozenset({UNSUBSCRIBE_URL})
 
-    def values(self, subscriber_id: str, topic: str | None, key: str) -> Mapping[str, str]:
+    def values(self, subscriber_id: str, topic: str | None, key: str, workflow_id: str) -> Mapping[str, str]:
         """Give templates what the policy knows, by name."""
-        url = self.unsubscribe_link(subscriber_id, topic, key)
+        url = self.unsubscribe_link(subscriber_id, topic, key, workflow_id)
         return {} if url is None else {UNSUBSCRIBE_URL: url}
 
     def prepare(self, template: Template) -> Template:
@@ -106,11 +106,11 @@ class MailPolicy:
             html = rewrite_links(html, rules.apply, is_template=True)
         return Template(template.template_id, subject=template.subject, html=html, text=text)
 
-    def unsubscribe_link(self, subscriber_id: str, topic: str | None, key: str) -> str | None:
+    def unsubscribe_link(self, subscriber_id: str, topic: str | None, key: str, workflow_id: str) -> str | None:
         """Give the URL by which a subscriber leaves; None where the policy has none."""
         if self.unsubscribe_url is None:
             return None
-        return self.unsubscribe_url.replace(_TOKEN, self._leave(subscriber_id, topic, key))
+        return self.unsubscribe_url.replace(_TOKEN, self._leave(subscriber_id, topic, key, workflow_id))
 
     def apply(
         self, message: OutgoingMessage, *, marketing: bool, topic: str | None, open_links: bool
@@ -131,7 +131,7 @@ class MailPolicy:
             html=html,
             headers={**message.headers, **self._headers(message, marketing=marketing, topic=topic)},
             reply_to=message.reply_to or self.reply_to,
-            tags=message.tags or (_workflow_of(message), _word(message.template_id)),
+            tags=message.tags or (_word(_workflow_of(message)), _word(message.template_id)),
         )
 
     def _link(self, url: str, click: str | None, message: OutgoingMessage, *, open_links: bool) -> str:
@@ -141,31 +141,34 @@ class MailPolicy:
             url = self.links.apply(url)
         if click is None:
             return url
-        return click.replace(_TOKEN, self.tokens.sign(CLICK, [url, message.subscriber_id, message.key]))
+        return click.replace(
+            _TOKEN, self.tokens.sign(CLICK, [url, message.subscriber_id, message.key, _workflow_of(message)])
+        )
 
-    def _leave(self, subscriber_id: str, topic: str | None, key: str) -> str:
-        return self.tokens.sign(UNSUBSCRIBE, [subscriber_id, topic or "", key])
+    def _leave(self, subscriber_id: str, topic: str | None, key: str, workflow_id: str) -> str:
+        return self.tokens.sign(UNSUBSCRIBE, [subscriber_id, topic or "", key, workflow_id])
 
     def _headers(self, message: OutgoingMessage, *, marketing: bool, topic: str | None) -> Mapping[str, str]:
+        workflow = _workflow_of(message)
         headers = {
             "Auto-Submitted": "auto-generated",
-            REPORT_HEADER: self.tokens.sign(REPORT, [message.subscriber_id, message.key]),
+            REPORT_HEADER: self.tokens.sign(REPORT, [message.subscriber_id, message.key, workflow]),
         }
         if self.feedback_id is not None:
             kind = "marketing" if marketing else "transactional"
-            words = (_workflow_of(message), _word(message.template_id), kind, self.feedback_id)
+            words = (_word(workflow), _word(message.template_id), kind, self.feedback_id)
             headers["Feedback-ID"] = ":".join(words)
         if not marketing:
             return headers
         if self.list_id is not None:
             headers["List-ID"] = f"<{self.list_id}>"
         ways: list[str] = []
-        url = self.unsubscribe_link(message.subscriber_id, topic, message.key)
+        url = self.unsubscribe_link(message.subscriber_id, topic, message.key, workflow)
         if url is not None:
             ways.append(f"<{url}>")
             headers["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
         if self.unsubscribe_mailto is not None:
-            token = self._leave(message.subscriber_id, topic, message.key)
+            token = self._leave(message.subscriber_id, topic, message.key, workflow)
             ways.append(f"<mailto:{self.unsubscribe_mailto}?subject={quote(token)}>")
         if ways:
             headers["List-Unsubscribe"] = ", ".join(ways)
@@ -181,7 +184,7 @@ def _check_url(name: str, url: str) -> None:
 
 
 def _workflow_of(message: OutgoingMessage) -> str:
-    return _word(str(message.metadata.get("workflow_id", "")))
+    return str(message.metadata.get("workflow_id", ""))
 
 
 def _word(text: str) -> str:

@@ -12,7 +12,7 @@ from flowkit.events import Event
 from flowkit.rendering.link_tokens import LinkTokens
 
 TOKENS = LinkTokens({"1": b"0123456789abcdef"}, current="1")
-TOKEN = TOKENS.sign("report", ["ann", "key:1"])
+TOKEN = TOKENS.sign("report", ["ann", "key:1", "w"])
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
 BOUNCE = f"""\
@@ -102,14 +102,14 @@ def test_a_bounce_is_read():
     assert report.message_id == "<0f3a@shop.test>"
     assert report.feedback_type is None
     assert report.headers["subject"] == "News"
-    assert TOKENS.verify("report", report.token, now=NOW).fields == ("ann", "key:1")
+    assert TOKENS.verify("report", report.token, now=NOW).fields == ("ann", "key:1", "w")
 
 
 def test_a_complaint_is_read():
     [report] = parse_report(COMPLAINT)
     assert (report.kind, report.feedback_type) == (ReportKind.COMPLAINT, "abuse")
     assert (report.recipient, report.message_id, report.status) == ("ann@example.org", "<0f3a@shop.test>", None)
-    assert TOKENS.verify("report", report.token, now=NOW).fields == ("ann", "key:1")
+    assert TOKENS.verify("report", report.token, now=NOW).fields == ("ann", "key:1", "w")
 
 
 @pytest.mark.parametrize(
@@ -191,13 +191,19 @@ def test_addresses_do_not_show():
 
 def test_the_events_of_reports():
     [bounce], [complaint] = parse_report(BOUNCE), parse_report(COMPLAINT)
-    event = report_event(bounce, "ann", "key:1")
+    event = report_event(bounce, "ann", "key:1", "w")
     assert isinstance(event, Event)
     assert (event.type, event.subscriber_id) == ("bounce", "ann")
-    assert event.properties == {"key": "key:1", "channel": "email", "bounce_type": "hard", "status": "5.1.1"}
-    assert event.id == report_event(bounce, "ann", "key:1").id != report_event(bounce, "ann", "key:2").id
-    assert report_event(complaint, "ann", "key:1").type == "complaint"
-    assert report_event(Report(kind=ReportKind.DELAYED), "ann", "key:1") is None
+    assert event.properties == {
+        "message_key": "key:1",
+        "workflow_id": "w",
+        "channel": "email",
+        "bounce_type": "hard",
+        "status": "5.1.1",
+    }
+    assert event.id == report_event(bounce, "ann", "key:1", "w").id != report_event(bounce, "ann", "key:2", "w").id
+    assert report_event(complaint, "ann", "key:1", "w").type == "complaint"
+    assert report_event(Report(kind=ReportKind.DELAYED), "ann", "key:1", "w") is None
 
 
 # -- hostile input ----------------------------------------------------------------------------------------------------
@@ -213,7 +219,7 @@ def read(content):
         assert len(report.reason) <= 500
         assert len(report.reason.splitlines()) <= 1
         assert report.recipient is None or "@" in report.recipient
-        report_event(report, "ann", "key:1")
+        report_event(report, "ann", "key:1", "w")
 
 
 @given(st.binary(max_size=500))

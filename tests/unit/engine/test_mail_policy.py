@@ -68,7 +68,7 @@ def test_marketing_is_complete():
     [message] = sent(SendEmail("t", topic="news"), unsubscribe_url=URL, links=LinkRules({"utm_source": "mail"}))
     url = re.fullmatch(r"<(.*)>", message.headers["List-Unsubscribe"])[1]
     token = url.removeprefix(URL.removesuffix("{token}"))
-    assert TOKENS.verify(UNSUBSCRIBE, token, now=MONDAY).fields == ("ann", "news", message.key)
+    assert TOKENS.verify(UNSUBSCRIBE, token, now=MONDAY).fields == ("ann", "news", message.key, "w")
     assert message.html == (
         "<p>Hi Ann &amp; Co, <a href='https://shop.test/a?utm_source=mail'>look</a>"
         " <a href='https://shop.test/b?x=1&amp;utm_source=mail#y'>here</a>"

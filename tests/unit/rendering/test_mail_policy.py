@@ -41,13 +41,13 @@ def test_marketing_says_how_to_leave():
     url, mailto = re.fullmatch(
         r"<(https:[^>]*)>, <mailto:leave@shop\.test\?subject=([^>]*)>", headers["List-Unsubscribe"]
     ).groups()
-    assert fields(UNSUBSCRIBE, url.removeprefix("https://shop.test/leave/")) == ("ann", "news", "key:1")
-    assert fields(UNSUBSCRIBE, mailto) == ("ann", "news", "key:1")
+    assert fields(UNSUBSCRIBE, url.removeprefix("https://shop.test/leave/")) == ("ann", "news", "key:1", "w: 1")
+    assert fields(UNSUBSCRIBE, mailto) == ("ann", "news", "key:1", "w: 1")
     assert headers["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
     assert headers["List-ID"] == "<news.shop.test>"
     assert headers["Feedback-ID"] == "w-1:hello:marketing:shop1"
     assert headers["Auto-Submitted"] == "auto-generated"
-    assert fields(REPORT, headers["X-Message-Token"]) == ("ann", "key:1")
+    assert fields(REPORT, headers["X-Message-Token"]) == ("ann", "key:1", "w: 1")
 
 
 def test_services_group_by_workflow_and_template():
@@ -78,7 +78,7 @@ def test_links_go_by_the_counter_with_their_parameters():
         message(html=html), open_links=True, click_url="https://c.test/{token}", links=LinkRules({"utm_source": "m"})
     )
     token = re.match(r"<a href='https://c\.test/([^']*)'>x</a>", made.html)[1]
-    assert fields(CLICK, token) == ("https://shop.test/?a=1&b=2&utm_source=m", "ann", "key:1")
+    assert fields(CLICK, token) == ("https://shop.test/?a=1&b=2&utm_source=m", "ann", "key:1", "w: 1")
     assert made.html.endswith("<a href='mailto:a@b.test'>y</a><a href='https://x.test/unsubscribe'>")
 
 
