@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from attrs import evolve
 
@@ -14,7 +14,7 @@ from flowkit.ports import Edition, Store, Templates
 from flowkit.rendering.engine import CompiledSubject, CompiledTemplate, compile_subject, compile_template
 from flowkit.rendering.html.links import has_open_links
 from flowkit.rendering.mail_policy import MailPolicy
-from flowkit.rendering.model import Template, TemplateError
+from flowkit.rendering.model import Fallbacks, Missing, Template, TemplateError
 from flowkit.workflows.codec import dumps
 from flowkit.workflows.model import SendEmail, Workflow
 
@@ -76,14 +76,40 @@ def _compiled(template: Template) -> CompiledTemplate | TemplateError:
 
 
 def write_source(template: Template) -> str:
-    """Write a template as the text that is stored and hashed."""
-    return _encode([template.template_id, template.subject, template.html, template.text])
+    """Write a template as the text that is stored and hashed; what it has not takes no place there."""
+    more = _more(template)
+    return _encode([template.template_id, template.subject, template.html, template.text, *([more] if more else [])])
+
+
+def _more(template: Template) -> dict[str, Any]:
+    table = {"subject": dict(template.fallbacks.subject), "body": dict(template.fallbacks.body)}
+    more = {
+        "fallbacks": {part: values for part, values in table.items() if values},
+        "missing": None if template.missing is Missing.ABORT else str(template.missing),
+        "instead": template.instead,
+        "locales": {locale: json.loads(write_source(one)) for locale, one in template.locales.items()},
+    }
+    return {name: value for name, value in more.items() if value}
 
 
 def read_source(source: str) -> Template:
     """Read a stored template."""
-    template_id, subject, html, text = json.loads(source)
-    return Template(template_id, subject=subject, html=html, text=text)
+    return _template(json.loads(source))
+
+
+def _template(stored: list[Any]) -> Template:
+    template_id, subject, html, text, *rest = stored
+    more: dict[str, Any] = rest[0] if rest else {}
+    return Template(
+        template_id,
+        subject=subject,
+        html=html,
+        text=text,
+        fallbacks=Fallbacks(**more.get("fallbacks", {})),
+        missing=Missing(more.get("missing", Missing.ABORT)),
+        instead=more.get("instead"),
+        locales={locale: _template(one) for locale, one in more.get("locales", {}).items()},
+    )
 
 
 async def edition_of(
@@ -97,12 +123,16 @@ async def edition_of(
     sources: dict[str, str] = {}
     pinned: dict[str, str] = {}
     if templates is not None:
-        for template_id in sorted(template_ids(workflow)):
+        waiting = sorted(template_ids(workflow), reverse=True)
+        while waiting:
+            template_id = waiting.pop()
             template = await resolve("templates.template", templates.template(template_id))
             if template is not None:
                 source = write_source(template if mail is None else _prepared(template, mail))
                 pinned[template_id] = content_hash(source)
                 sources[pinned[template_id]] = source
+                if template.instead is not None and template.instead not in pinned:
+                    waiting.append(template.instead)
     timeless = dumps(evolve(workflow, created_at=None))
     digest = content_hash(_encode([timeless, pinned]))
     return Edition(workflow.workflow_id, 0, digest, dumps(workflow), pinned), sources
