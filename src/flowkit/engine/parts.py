@@ -22,7 +22,9 @@ from flowkit.ports import (
     Consent,
     FaultReports,
     Handler,
+    Predictions,
     Profiles,
+    Recommendations,
     Sender,
     Store,
     Templates,
@@ -30,6 +32,7 @@ from flowkit.ports import (
 )
 from flowkit.problems import short
 from flowkit.rendering.mail_policy import MailPolicy
+from flowkit.rendering.personal.personalize import Personalization
 from flowkit.runs.policy import NO_POLICY, SendPolicy
 from flowkit.workflows.model import EMAIL
 
@@ -67,6 +70,9 @@ class Parts:
         consent: Knows who is subscribed to which topic; None where no message names one.
         suppresses: Whether bounces, complaints and unsubscriptions that are reported put subscribers on the suppression
             list.
+        personalization: How messages are personalized; None only fills merge tags.
+        predictions: Predicts what subscribers will do; None predicts nothing.
+        recommendations: Recommends products and content; None recommends nothing.
         catalogue: What is published.
         watch: Keeps an eye on the data, where somebody wants to know.
         decisions: What was decided before, and need not be again.
@@ -89,6 +95,9 @@ class Parts:
     suppresses: bool = True
     policy: SendPolicy = field(default=NO_POLICY, kw_only=True)
     mail: MailPolicy | None = field(default=None, kw_only=True)
+    personalization: Personalization | None = field(default=None, kw_only=True)
+    predictions: Predictions | None = field(default=None, kw_only=True)
+    recommendations: Recommendations | None = field(default=None, kw_only=True)
     catalogue: Catalogue = field(
         init=False, default=Factory(lambda self: Catalogue(self.store, self.predicates), takes_self=True)
     )

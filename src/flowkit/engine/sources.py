@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
 from attrs import evolve
 
@@ -14,7 +14,7 @@ from flowkit.ports import Edition, Store, Templates
 from flowkit.rendering.engine import CompiledSubject, CompiledTemplate, compile_subject, compile_template
 from flowkit.rendering.html.links import has_open_links
 from flowkit.rendering.mail_policy import MailPolicy
-from flowkit.rendering.model import Fallbacks, Missing, Template, TemplateError
+from flowkit.rendering.model import NO_FALLBACKS, Fallbacks, Missing, Template, TemplateError
 from flowkit.workflows.codec import dumps
 from flowkit.workflows.model import SendEmail, Workflow
 
@@ -22,7 +22,10 @@ __all__ = ["Sources", "edition_of", "read_source", "template_ids", "write_source
 
 _KEPT: Final = 1000
 _encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode
+K = TypeVar("K")
 T = TypeVar("T")
+_SubjectKey: TypeAlias = tuple[str, str, tuple[tuple[str, "str | float"], ...]]
+"""The source of a subject, the policy for what is missing, and the fallbacks."""
 
 
 class Sources:
@@ -36,7 +39,7 @@ class Sources:
         self._store = store
         self._templates: dict[str, CompiledTemplate | TemplateError] = {}
         self._open_links: dict[str, bool] = {}
-        self._subjects: dict[str, CompiledSubject | TemplateError] = {}
+        self._subjects: dict[_SubjectKey, CompiledSubject | TemplateError] = {}
 
     async def template(self, digest: str) -> CompiledTemplate | TemplateError:
         """Give the template whose source has a hash, or what is wrong with it."""
@@ -51,17 +54,25 @@ class Sources:
         """Whether a template that was read has web links that are known only when it is rendered."""
         return self._open_links.get(digest, True)
 
-    def subject(self, source: str) -> CompiledSubject | TemplateError:
-        """Give a subject, or what is wrong with it."""
-        if source not in self._subjects:
+    def subject(self, source: str, template: CompiledTemplate | None = None) -> CompiledSubject | TemplateError:
+        """Give a subject, or what is wrong with it.
+
+        Args:
+            source: Its source.
+            template: The template that it goes with, whose fallbacks and policy are its own.
+        """
+        fallbacks = NO_FALLBACKS if template is None else template.fallbacks
+        missing = Missing.ABORT if template is None else template.missing
+        key = (source, str(missing), tuple(sorted(fallbacks.subject.items())))
+        if key not in self._subjects:
             try:
-                _keep(self._subjects, source, compile_subject(source))
+                _keep(self._subjects, key, compile_subject(source, fallbacks=fallbacks, missing=missing))
             except TemplateError as error:
-                _keep(self._subjects, source, error)
-        return self._subjects[source]
+                _keep(self._subjects, key, error)
+        return self._subjects[key]
 
 
-def _keep(kept: dict[str, T], key: str, value: T) -> None:
+def _keep(kept: dict[K, T], key: K, value: T) -> None:
     """Keep a value, and let the oldest go where there are too many."""
     while len(kept) >= _KEPT:
         del kept[next(iter(kept))]
@@ -87,6 +98,7 @@ def _more(template: Template) -> dict[str, Any]:
         "fallbacks": {part: values for part, values in table.items() if values},
         "missing": None if template.missing is Missing.ABORT else str(template.missing),
         "instead": template.instead,
+        "subjects": dict(template.subjects),
         "locales": {locale: json.loads(write_source(one)) for locale, one in template.locales.items()},
     }
     return {name: value for name, value in more.items() if value}
@@ -108,6 +120,7 @@ def _template(stored: list[Any]) -> Template:
         fallbacks=Fallbacks(**more.get("fallbacks", {})),
         missing=Missing(more.get("missing", Missing.ABORT)),
         instead=more.get("instead"),
+        subjects=more.get("subjects", {}),
         locales={locale: _template(one) for locale, one in more.get("locales", {}).items()},
     )
 

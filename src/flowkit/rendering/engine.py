@@ -12,7 +12,7 @@ from itertools import islice
 from typing import Any, Final
 
 import jinja2
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 from jinja2.meta import find_undeclared_variables
 
 from flowkit.conditions import NO_VARIABLES
@@ -115,6 +115,9 @@ class CompiledTemplate:
         unguarded: What they print with no default and no condition that asks for it: the attributes' first names.
         names: What the lint wants to know of it: the run's variables too, and what it cannot do without.
         instead: The id of the template that is tried once where this one aborts.
+        fallbacks: What stands in for values that are missing.
+        missing: What becomes of a message where nothing does.
+        variants: The names of its further subjects, in whatever locale.
         locales: The compiled templates of other locales.
     """
 
@@ -124,19 +127,26 @@ class CompiledTemplate:
     unguarded: frozenset[str]
     names: TemplateNames
     instead: str | None
+    fallbacks: Fallbacks
+    missing: Missing
+    variants: frozenset[str]
     locales: Mapping[str, CompiledTemplate]
     _subject: jinja2.Template = field(repr=False)
+    _subjects: Mapping[str, jinja2.Template] = field(repr=False)
     _html: jinja2.Template | None = field(repr=False)
     _text: jinja2.Template | None = field(repr=False)
     _limits: RenderLimits = field(repr=False)
 
-    def render(self, context: Properties, *, subject: str | None = None, zone: tzinfo = UTC) -> Rendered:
+    def render(
+        self, context: Properties, *, subject: str | None = None, zone: tzinfo = UTC, variant: str | None = None
+    ) -> Rendered:
         """Render a message.
 
         Args:
             context: What ``context`` makes; its ``locale`` chooses among the template's locales.
             subject: A subject that was rendered already and goes before the template's own; None takes that.
             zone: The reader's time zone, for instants that the filter ``date`` prints.
+            variant: Which of the further subjects is taken; the usual one where there is none of that name.
 
         Raises:
             MessageAborted: The message cannot be made for this subscriber: ``missing_value`` with the path of
@@ -146,20 +156,18 @@ class CompiledTemplate:
         """
         locale = locale_of(self.locales, context.get(_LOCALE))
         if locale is not None:
-            return self.locales[locale]._made(context, subject, zone, locale)  # noqa: SLF001 - one of its own
-        return self._made(context, subject, zone, None)
-
-    def _made(self, context: Properties, subject: str | None, zone: tzinfo, locale: str | None) -> Rendered:
+            found = self.locales[locale].render(context, subject=subject, zone=zone, variant=variant)
+            return evolve(found, locale=locale)
         present = _present(context)
         meter = Meter(self._limits, zone)
+        own = self._subject if variant is None else self._subjects.get(variant, self._subject)
         return Rendered(
-            _subject(_run(self._subject, "subject", present, meter) if subject is None else subject),
+            _subject(_run(own, "subject", present, meter) if subject is None else subject),
             None if self._html is None else _run(self._html, "html", present, meter),
             None if self._text is None else _run(self._text, "text", present, meter),
             tuple(meter.defaulted),
             tuple(meter.blanked),
             tuple(meter.shown),
-            locale,
         )
 
 
@@ -175,6 +183,10 @@ def compile_template(template: Template, *, limits: RenderLimits = DEFAULT_LIMIT
     html = None if template.html is None else _compile(template.html, "html", _Terms(limits, policy, table.body))
     text = None if template.text is None else _compile(template.text, "text", _Terms(limits, policy, table.body))
     body = [part for part in (html, text) if part is not None]
+    subjects = {
+        name: _compile(source, "subject", _Terms(limits, policy, table.subject))
+        for name, source in template.subjects.items()
+    }
     names = TemplateNames(
         read=_together(part.read for part in body),
         printed=_together(part.printed for part in body),
@@ -184,16 +196,22 @@ def compile_template(template: Template, *, limits: RenderLimits = DEFAULT_LIMIT
         locale: compile_template(template.in_locale(locale), limits=limits) for locale in sorted(template.locales)
     }
     several = list(locales.values())
-    own_locale = frozenset({_LOCALE}) if locales else frozenset[str]()
+    others = subjects.values()
+    parts = (subject, *body, *others)
+    own = frozenset({_LOCALE} if locales else ()).union(*(part.read.attributes for part in others))
     return CompiledTemplate(
         template.template_id,
-        (subject.read.attributes | names.read.attributes | own_locale).union(*(one.variables for one in several)),
-        frozenset(path for part in (subject, *body) for path in part.paths).union(*(one.paths for one in several)),
+        (subject.read.attributes | names.read.attributes | own).union(*(one.variables for one in several)),
+        frozenset(path for part in parts for path in part.paths).union(*(one.paths for one in several)),
         (names.printed.attributes | names.subject.attributes).union(*(one.unguarded for one in several)),
         names,
         template.instead,
+        table,
+        policy,
+        frozenset(subjects).union(*(one.variants for one in several)),
         locales,
         subject.code,
+        {name: part.code for name, part in subjects.items()},
         None if html is None else html.code,
         None if text is None else text.code,
         limits,

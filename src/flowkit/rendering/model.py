@@ -91,6 +91,7 @@ class Template:
         fallbacks: What stands in for values that are missing, beside the ``default`` of a tag, which goes first.
         missing: What becomes of a message where nothing stands in.
         instead: The id of the template that is tried once where this one aborts; None skips the message at once.
+        subjects: Further subjects by the name of a variant, such as ``urgent``; a rule takes one.
         locales: The same template in other languages, by locale such as ``de`` or ``de-AT``; a reader whose
             ``locale`` is ``de-AT`` gets that one, else ``de``, else this one.
     """
@@ -102,6 +103,7 @@ class Template:
     fallbacks: Fallbacks = field(default=NO_FALLBACKS, kw_only=True)
     missing: Missing = field(default=Missing.ABORT, kw_only=True)
     instead: str | None = field(default=None, kw_only=True)
+    subjects: Mapping[str, str] = field(factory=dict[str, str], kw_only=True)
     locales: Mapping[str, Template] = field(factory=dict[str, "Template"], kw_only=True)
 
     def in_locale(self, locale: str | None) -> Template:
