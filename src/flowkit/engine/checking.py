@@ -31,7 +31,7 @@ async def checked(
         attributes = None if attributes is None else given.union(attributes)
     found = check(
         workflow,
-        attributes=attributes,
+        attributes=_given(parts, attributes),
         channels=parts.channels,
         handlers=parts.handlers,
         predicates=parts.predicates,
@@ -41,6 +41,12 @@ async def checked(
     )
     joint = _beside(workflow, parts.catalogue.live_workflows())
     return tuple(sorted((*found, *joint), key=lambda finding: _ORDER.index(finding.severity)))
+
+
+def _given(parts: Parts, attributes: Collection[str] | None) -> Collection[str] | None:
+    """Add to the attributes of profiles what a personalization gives messages besides."""
+    how = parts.personalization
+    return attributes if attributes is None or how is None else {*attributes, *how.tags}
 
 
 def _beside(workflow: Workflow, live: Collection[Workflow]) -> Collection[Finding]:

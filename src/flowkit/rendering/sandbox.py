@@ -16,6 +16,7 @@ from flowkit.rendering.filters import FILTERS, SIZES, with_default
 from flowkit.rendering.grammar import TEST_NAMES
 from flowkit.rendering.limits import Meter
 from flowkit.rendering.values import (
+    BadValueError,
     Block,
     Labelled,
     MissingValueError,
@@ -190,15 +191,18 @@ def _printer(write: Write, without: Callable[[Context, str], str], *, form: str 
 
     @jinja2.pass_context
     def printed(context: Context, value: object, path: str = "") -> str:
-        if type(value) is str:
-            return write(value)
-        if is_missing(value) or (isinstance(value, Labelled) and is_blank(value)):
-            return without(context, path or (value.path if isinstance(value, _Missing) else ""))
-        if isinstance(value, Block) and form:
-            return _shown(context, value, form)
-        if form == "html" and not isinstance(value, (int, float)) and isinstance(value, Trusted):
-            return value.__html__()
-        return write(printable(value))
+        try:
+            if type(value) is str:
+                return write(value)
+            if is_missing(value) or (isinstance(value, Labelled) and is_blank(value)):
+                return without(context, path or (value.path if isinstance(value, _Missing) else ""))
+            if isinstance(value, Block) and form:
+                return _shown(context, value, form)
+            if form == "html" and not isinstance(value, (int, float)) and isinstance(value, Trusted):
+                return value.__html__()
+            return write(printable(value))
+        except BadValueError as error:
+            raise BadValueError(error.reason, path) from None
 
     return printed
 

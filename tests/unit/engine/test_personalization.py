@@ -303,3 +303,16 @@ def test_messages_of_many_are_made_with_one_question_to_each_port():
         engine.render_many("gone", ["s0"])
     with pytest.raises(ConfigurationError, match="no templates"):
         Engine(MemoryStore()).render_many("plain", ["s0"])
+
+
+def test_the_lint_knows_what_is_computed():
+    template = Template("plain", subject="{{timeOfDay}}", text="{{primaryCTA}}{{ salutation }}{{ nickname }}")
+    found = {}
+    for how in (HOW, None):
+        engine, _, journey = engine_on(MemoryStore(), template, personalization=how)
+        found[how is None] = [
+            one.message.split('"')[1]
+            for one in engine.check(journey, attributes=["email"])
+            if one.rule == "variable_without_source"
+        ]
+    assert found == {False: ["nickname"], True: ["nickname", "primaryCTA", "salutation", "timeOfDay"]}

@@ -124,6 +124,12 @@ class Personalization:
                 message = f"the rule {rule.rule_id!r} asks for past events; ask for attributes, segments or engagement"
                 raise ConfigurationError(message)
 
+    @property
+    def tags(self) -> frozenset[str]:
+        """The names of all tags that it gives a value, in place of the profile."""
+        ruled = (rule.then.tag for rule in self.rules if isinstance(rule.then, SetTag | ShowBlock))
+        return _COMPUTED | self.compiled.keys() | frozenset(ruled)
+
     def call_for(self, prediction: Prediction) -> CallToAction:
         """Choose the call to action by what is predicted; what is not predicted urges nobody."""
         if prediction.churn is not None and prediction.churn > _HIGH:
