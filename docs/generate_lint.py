@@ -95,7 +95,7 @@ torn = Template("miss_you", html="<p>Hello\\n{% if name %}{{ name }}")
 engine = Engine(MemoryStore(), sender=RecordingSender(), templates=DictTemplates({"miss_you": torn}))
 *_, finding = engine.check(load_workflow(document))
 assert (finding.rule, finding.path) == ("faulty_template", "/nodes/start/actions/0/parameters/template_id")
-assert 'the template "miss_you" cannot be compiled: line 2: html: ' in finding.message
+assert 'the template "miss_you" cannot be compiled: line 2, column 1: html: ' in finding.message
 ```
 
 What a way leads through counts as done, whatever came of it. A run that was moved here from another version may have

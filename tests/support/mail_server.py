@@ -84,6 +84,8 @@ class MailServer:
 
     tls: bool = False
     login: tuple[str, str] | None = None
+    utf8: bool = False
+    size: int = 50_000_000
     received: list[Received] = field(factory=list)
     opened: int = 0
     mail: list[str | None] = field(factory=list)
@@ -132,7 +134,12 @@ class MailServer:
 
     def _session(self) -> _Protocol:
         self.opened += 1
-        options: dict[str, Any] = {"loop": self._loop, "hostname": "mail.test", "data_size_limit": 50_000_000}
+        options: dict[str, Any] = {
+            "loop": self._loop,
+            "hostname": "mail.test",
+            "data_size_limit": self.size,
+            "enable_SMTPUTF8": self.utf8,
+        }
         if self.tls:
             context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
             context.load_cert_chain(CERTIFICATE)

@@ -40,8 +40,11 @@ from flowkit import (
     Instead,
     Kind,
     Line,
+    LinkRules,
+    LinkTokens,
     LocalTime,
     LookBack,
+    MailPolicy,
     MemoryProfiles,
     MemoryStore,
     Needs,
@@ -342,6 +345,11 @@ def host(path: Path, connection: sqlite3.Connection) -> Sequence[Run]:
         webhooks=Calls(),
         handlers={"score": score},
         clock=Noon(),
+        mail=MailPolicy(
+            tokens=LinkTokens({"1": bytes(16)}, current="1"),
+            unsubscribe_url="https://example.com/leave/{token}",
+            links=LinkRules({"utm_source": "mail"}, hosts=["example.com"]),
+        ),
         policy=SendPolicy(
             quiet_hours=Window(opens_at=time(22), closes_at=time(7)),
             caps=[

@@ -2,7 +2,8 @@
 
 The standard library's writer is not used for headers: on patch releases of Python 3.11 and 3.12 that are still in use
 it turns a line break within an encoded word into a header of its own (CVE-2024-6923), and folds long URLs into
-encoded words. What is written here is ASCII, every line ends with CRLF, and no value can end its header.
+encoded words. What is written here is ASCII but for internationalized addresses, every line ends with CRLF, and no
+value can end its header.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ _LINE: Final = 78
 _LONGEST_LINE: Final = 998
 _ENCODED_LINE: Final = 76
 _ENCODED_FRAME: Final = len("=?utf-8?q??=")
+_ENCODED_OCTETS: Final = 57  # in a line of base64
 _QUOTED_LENGTH: Final = 60
 _NAME: Final = re.compile(r"[!-9;-~]{1,50}")
 _RESERVED: Final = re.compile(
@@ -77,7 +79,8 @@ def to_mime(
     Args:
         message: What it says; its further headers may not be those that are written here.
         sender: From whom.
-        to: The one recipient, as ``address`` gives it.
+        to: The one recipient, as ``address`` gives it. Where it is not ASCII it stands in UTF-8 in its header
+            (RFC 6532), as a server that takes SMTPUTF8 reads it; all else is ASCII.
         message_id: With angle brackets.
         date: An aware instant.
         reply_to: Where answers go; None leaves that to From.
@@ -101,28 +104,29 @@ def to_mime(
         case []:
             raise MimeError("nothing to send: the message has neither a text nor an HTML part")
         case [part]:
-            return _ascii(lines) + part + b"\r\n"
+            return _written(lines) + part + b"\r\n"
         case _:
             # Neither base64 nor quoted-printable can hold this mark, so no content can end its part.
             mark = f"=_{content_hash(f'boundary:{message.key}')}"
             lines.append(f'Content-Type: multipart/alternative;\r\n boundary="{mark}"')
             opening, closing = f"\r\n--{mark}\r\n".encode(), f"\r\n--{mark}--\r\n".encode()
-            return _ascii(lines) + opening + opening.join(parts) + closing
+            return _written(lines) + opening + opening.join(parts) + closing
 
 
-def _ascii(lines: Sequence[str]) -> bytes:
-    return "".join(f"{line}\r\n" for line in lines).encode("ascii")
+def _written(lines: Sequence[str]) -> bytes:
+    # All is ASCII but an internationalized address.
+    return "".join(f"{line}\r\n" for line in lines).encode()
 
 
 def _part(kind: str, text: str) -> bytes:
     data = text.replace("\r\n", "\n").replace("\r", "\n").encode(errors="replace")
     encoding, encoded = "quoted-printable", b2a_qp(data)
     # What is inside base64 is a text with line ends of the wire as well.
-    dense = encodebytes(data.replace(b"\n", b"\r\n")).rstrip(b"\n")
-    if len(dense) < len(encoded):
-        encoding, encoded = "base64", dense
+    length = len(data) + data.count(b"\n")
+    if -(-length // 3) * 4 + length // _ENCODED_OCTETS < len(encoded):
+        encoding, encoded = "base64", encodebytes(data.replace(b"\n", b"\r\n")).rstrip(b"\n")
     head = [f'Content-Type: text/{kind}; charset="utf-8"', f"Content-Transfer-Encoding: {encoding}", ""]
-    return _ascii(head) + encoded.replace(b"\n", b"\r\n")
+    return _written(head) + encoded.replace(b"\n", b"\r\n")
 
 
 def _further(name: str, value: str) -> str:
@@ -146,18 +150,29 @@ def header(name: str, value: str) -> str:
     return _folded(name, _encoded_words(value, len(name) + 2))
 
 
-def address_header(name: str, mailbox: Mailbox) -> str:
-    """Write a header that holds one address, with its name where it has one."""
+def address_header(name: str, *mailboxes: Mailbox) -> str:
+    """Write a header that holds addresses, each with its name where it has one."""
+    words: list[str] = []
+    for index, mailbox in enumerate(mailboxes):
+        one = _address_words(mailbox, len(name) + 2)
+        if index:
+            words[-1] += ","
+            one[0] = f" {one[0]}"
+        words += one
+    return _folded(name, words)
+
+
+def _address_words(mailbox: Mailbox, used: int) -> list[str]:
     shown = mailbox.name
     if not shown:
-        return _folded(name, [mailbox.address])
+        return [mailbox.address]
     if "=?" not in shown and _PHRASE.fullmatch(shown):
         words = re.findall(" ?[^ ]+", shown)
     elif "=?" not in shown and shown.isascii() and len(shown) <= _QUOTED_LENGTH:
         words = ['"' + re.sub(r'(["\\])', r"\\\1", shown) + '"']
     else:
-        words = _encoded_words(shown, len(name) + 2)
-    return _folded(name, [*words, f" <{mailbox.address}>"])
+        words = _encoded_words(shown, used)
+    return [*words, f" <{mailbox.address}>"]
 
 
 def _folded(name: str, words: Sequence[str]) -> str:

@@ -92,6 +92,7 @@ class SmtpSender:
         in_doubt: InDoubt = InDoubt.RESEND,
         reply_to: str | None = None,
         hello: str | None = None,
+        bounces: str | None = None,
         clock: Clock | None = None,
     ) -> None:
         """Say which server, and in whose name; nothing is opened yet.
@@ -99,7 +100,8 @@ class SmtpSender:
         Args:
             host: The server's name or address.
             port: Its port: 587 for submission, 25 for relaying.
-            sender: From whom: ``Shop <news@example.com>`` or ``news@example.com``. It is the envelope's sender too.
+            sender: From whom: ``Shop <news@example.com>`` or ``news@example.com``, unless the message says so itself.
+            bounces: Where delivery reports go, as the sender of the envelope; None takes the sender's address.
             username: For servers that ask for authentication.
             password: Likewise.
             starttls: Whether to encrypt. A server that does not offer it is not used.
@@ -121,6 +123,7 @@ class SmtpSender:
         if username is not None and not starttls and host not in _LOOPBACK:
             raise ConfigurationError("a password would be sent in clear: set starttls=True")
         self._sender = _mailbox("sender", sender)
+        self._bounces = self._sender.address if bounces is None else _mailbox("bounces", bounces).address
         self._reply_to = None if reply_to is None else _mailbox("reply_to", reply_to)
         self._server = Server(
             host,
@@ -166,14 +169,14 @@ class SmtpSender:
     def _send(self, message: OutgoingMessage) -> Outcome:
         reference = message_id(message.key, self._sender.domain)
         try:
-            to = address(message.to or "")
+            to = address(message.to or "", smtputf8=True)
             content = to_mime(
                 message,
-                sender=self._sender,
+                sender=self._sender if message.sender is None else mailbox(message.sender),
                 to=to,
                 message_id=reference,
                 date=self._clock.now(),
-                reply_to=self._reply_to,
+                reply_to=self._reply_to if message.reply_to is None else mailbox(message.reply_to),
             )
         except (AddressError, MimeError) as error:
             return Outcome(Result.FAILED, error.reason)
@@ -216,7 +219,7 @@ class SmtpSender:
         return session, self._announce(session, mail, deadline)
 
     def _announce(self, session: Session, mail: _Mail, deadline: float) -> Reply | None:
-        return session.announce(self._sender.address, mail.to, size=len(mail.content), deadline=deadline)
+        return session.announce(self._bounces, mail.to, size=len(mail.content), deadline=deadline)
 
     def _kept(self) -> Session | None:
         """Give the session of the call before; one of another process, or one long idle, is dropped without a word."""

@@ -21,6 +21,7 @@ _NOT_NOW: Final = 4
 _NO: Final = 5
 _START_MAIL: Final = 354
 _SHUTTING_DOWN: Final = 421
+_DIGITS: Final = 20
 _LEAVE_SECONDS: Final = 2.0
 
 
@@ -82,6 +83,7 @@ class Session:
         """
         try:
             self._client = _Client(server.host, server.port, server.hello, timeout=_left(deadline))
+            self._client.command_encoding = "utf-8"  # of ASCII it is the same
             try:
                 self._prepare(server, deadline)
             except BaseException:
@@ -111,9 +113,18 @@ class Session:
             deadline: When to give up.
 
         Returns:
-            The refusal; None where the server waits for the message.
+            The refusal; None where the server waits for the message. What the server cannot take is refused here in its
+            name: an internationalized address where it has no SMTPUTF8 (550, 5.6.7), and a message that is larger
+            than it says it takes (552, 5.3.4).
         """
         limit = f" SIZE={size}" if self._client.has_extn("size") else ""
+        if not (sender.isascii() and to.isascii()):
+            if not self._client.has_extn("smtputf8"):
+                return Reply(550, "5.6.7 the server takes no internationalized address (SMTPUTF8)")
+            limit += " SMTPUTF8 BODY=8BITMIME"
+        most = self._client.esmtp_features.get("size", "")
+        if most.isascii() and most.isdigit() and 0 < int(most[:_DIGITS]) < size:
+            return Reply(552, "5.3.4 the message is larger than the server takes")
         for command in (f"MAIL FROM:<{sender}>{limit}", f"RCPT TO:<{to}>"):
             reply = self._ask(command, deadline)
             if reply.code // 100 != _YES:

@@ -14,6 +14,7 @@ from flowkit.analytics.tally import Slot, Tally
 from flowkit.conditions import NO_PREDICATES, Condition, Predicate
 from flowkit.engine import flows
 from flowkit.engine.advance import Advanced
+from flowkit.engine.batches import rendered_many
 from flowkit.engine.clock import SystemClock
 from flowkit.engine.controls import Controlled
 from flowkit.engine.dead_letters import Requeue
@@ -34,12 +35,18 @@ from flowkit.ports import (
     Edition,
     FaultReports,
     Handler,
+    Predictions,
     Profiles,
+    Recommendations,
     Sender,
     Store,
     Templates,
     Webhooks,
 )
+from flowkit.rendering.engine import Rendered
+from flowkit.rendering.mail_policy import MailPolicy
+from flowkit.rendering.model import MessageAborted
+from flowkit.rendering.personal.personalize import Personalization
 from flowkit.runs.consent import Suppression, SuppressionReason, SuppressionScope
 from flowkit.runs.effects import PauseClock
 from flowkit.runs.model import Line, Run, Status
@@ -67,6 +74,7 @@ class AsyncEngine:
         predicates: The host's own conditions, by the name that ``custom`` asks for.
         handlers: The host's own actions, by the name that an action ``custom`` has.
         policy: When messages may go out: quiet hours, frequency caps and rate limits.
+        mail: What all e-mail carries beside what its template says: ways to unsubscribe, parameters of links.
         clock: The clock that rules run on; the machine's by default.
         lease: For how long a worker holds the runs that it claimed without a sign of life; more than twice the
             time-out of every port that it calls.
@@ -74,6 +82,9 @@ class AsyncEngine:
         consent: Knows who is subscribed to which topic; needed where a message names one.
         suppresses: Whether ``ingest`` puts a subscriber on the suppression list for a ``bounce`` that is hard, a
             ``complaint``, and an ``unsubscribe`` without a topic.
+        personalization: How messages are personalized: rules, blocks, greetings; None only fills merge tags.
+        predictions: Predicts what subscribers will do, for rules and for the call to action.
+        recommendations: Recommends products and content, for the blocks that show them.
 
     Raises:
         ConfigurationError: A time-out does not fit the lease.
@@ -93,11 +104,15 @@ class AsyncEngine:
         predicates: Mapping[str, Predicate] = NO_PREDICATES,
         handlers: Mapping[str, Handler] = NO_HANDLERS,
         policy: SendPolicy = NO_POLICY,
+        mail: MailPolicy | None = None,
         clock: Clock | None = None,
         lease: timedelta = DEFAULT_LEASE,
         batch: int = DEFAULT_BATCH,
         consent: Consent | None = None,
         suppresses: bool = True,
+        personalization: Personalization | None = None,
+        predictions: Predictions | None = None,
+        recommendations: Recommendations | None = None,
     ) -> None:
         self._parts = Parts(
             store,
@@ -116,7 +131,29 @@ class AsyncEngine:
             consent,
             suppresses,
             policy=policy,
+            mail=mail,
+            personalization=personalization,
+            predictions=predictions,
+            recommendations=recommendations,
         )
+
+    async def render_many(self, template_id: str, ids: Sequence[str]) -> Mapping[str, Rendered | MessageAborted]:
+        """Make the messages of a template for many subscribers, as they would be now; nothing is sent or stored.
+
+        Only what the template reads is read of them, for all at once; what depends on an event or a run is missing.
+
+        Args:
+            template_id: A template of the engine's port.
+            ids: For whom.
+
+        Returns:
+            By id: what the message says, or the `MessageAborted` that says why there is none.
+
+        Raises:
+            ConfigurationError: The engine has no templates, or none of that id.
+            TemplateError: The template cannot be compiled.
+        """
+        return await rendered_many(self._parts, template_id, ids)
 
     async def check(
         self,

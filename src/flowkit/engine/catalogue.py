@@ -392,9 +392,13 @@ class Catalogue:
         digest = self._editions[version].templates.get(template_id)
         return None if digest is None else await self._sources.template(digest)
 
-    def subject(self, source: str) -> CompiledSubject | TemplateError:
-        """Compile a send action's own subject, once."""
-        return self._sources.subject(source)
+    def has_open_links(self, version: int, template_id: str) -> bool:
+        """Whether a template that was looked up has web links that are known only when it is rendered."""
+        return self._sources.has_open_links(self._editions[version].templates[template_id])
+
+    def subject(self, source: str, template: CompiledTemplate | None = None) -> CompiledSubject | TemplateError:
+        """Compile a send action's own subject, once; the fallbacks of its template are its own."""
+        return self._sources.subject(source, template)
 
 
 def is_open(edition: Edition, program: Program) -> bool:

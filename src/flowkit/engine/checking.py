@@ -24,9 +24,14 @@ async def checked(
 ) -> tuple[Finding, ...]:
     """Look at a workflow by itself, and at what it and the live ones do to each other."""
     renders = parts.templates is not None
+    given = frozenset[str]() if parts.mail is None else parts.mail.given
+    if given:
+        # The policy fills them in, whatever the profiles have.
+        unsubscribe = given.union(unsubscribe or ())
+        attributes = None if attributes is None else given.union(attributes)
     found = check(
         workflow,
-        attributes=attributes,
+        attributes=_given(parts, attributes),
         channels=parts.channels,
         handlers=parts.handlers,
         predicates=parts.predicates,
@@ -36,6 +41,12 @@ async def checked(
     )
     joint = _beside(workflow, parts.catalogue.live_workflows())
     return tuple(sorted((*found, *joint), key=lambda finding: _ORDER.index(finding.severity)))
+
+
+def _given(parts: Parts, attributes: Collection[str] | None) -> Collection[str] | None:
+    """Add to the attributes of profiles what a personalization gives messages besides."""
+    how = parts.personalization
+    return attributes if attributes is None or how is None else {*attributes, *how.tags}
 
 
 def _beside(workflow: Workflow, live: Collection[Workflow]) -> Collection[Finding]:

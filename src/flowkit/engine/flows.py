@@ -50,6 +50,7 @@ from flowkit.workflows.model import (
     CallHandler,
     CallWebhook,
     CheckEngagement,
+    MessageClass,
     Operation,
     SendEmail,
     UpdateProfile,
@@ -108,7 +109,8 @@ async def publish(parts: Parts, workflow: Workflow, *, draft: bool = False) -> E
 
     Raises:
         DocumentError: The workflow is not sound, or sends by a channel that this engine has no sender for.
-        ConfigurationError: It needs a port or a predicate that this engine was not given.
+        ConfigurationError: It needs a port or a predicate that this engine was not given, or sends marketing while the
+            policy for mail says no way to unsubscribe.
         UnknownHandler: It has an action for which this engine was given no handler.
     """
     workflow = validate(workflow)
@@ -116,7 +118,8 @@ async def publish(parts: Parts, workflow: Workflow, *, draft: bool = False) -> E
     _refuse_unknown_channels(parts, workflow)
     _refuse_unknown_predicates(parts, workflow)
     _refuse_unknown_handlers(parts, workflow)
-    edition, sources = await edition_of(workflow, parts.templates)
+    _refuse_no_way_out(parts, workflow)
+    edition, sources = await edition_of(workflow, parts.templates, parts.mail)
     now = to_micros(parts.clock.now())
     if draft:
         edition = evolve(edition, live=False)
@@ -131,6 +134,20 @@ async def publish(parts: Parts, workflow: Workflow, *, draft: bool = False) -> E
     await parts.catalogue.refresh()
     await plan_sweeps(parts, now)
     return stored
+
+
+def _refuse_no_way_out(parts: Parts, workflow: Workflow) -> None:
+    if parts.mail is None or parts.mail.can_unsubscribe:
+        return
+    for node in workflow.nodes.values():
+        for action in node.actions:
+            do = action.do
+            if isinstance(do, SendEmail) and do.channel == EMAIL and do.message_class is MessageClass.MARKETING:
+                message = (
+                    f"workflow {workflow.workflow_id!r}, node {node.node_id!r}, action {action.action_id!r} sends "
+                    f"marketing, and the mail policy has no way to unsubscribe: give it unsubscribe_url"
+                )
+                raise ConfigurationError(message)
 
 
 def _refuse_missing_ports(parts: Parts, workflow: Workflow) -> None:

@@ -17,14 +17,16 @@ from flowkit.engine.hold import Hold
 from flowkit.engine.inputs import first_inputs
 from flowkit.engine.jobs import Job, answered, doubtful_outcome, inherited, named
 from flowkit.engine.parts import Parts
+from flowkit.engine.personalizing import Note, Personalizing, noted_outcome, render_letter
 from flowkit.engine.rounds import profile_facts
-from flowkit.events import NO_FACTS, NO_NEEDS, Needs
+from flowkit.events import NO_FACTS, NO_NEEDS, Facts, Needs
 from flowkit.ports import Addressed, Attempts, Claim, Sender
 from flowkit.rendering.engine import CompiledSubject, CompiledTemplate, context
+from flowkit.rendering.mail_policy import MailPolicy
 from flowkit.rendering.model import MessageAborted, OutgoingMessage, TemplateError
 from flowkit.runs.effects import Outcome, Result
 from flowkit.runs.model import Run, new_tuple
-from flowkit.workflows.model import EMAIL, SendEmail
+from flowkit.workflows.model import EMAIL, MessageClass, SendEmail
 
 __all__ = ["Mailer"]
 
@@ -33,8 +35,8 @@ _FRESH: Final = 0.05
 _NOTHING: Final[Mapping[str, Any]] = {}
 _NO_HEADERS: Final[Mapping[str, str]] = {}
 
-_Inputs: TypeAlias = tuple[Mapping[str, Any], Mapping[str, Any]]
-"""The attributes and the variables that a message is made from."""
+_Inputs: TypeAlias = tuple[Mapping[str, Any], Mapping[str, Any], Mapping[str, Any] | None]
+"""The attributes and the variables that a message is made from, and what it is personalized with."""
 
 
 @frozen(eq=False)
@@ -46,6 +48,21 @@ class _Letter:
     subject: CompiledSubject | None
     metadata: Mapping[str, Any]
     needs: Needs
+    policy: MailPolicy | None = None
+    open_links: bool = False
+    personal: Personalizing | None = None
+    instead: CompiledTemplate | None = None
+
+    def complete(self, message: OutgoingMessage) -> OutgoingMessage:
+        """Put into a message what the policy for mail says."""
+        if self.policy is None:
+            return message
+        return self.policy.apply(
+            message,
+            marketing=self.operation.message_class is MessageClass.MARKETING,
+            topic=self.operation.topic,
+            open_links=self.open_links,
+        )
 
 
 class Mailer:
@@ -60,10 +77,12 @@ class Mailer:
         self._hold = hold
         self._sender = sender
         self._consent = ConsentGuard(parts, claim)
+        self._notes: list[tuple[Job, int, Note]] = []
         self._guards = Guards(parts, claim, now, honours_keys=sender.key_window is not None)
         self._timeout = sender.timeout.total_seconds()
         self._keyed = sender.key_window is not None
         self._channel = channel
+        self._policy = parts.mail if channel == EMAIL else None
         self._needs = sender.needs
         asked = EMAIL if channel == EMAIL and EMAIL in sender.needs.attributes else None
         if isinstance(sender, Addressed):
@@ -93,6 +112,8 @@ class Mailer:
             await self._in_windows([one for one in ready if not one[1].once])
         else:
             await self._one_by_one(chain.from_iterable(made))
+        for job, index, note in self._notes:
+            job.outcomes[index] = noted_outcome(job.outcomes[index], note)
         await self._guards.settle(job for job, _ in letters)
 
     # -- making -------------------------------------------------------------------------------------------------------
@@ -100,11 +121,14 @@ class Mailer:
     async def _letter(self, job: Job, operation: SendEmail) -> _Letter | Outcome:
         template: CompiledTemplate | None = None
         subject: CompiledSubject | None = None
-        needs = self._needs
+        needs, personal = self._needs, None
+        instead: CompiledTemplate | None = None
+        policy, open_links = self._policy, False
         if self._parts.templates is not None:
             catalogue = self._parts.catalogue
             found = await catalogue.template(job.program.version, operation.template_id)
-            own = None if operation.subject is None else catalogue.subject(operation.subject)
+            like = found if isinstance(found, CompiledTemplate) else None
+            own = None if operation.subject is None else catalogue.subject(operation.subject, like)
             if found is None:
                 return Outcome(Result.FAILED, f"unknown template {operation.template_id}")
             if isinstance(found, TemplateError) or isinstance(own, TemplateError):
@@ -112,7 +136,22 @@ class Mailer:
                 return Outcome(Result.FAILED, f"template {operation.template_id}: {error}")
             template, subject = found, own
             read = template.variables if subject is None else template.variables | subject.variables
-            needs |= Needs(attributes=read)
+            if template.instead is not None:
+                other = await catalogue.template(job.program.version, template.instead)
+                instead = other if isinstance(other, CompiledTemplate) else None
+                read |= frozenset() if instead is None else instead.variables
+            if policy is not None:
+                read -= policy.given
+                used = [operation.template_id, *([] if instead is None else [instead.template_id])]
+                open_links = policy.links is not None and any(
+                    catalogue.has_open_links(job.program.version, one) for one in used
+                )
+            how = self._parts.personalization
+            if how is None or not operation.personalization:
+                needs |= Needs(attributes=read)
+            else:
+                personal = Personalizing.of(how, template, read)
+                needs |= personal.needs(self._parts)
         metadata = {
             **operation.parameters,
             "workflow_id": job.program.workflow_id,
@@ -123,22 +162,24 @@ class Mailer:
             "message_class": str(operation.message_class),
             **({} if operation.topic is None else {"topic": operation.topic}),
         }
-        return _Letter(operation, template, subject, metadata, needs)
+        return _Letter(operation, template, subject, metadata, needs, policy, open_links, personal, instead)
 
     async def _made(self, job: Job, letter: _Letter) -> Iterable[Ready]:
         """Make a message for each run that has no outcome yet; a run that cannot have one gets its outcome."""
-        if letter.template is None and letter.needs == NO_NEEDS and not self._keyed:
+        if letter.template is None and letter.needs == NO_NEEDS and not self._keyed and letter.policy is None:
             return self._plain(job, letter)
         suffix = job.effect.suffix
         ready: list[Ready] = []
-        inputs = await self._inputs(job, letter.needs, rendered=letter.template is not None)
+        inputs = await self._inputs(job, letter)
         for index in job.open():
             run = job.runs[index]
-            made = self._message(letter, run, run.id + suffix, inputs.get(index))
+            made, note = self._message(letter, run, run.id + suffix, inputs.get(index))
             if isinstance(made, Outcome):
                 job.outcomes[index] = made
             else:
-                ready.append((made, job, index))
+                ready.append((letter.complete(made), job, index))
+            if note:
+                self._notes.append((job, index, note))
         return ready
 
     def _plain(self, job: Job, letter: _Letter) -> Iterator[Ready]:
@@ -146,41 +187,56 @@ class Mailer:
         suffix, operation = job.effect.suffix, letter.operation
         # What all of them have in common, which is all but the first two values.
         template_id, subject = operation.template_id, operation.subject
-        alike = template_id, None, subject, None, None, _NOTHING, letter.metadata, _NO_HEADERS, self._channel
+        common = template_id, None, subject, None, None, _NOTHING, letter.metadata, _NO_HEADERS, self._channel
+        alike = (*common, None, None, ())
         for index, (run, outcome) in enumerate(zip(job.runs, job.outcomes, strict=True)):
             if outcome is None:
                 yield new_tuple(OutgoingMessage, (run.id + suffix, run.subscriber_id, *alike)), job, index
 
-    async def _inputs(self, job: Job, needs: Needs, *, rendered: bool) -> Mapping[int, _Inputs]:
+    async def _inputs(self, job: Job, letter: _Letter) -> Mapping[int, _Inputs]:
         """Read what the messages are made from, frozen where a retry must be the same message."""
         wanted = job.open()
         known: dict[int, Mapping[str, Any]] = dict.fromkeys(wanted, NO_FACTS.attributes)
+        ids = list(dict.fromkeys(job.runs[index].subscriber_id for index in wanted))
+        facts: Mapping[str, Facts] = dict.fromkeys(ids, NO_FACTS)
         if self._parts.profiles is not None:
-            ids = list(dict.fromkeys(job.runs[index].subscriber_id for index in wanted))
-            facts = await profile_facts(self._parts, ids, needs)
+            facts = await profile_facts(self._parts, ids, letter.needs)
             known = {
                 index: facts[job.runs[index].subscriber_id].attributes
                 for index in wanted
                 if job.runs[index].subscriber_id in facts
             }
-        variables = job.variables if rendered else NO_VARIABLES
+        variables = job.variables if letter.template is not None else NO_VARIABLES
+        made_from: Mapping[int, Mapping[str, Any]] = {}
+        if letter.personal is not None:
+            asked = {index: (job.runs[index].subscriber_id, job.runs[index].event) for index in known}
+            made_from = await letter.personal.gather(self._parts, facts, asked, job.program.workflow_id, self._now)
         window = self._sender.key_window
         if window is None:
-            return {index: (attributes, variables) for index, attributes in known.items()}
-        more = [variables] if variables else []
-        now = {index: [dict(attributes), *more] for index, attributes in known.items()}
+            return {index: (attributes, variables, made_from.get(index)) for index, attributes in known.items()}
+        more = [variables] if variables or letter.personal is not None else []
+        now = {
+            index: [dict(attributes), *more, *([made_from[index]] if index in made_from else [])]
+            for index, attributes in known.items()
+        }
         first = await first_inputs(self._parts, self._claim, job, now, self._now, window)
-        return {index: (values[0], values[1] if values[1:] else NO_VARIABLES) for index, values in first.items()}
+        return {
+            index: (values[0], values[1] if values[1:] else NO_VARIABLES, values[2] if values[2:] else None)
+            for index, values in first.items()
+        }
 
-    def _message(self, letter: _Letter, run: Run, key: str, inputs: _Inputs | None) -> OutgoingMessage | Outcome:
+    def _message(
+        self, letter: _Letter, run: Run, key: str, inputs: _Inputs | None
+    ) -> tuple[OutgoingMessage | Outcome, Note]:
+        """Make a message, or say why there is none; and what the journal is to say of how it was made."""
         if inputs is None:
             if self._parts.profiles is not None:
-                return Outcome(Result.SKIPPED, "unknown_subscriber")
-            inputs = (NO_FACTS.attributes, NO_VARIABLES)
-        attributes, variables = inputs
+                return Outcome(Result.SKIPPED, "unknown_subscriber"), ()
+            inputs = (NO_FACTS.attributes, NO_VARIABLES, None)
+        attributes, variables, made_from = inputs
         to = None if self._address is None else attributes.get(self._address)
         if self._is_addressed and (not isinstance(to, str) or not to):
-            return Outcome(Result.SKIPPED, "no_address")
+            return Outcome(Result.SKIPPED, "no_address"), ()
         operation = letter.operation
         if letter.template is None:
             return OutgoingMessage(
@@ -194,14 +250,17 @@ class Mailer:
                 attributes,
                 letter.metadata,
                 channel=self._channel,
-            )
+            ), ()
         values = context(attributes, run.event, variables)
+        if letter.policy is not None:
+            values |= letter.policy.values(run.subscriber_id, operation.topic, key, run.workflow_id)
         try:
-            subject = None if letter.subject is None else letter.subject.render(values)
-            rendered = letter.template.render(values, subject=subject)
+            rendered, metadata, note = render_letter(
+                values, made_from, letter.template, letter.subject, letter.instead, letter.personal
+            )
         except MessageAborted as aborted:
-            return Outcome(Result.SKIPPED, str(aborted))
-        return OutgoingMessage(
+            return Outcome(Result.SKIPPED, str(aborted)), ()
+        message = OutgoingMessage(
             key,
             run.subscriber_id,
             operation.template_id,
@@ -210,9 +269,10 @@ class Mailer:
             rendered.html,
             rendered.text,
             attributes,
-            letter.metadata,
+            {**letter.metadata, **metadata} if metadata else letter.metadata,
             channel=self._channel,
         )
+        return message, note
 
     # -- handing over -------------------------------------------------------------------------------------------------
 

@@ -22,13 +22,17 @@ from flowkit.ports import (
     Consent,
     FaultReports,
     Handler,
+    Predictions,
     Profiles,
+    Recommendations,
     Sender,
     Store,
     Templates,
     Webhooks,
 )
 from flowkit.problems import short
+from flowkit.rendering.mail_policy import MailPolicy
+from flowkit.rendering.personal.personalize import Personalization
 from flowkit.runs.policy import NO_POLICY, SendPolicy
 from flowkit.workflows.model import EMAIL
 
@@ -59,12 +63,16 @@ class Parts:
         fault_reports: Is told of data that conditions cannot use; None where nobody wants to know.
         predicates: The host's own conditions, by name.
         policy: When messages may go out.
+        mail: What all e-mail carries beside what its template says; None where it carries nothing more.
         lease: For how long a worker holds what it claimed, unless it goes on holding it.
         batch: The most runs that a worker claims at once.
         handlers: The host's own actions, by name.
         consent: Knows who is subscribed to which topic; None where no message names one.
         suppresses: Whether bounces, complaints and unsubscriptions that are reported put subscribers on the suppression
             list.
+        personalization: How messages are personalized; None only fills merge tags.
+        predictions: Predicts what subscribers will do; None predicts nothing.
+        recommendations: Recommends products and content; None recommends nothing.
         catalogue: What is published.
         watch: Keeps an eye on the data, where somebody wants to know.
         decisions: What was decided before, and need not be again.
@@ -86,6 +94,10 @@ class Parts:
     consent: Consent | None = None
     suppresses: bool = True
     policy: SendPolicy = field(default=NO_POLICY, kw_only=True)
+    mail: MailPolicy | None = field(default=None, kw_only=True)
+    personalization: Personalization | None = field(default=None, kw_only=True)
+    predictions: Predictions | None = field(default=None, kw_only=True)
+    recommendations: Recommendations | None = field(default=None, kw_only=True)
     catalogue: Catalogue = field(
         init=False, default=Factory(lambda self: Catalogue(self.store, self.predicates), takes_self=True)
     )

@@ -28,6 +28,7 @@ from flowkit.ports.host import (
     Webhooks,
 )
 from flowkit.ports.intake import Entrant, Gathered, Intake, parts_of
+from flowkit.ports.personalization import Predictions, Recommendations
 from flowkit.ports.places import Bucket, Cap, Full, Reservation
 from flowkit.ports.records import (
     EMPTY_RECALL,
@@ -92,10 +93,12 @@ __all__ = [
     "Move",
     "Pending",
     "PlaceStore",
+    "Predictions",
     "ProfileChange",
     "Profiles",
     "Recall",
     "Recalled",
+    "Recommendations",
     "Refused",
     "Reservation",
     "RunStore",

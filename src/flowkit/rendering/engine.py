@@ -1,34 +1,34 @@
-"""The one door to the template engine: sources in, a compiled template out, one message a rendering.
+"""Templates compiled and rendered: sources in, a compiled template out, one message a rendering.
 
-Templates are written by others: they are checked against a list of what is allowed and rendered in Jinja2's
-immutable sandbox, where an attribute is read from mappings and loops only, and never from an object.
+Templates are written by others, and are untrusted. A source is parsed, checked against a list of what is allowed,
+rewritten so that each tag is escaped for its place and loops are counted, and only then compiled.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import date
-from decimal import Decimal
-from functools import wraps
-from types import MappingProxyType
-from typing import Any, Final, TypeAlias
+from collections.abc import Iterable, Mapping
+from datetime import UTC, tzinfo
+from itertools import islice
+from typing import Any, Final
 
 import jinja2
-from attrs import field, frozen
-from jinja2 import nodes
-from jinja2.filters import FILTERS, do_join
+from attrs import evolve, field, frozen
 from jinja2.meta import find_undeclared_variables
-from jinja2.nodes import EvalContext
-from jinja2.runtime import Context, LoopContext, Undefined
-from jinja2.sandbox import ImmutableSandboxedEnvironment
-from jinja2.tests import TESTS
-from jinja2.utils import missing
 
 from flowkit.conditions import NO_VARIABLES
 from flowkit.events import Event, Properties
+from flowkit.rendering.escaping import clean
+from flowkit.rendering.grammar import GIVEN, check_grammar
+from flowkit.rendering.limits import DEFAULT_LIMITS, LimitExceededError, Meter, RenderLimits
 from flowkit.rendering.lines import one_line
-from flowkit.rendering.model import MessageAborted, Template, TemplateError
+from flowkit.rendering.model import Fallbacks, MessageAborted, Missing, Template, TemplateError, locale_of
 from flowkit.rendering.names import names_printed, variables_read
+from flowkit.rendering.paths import paths_read
+from flowkit.rendering.placing import places
+from flowkit.rendering.positions import Positions, first_tag
+from flowkit.rendering.rewriting import rewrite
+from flowkit.rendering.sandbox import METER, SANDBOX
+from flowkit.rendering.values import BadValueError, MissingValueError, NotPrintableError
 from flowkit.workflows.lint.model import Names, TemplateNames
 
 __all__ = [
@@ -43,10 +43,9 @@ __all__ = [
 ]
 
 _SUBJECT_LENGTH: Final = 998
-_SOURCE_LENGTH: Final = 1_000_000
-_USER: Final = "user"
-_EVENT: Final = "event"
-_VARIABLES: Final = "variables"
+_CHUNKS: Final = 64
+_LOCALE: Final = "locale"
+_NO_FALLBACKS: Final[Mapping[str, str | float]] = {}
 
 
 @frozen(repr=False)
@@ -57,11 +56,19 @@ class Rendered:
         subject: One line of at most 998 characters without control characters; empty where there is none.
         html: The HTML part; None where the template has none.
         text: The plain part; None where the template has none.
+        defaulted: The paths for which a default or a fallback stood in.
+        blanked: The paths that were missing and of which nothing was printed.
+        shown: The ids of the blocks that were printed.
+        locale: The locale of the template that was taken; None for the template itself.
     """
 
     subject: str
     html: str | None
     text: str | None
+    defaulted: tuple[str, ...] = field(default=(), eq=False)
+    blanked: tuple[str, ...] = field(default=(), eq=False)
+    shown: tuple[str, ...] = field(default=(), eq=False)
+    locale: str | None = field(default=None, eq=False)
 
     def __repr__(self) -> str:
         # Contents are personal: neither logs nor tracebacks show them.
@@ -74,23 +81,27 @@ class CompiledSubject:
 
     Attributes:
         variables: The subscriber's attributes that it reads, by their first names.
+        paths: All that it reads, such as ``location.city``, ``event.total`` and ``products.[].price``.
         names: What the lint wants to know of it.
     """
 
     variables: frozenset[str]
+    paths: frozenset[str]
     names: TemplateNames
     _code: jinja2.Template = field(repr=False)
+    _limits: RenderLimits = field(repr=False)
 
-    def render(self, context: Properties) -> str:
+    def render(self, context: Properties, *, zone: tzinfo = UTC) -> str:
         """Render the subject, as one line of at most 998 characters without control characters.
 
         Args:
             context: What ``context`` makes.
+            zone: The reader's time zone, for instants that the filter ``date`` prints.
 
         Raises:
             MessageAborted: It cannot be rendered for this subscriber.
         """
-        return _subject(_run(self._code, "subject", _present(context)))
+        return _subject(_run(self._code, "subject", _present(context), Meter(self._limits, zone)))
 
 
 @frozen(eq=False)
@@ -99,70 +110,135 @@ class CompiledTemplate:
 
     Attributes:
         template_id: Of which template.
-        variables: The subscriber's attributes that its parts read, by their first names.
+        variables: The subscriber's attributes that its parts read, by their first names, in whatever locale.
+        paths: All that they read, such as ``location.city``, ``event.total`` and ``products.[].price``.
+        unguarded: What they print with no default and no condition that asks for it: the attributes' first names.
         names: What the lint wants to know of it: the run's variables too, and what it cannot do without.
+        instead: The id of the template that is tried once where this one aborts.
+        fallbacks: What stands in for values that are missing.
+        missing: What becomes of a message where nothing does.
+        variants: The names of its further subjects, in whatever locale.
+        locales: The compiled templates of other locales.
     """
 
     template_id: str
     variables: frozenset[str]
+    paths: frozenset[str]
+    unguarded: frozenset[str]
     names: TemplateNames
+    instead: str | None
+    fallbacks: Fallbacks
+    missing: Missing
+    variants: frozenset[str]
+    locales: Mapping[str, CompiledTemplate]
     _subject: jinja2.Template = field(repr=False)
+    _subjects: Mapping[str, jinja2.Template] = field(repr=False)
     _html: jinja2.Template | None = field(repr=False)
     _text: jinja2.Template | None = field(repr=False)
+    _limits: RenderLimits = field(repr=False)
 
-    def render(self, context: Properties, *, subject: str | None = None) -> Rendered:
+    def render(
+        self, context: Properties, *, subject: str | None = None, zone: tzinfo = UTC, variant: str | None = None
+    ) -> Rendered:
         """Render a message.
 
         Args:
-            context: What ``context`` makes.
+            context: What ``context`` makes; its ``locale`` chooses among the template's locales.
             subject: A subject that was rendered already and goes before the template's own; None takes that.
+            zone: The reader's time zone, for instants that the filter ``date`` prints.
+            variant: Which of the further subjects is taken; the usual one where there is none of that name.
 
         Raises:
-            MessageAborted: The message cannot be made for this subscriber: ``missing_value`` with the name of
-                what is missing, ``not_printable`` and ``too_long`` with the part, ``render_error`` with the
-                part and the kind of error. Nothing else is raised.
+            MessageAborted: The message cannot be made for this subscriber: ``missing_value`` with the path of
+                what is missing; ``bad_url``, ``bad_style``, ``not_a_date``, ``not_a_number`` and the like with the
+                part; ``not_printable`` and ``too_long`` with the part; ``limit_exceeded`` with part and limit;
+                ``render_error`` with the part and the kind of error. Nothing else is raised.
         """
+        locale = locale_of(self.locales, context.get(_LOCALE))
+        if locale is not None:
+            found = self.locales[locale].render(context, subject=subject, zone=zone, variant=variant)
+            return evolve(found, locale=locale)
         present = _present(context)
+        meter = Meter(self._limits, zone)
+        own = self._subject if variant is None else self._subjects.get(variant, self._subject)
         return Rendered(
-            _subject(_run(self._subject, "subject", present) if subject is None else subject),
-            None if self._html is None else _run(self._html, "html", present),
-            None if self._text is None else _run(self._text, "text", present),
+            _subject(_run(own, "subject", present, meter) if subject is None else subject),
+            None if self._html is None else _run(self._html, "html", present, meter),
+            None if self._text is None else _run(self._text, "text", present, meter),
+            tuple(meter.defaulted),
+            tuple(meter.blanked),
+            tuple(meter.shown),
         )
 
 
-def compile_template(template: Template) -> CompiledTemplate:
-    """Compile a template: its HTML part escapes what it prints, its subject and its plain part do not.
+def compile_template(template: Template, *, limits: RenderLimits = DEFAULT_LIMITS) -> CompiledTemplate:
+    """Compile a template: what its HTML part prints is escaped for its place, subject and plain part are no HTML.
 
     Raises:
-        TemplateError: A part is no template, or uses what is not allowed; the message names the part.
+        TemplateError: A part is no template, uses what is not allowed, or prints a value where none can be made
+            safe; the message names the part, and the error has line and column.
     """
-    subject = _compile(template.subject, "subject", _PLAIN)
-    html = None if template.html is None else _compile(template.html, "html", _HTML)
-    text = None if template.text is None else _compile(template.text, "text", _PLAIN)
+    table, policy = template.fallbacks, template.missing
+    subject = _compile(template.subject, "subject", _Terms(limits, policy, table.subject))
+    html = None if template.html is None else _compile(template.html, "html", _Terms(limits, policy, table.body))
+    text = None if template.text is None else _compile(template.text, "text", _Terms(limits, policy, table.body))
     body = [part for part in (html, text) if part is not None]
+    subjects = {
+        name: _compile(source, "subject", _Terms(limits, policy, table.subject))
+        for name, source in template.subjects.items()
+    }
     names = TemplateNames(
         read=_together(part.read for part in body),
         printed=_together(part.printed for part in body),
         subject=subject.printed,
     )
+    locales = {
+        locale: compile_template(template.in_locale(locale), limits=limits) for locale in sorted(template.locales)
+    }
+    several = list(locales.values())
+    others = subjects.values()
+    parts = (subject, *body, *others)
+    own = frozenset({_LOCALE} if locales else ()).union(*(part.read.attributes for part in others))
     return CompiledTemplate(
         template.template_id,
-        subject.read.attributes | names.read.attributes,
+        (subject.read.attributes | names.read.attributes | own).union(*(one.variables for one in several)),
+        frozenset(path for part in parts for path in part.paths).union(*(one.paths for one in several)),
+        (names.printed.attributes | names.subject.attributes).union(*(one.unguarded for one in several)),
         names,
+        template.instead,
+        table,
+        policy,
+        frozenset(subjects).union(*(one.variants for one in several)),
+        locales,
         subject.code,
+        {name: part.code for name, part in subjects.items()},
         None if html is None else html.code,
         None if text is None else text.code,
+        limits,
     )
 
 
-def compile_subject(source: str) -> CompiledSubject:
+def compile_subject(
+    source: str,
+    *,
+    fallbacks: Fallbacks | None = None,
+    missing: Missing = Missing.ABORT,
+    limits: RenderLimits = DEFAULT_LIMITS,
+) -> CompiledSubject:
     """Compile a send action's own subject.
+
+    Args:
+        source: Its source.
+        fallbacks: Those of the template that it goes with.
+        missing: The policy of that template.
+        limits: What it may use up.
 
     Raises:
         TemplateError: It is no template, or uses what is not allowed.
     """
-    part = _compile(source, "subject", _PLAIN)
-    return CompiledSubject(part.read.attributes, TemplateNames(subject=part.printed), part.code)
+    table = _NO_FALLBACKS if fallbacks is None else fallbacks.subject
+    part = _compile(source, "subject", _Terms(limits, missing, table))
+    return CompiledSubject(part.read.attributes, part.paths, TemplateNames(subject=part.printed), part.code, limits)
 
 
 def template_names(template: Template) -> TemplateNames:
@@ -193,7 +269,7 @@ def context(attributes: Properties, event: Event | None, variables: Properties =
         The attributes by name, and ``user``, ``event`` and ``variables``, which win over attributes of those names.
     """
     properties: Properties = {} if event is None else event.properties
-    return {**attributes, _USER: attributes, _EVENT: properties, _VARIABLES: variables}
+    return {**attributes, "user": attributes, "event": properties, "variables": variables}
 
 
 # ------------------------------------------------------------------------------------------------------------
@@ -204,18 +280,38 @@ def _present(values: Properties) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
 
 
-def _run(code: jinja2.Template, part: str, values: dict[str, Any]) -> str:
+def _run(code: jinja2.Template, part: str, values: dict[str, Any], meter: Meter) -> str:
     try:
-        text = code.render(values)
+        return clean(_written(code, values, meter))
+    except MissingValueError as error:
+        raise MessageAborted("missing_value", error.path) from error
     except jinja2.UndefinedError as error:
         raise MessageAborted("missing_value", error.message or "") from error
-    except _NotPrintableError as error:
+    except NotPrintableError as error:
         raise MessageAborted("not_printable", part) from error
+    except BadValueError as error:
+        raise MessageAborted(error.reason, error.path or part) from error
+    except LimitExceededError as error:
+        raise MessageAborted("limit_exceeded", f"{part} ({error.what})") from error
     except Exception as error:
         # Whatever it is, memory and recursion included, it says that this message cannot be made. The error's
         # own text stays out of the reason, since it may quote the subscriber's data.
         raise MessageAborted("render_error", f"{part} ({type(error).__name__})") from error
-    return text if text.isascii() else text.encode(errors="replace").decode()
+
+
+def _written(code: jinja2.Template, values: dict[str, Any], meter: Meter) -> str:
+    """Write a part, some pieces at a time, so that what is too long is never made."""
+    values[METER] = meter
+    pieces = code.root_render_func(code.new_context(values, shared=True))
+    room = meter.limits.output
+    written: list[str] = []
+    while batch := list(islice(pieces, _CHUNKS)):
+        text = "".join(batch)
+        room -= len(text)
+        if room < 0:
+            raise LimitExceededError("output")
+        written.append(text)
+    return "".join(written)
 
 
 def _subject(text: str) -> str:
@@ -225,190 +321,17 @@ def _subject(text: str) -> str:
     return line
 
 
-class _NotPrintableError(Exception):
-    """A value was to be printed that is neither text, number nor date."""
-
-
-class _Missing(Undefined):
-    """What a name stands for that has no value, or null: false, empty, equal to null.
-
-    Any other use is an error, whose message is the name alone.
-    """
-
-    __slots__ = ()
-
-    def __init__(
-        self,
-        hint: str | None = None,
-        obj: object = missing,
-        name: str | None = None,
-        exc: type[jinja2.TemplateRuntimeError] = jinja2.UndefinedError,
-    ) -> None:
-        super().__init__(name or hint, obj, name, exc)
-
-    def __str__(self) -> str:
-        raise self._undefined_exception(self._undefined_message)
-
-    def __eq__(self, other: object) -> bool:
-        return other is None or isinstance(other, Undefined)
-
-    def __ne__(self, other: object) -> bool:
-        return not self == other
-
-    __hash__ = Undefined.__hash__
-
-
-def _printed(value: object) -> object:
-    """Let a value be printed, or say why not."""
-    if value is None:
-        raise jinja2.UndefinedError("")
-    if isinstance(value, (str, int, float, Decimal, date)):
-        return value
-    if isinstance(value, Undefined):
-        return str(value)
-    raise _NotPrintableError
-
-
-@jinja2.pass_context  # What asks for the context is called while rendering only: no constant gets around it.
-def _finalize(_context: Context, value: object) -> object:
-    return _printed(value)
-
-
-def _read(holder: object, key: object) -> object:
-    """Read one step of a path; None where nothing is there."""
-    values: Any = holder
-    if isinstance(holder, Mapping):
-        return values.get(key)
-    if isinstance(holder, LoopContext):
-        return getattr(holder, str(key)) if key in _LOOP else None
-    if isinstance(holder, (str, list, tuple)) and isinstance(key, int) and -len(values) <= key < len(values):
-        return values[key]
-    return None
-
-
-class _Sandbox(ImmutableSandboxedEnvironment):
-    """Jinja2's immutable sandbox, which reads no attribute of an object and calculates with numbers only."""
-
-    intercepted_binops = frozenset({"+", "-", "*", "/", "//", "%"})
-
-    def getattr(self, obj: object, attribute: str) -> object:
-        return self.getitem(obj, attribute)
-
-    def getitem(self, obj: object, argument: object) -> object:
-        if isinstance(obj, Undefined):
-            return obj
-        value = _read(obj, argument)
-        return self.undefined(obj=obj, name=str(argument)) if value is None else value
-
-    def call_binop(self, context: Context, operator: str, left: object, right: object) -> object:
-        for operand in (left, right):
-            if isinstance(operand, bool) or not isinstance(operand, (int, float, Decimal, Undefined)):
-                message = f"{operator} takes numbers; write ~ to join texts"
-                raise TypeError(message)
-        return super().call_binop(context, operator, left, right)
-
-
-# ------------------------------------------------------------------------------------------------------------
-# What a template may use
-
-_Filter: TypeAlias = Callable[..., object]
-
-_LOOP: Final = frozenset({"index", "index0", "first", "last", "length"})
-_TEXT_FILTERS: Final = (
-    "abs", "capitalize", "e", "escape", "float", "int", "lower", "round", "title", "trim", "truncate",
-    "upper", "urlencode",
-)  # fmt: skip
-_SIZE_FILTERS: Final = ("count", "length")
-_TESTS: Final = (
-    "defined", "divisibleby", "eq", "even", "false", "ge", "gt", "in", "le", "lt", "mapping", "ne", "number",
-    "odd", "sequence", "string", "true", "undefined",
-)  # fmt: skip
-_ALLOWED: Final = frozenset({
-    nodes.Add, nodes.And, nodes.Assign, nodes.Compare, nodes.Concat, nodes.CondExpr, nodes.Const, nodes.Dict,
-    nodes.Div, nodes.Filter, nodes.FloorDiv, nodes.For, nodes.Getattr, nodes.Getitem, nodes.If, nodes.Keyword,
-    nodes.List, nodes.Mod, nodes.Mul, nodes.Name, nodes.Neg, nodes.Not, nodes.Operand, nodes.Or,
-    nodes.Output, nodes.Pair, nodes.Pos, nodes.Slice, nodes.Sub, nodes.Template, nodes.TemplateData,
-    nodes.Test, nodes.Tuple,
-})  # fmt: skip
-_EMPTY: Final[tuple[object, ...]] = ([], (), {})
-_SLICED: Final = frozenset({nodes.Filter, nodes.Getattr, nodes.Getitem, nodes.Name})
-_WORDS: Final[Mapping[type[nodes.Node], str]] = MappingProxyType({
-    nodes.AssignBlock: "a set block",
-    nodes.Call: "a call",
-    nodes.CallBlock: "a call block",
-    nodes.FilterBlock: "a filter block",
-    nodes.FromImport: "import",
-    nodes.NSRef: "a namespace",
-    nodes.Pow: "**",
-    nodes.Scope: "autoescape",
-})  # fmt: skip
-
-
-def _of_text(filter_: _Filter) -> _Filter:
-    """Let a filter take what prints, and pass on what is missing, so that a later ``default`` applies."""
-    # Jinja2 hands some filters its environment or evaluation context before the value.
-    place = 1 if hasattr(filter_, "jinja_pass_arg") else 0
-
-    @wraps(filter_)
-    def filtered(*args: object, **options: object) -> object:
-        value = args[place]
-        if _is_none(value):
-            return value
-        _printed(value)
-        return filter_(*args, **options)
-
-    return filtered
-
-
-def _default(value: object, fallback: object = "", boolean: bool = True) -> object:  # noqa: FBT001, FBT002 - Jinja2's
-    """Stand in for a value that is missing, null, false, blank or empty; 0 is a value."""
-    del boolean  # Accepted, so that `default(x, true)` goes on to work.
-    if _is_none(value) or value is False or value in _EMPTY:
-        return fallback
-    return fallback if isinstance(value, str) and not value.strip() else value
-
-
-@jinja2.pass_eval_context
-def _join(eval_ctx: EvalContext, values: Iterable[object], between: str = "") -> object:
-    """Join what a list holds, without its nulls."""
-    if _is_none(values):
-        return values
-    return do_join(eval_ctx, [_printed(value) for value in values if value is not None], between)
-
-
-def _is_none(value: object) -> bool:
-    return value is None or isinstance(value, Undefined)
-
-
-def _sandbox(*, autoescape: bool) -> _Sandbox:
-    sandbox = _Sandbox(
-        autoescape=autoescape,
-        cache_size=0,
-        finalize=_finalize,
-        keep_trailing_newline=True,
-        optimized=False,  # a folded constant is no longer what was checked
-        undefined=_Missing,
-    )
-    sandbox.globals.clear()
-    known: Mapping[str, _Filter] = FILTERS
-    filters: dict[str, Any] = {name: _of_text(known[name]) for name in _TEXT_FILTERS}
-    filters |= {name: known[name] for name in _SIZE_FILTERS}
-    filters |= {"d": _default, "default": _default, "join": _join}
-    sandbox.filters = filters
-    tests: dict[str, Any] = {name: TESTS[name] for name in _TESTS}
-    tests |= {"none": _is_none}
-    sandbox.tests = tests
-    sandbox.policies["truncate.leeway"] = 0
-    return sandbox
-
-
-# Made once and never changed: a template's code refers to its environment.
-_HTML: Final = _sandbox(autoescape=True)
-_PLAIN: Final = _sandbox(autoescape=False)
-
-
 # ------------------------------------------------------------------------------------------------------------
 # Compiling
+
+
+@frozen
+class _Terms:
+    """Under what terms a part is compiled."""
+
+    limits: RenderLimits
+    missing: Missing
+    fallbacks: Mapping[str, str | float]
 
 
 @frozen(eq=False)
@@ -418,6 +341,7 @@ class _Part:
     code: jinja2.Template
     read: Names
     printed: Names
+    paths: frozenset[str]
 
 
 def _together(several: Iterable[Names]) -> Names:
@@ -428,69 +352,28 @@ def _together(several: Iterable[Names]) -> Names:
     )
 
 
-def _compile(source: str, part: str, sandbox: _Sandbox) -> _Part:
-    if len(source) > _SOURCE_LENGTH:
-        raise TemplateError("too_long", f"{part}: a template has at most {_SOURCE_LENGTH} characters")
+def _compile(source: str, part: str, terms: _Terms) -> _Part:
+    if len(source) > terms.limits.source:
+        raise TemplateError("too_long", f"{part}: a template has at most {terms.limits.source} characters")
     try:
-        tree = sandbox.parse(source)
-        attributes = frozenset(_check(tree, part))
-        printed, variables = names_printed(tree), variables_read(tree)
-        code = jinja2.Template.from_code(sandbox, sandbox.compile(tree, filename=f"<{part}>"), {})
-        # Last, since it folds constants within the tree.
-        names = find_undeclared_variables(tree) - {_USER, _EVENT, _VARIABLES}
+        return _compiled(source, part, terms)
     except TemplateError:
         raise
     except jinja2.TemplateSyntaxError as error:
-        raise TemplateError("syntax", f"{part}: {error.message}", error.lineno) from error
+        raise TemplateError("syntax", f"{part}: {error.message}", *first_tag(source, error.lineno)) from error
     except Exception as error:
         # Nested too deeply for the parser or for Python's own compiler, or a constant that cannot be printed.
         raise TemplateError("not_compilable", f"{part}: cannot be compiled ({type(error).__name__})") from error
-    return _Part(code, Names(attributes=attributes | names, variables=variables), printed)
 
 
-def _check(tree: nodes.Template, part: str) -> Iterator[str]:
-    """Refuse what is not allowed; name the attributes that are read as ``user.…``."""
-    waiting: list[nodes.Node] = [tree]
-    while waiting:
-        node = waiting.pop()
-        if problem := _problem(node):
-            code, message = problem
-            raise TemplateError(code, f"{part}: {message}", node.lineno)
-        match node:
-            case nodes.Getattr(node=nodes.Name(name="user"), attr=name):
-                yield name
-            case nodes.Getitem(node=nodes.Name(name="user"), arg=nodes.Const(value=str(name))):
-                yield name
-            case _:
-                waiting.extend(node.iter_child_nodes())
-
-
-def _problem(node: nodes.Node) -> tuple[str, str] | None:
-    if type(node) not in _ALLOWED:
-        word = _WORDS.get(type(node), type(node).__name__.lower())
-        return "not_allowed", f"{word} is not allowed in a template"
-    match node:
-        case nodes.Name(name=name) | nodes.Getattr(attr=name) | nodes.Getitem(arg=nodes.Const(value=str(name))) if (
-            name.startswith("_")
-        ):
-            return "bad_name", f"{name!r} begins with an underscore; a template reads no such name"
-        case nodes.Name(name="self"):
-            return (
-                "bad_name",
-                "'self' is a word of the template engine; write user['self'] to read such an attribute",
-            )
-        case nodes.Name(name="user" | "event" | "variables" as name, ctx="store"):
-            return "bad_name", f"{name!r} stands for what is known; set another name"
-        case nodes.Name(name="user"):
-            return "bad_name", "'user' is read by attribute only, such as user.firstName"
-        case nodes.Getitem(arg=nodes.Slice(), node=sliced) if type(sliced) not in _SLICED:
-            # It becomes a slice of Python's own, which warns of constants, or fails where warnings are errors.
-            return "not_allowed", "a slice of something else than a value is not allowed in a template"
-        case nodes.For(recursive=True):
-            return "not_allowed", "a recursive loop is not allowed in a template"
-        case nodes.Filter(name=name) if name not in _HTML.filters:
-            return "unknown_filter", f"unknown filter {name!r}; known are {', '.join(sorted(_HTML.filters))}"
-        case nodes.Test(name=name) if name not in _HTML.tests:
-            return "unknown_test", f"unknown test {name!r}; known are {', '.join(sorted(_HTML.tests))}"
-        case _:
-            return None
+def _compiled(source: str, part: str, terms: _Terms) -> _Part:
+    tree = SANDBOX.parse(source)
+    positions = Positions(SANDBOX, source)
+    attributes = frozenset(check_grammar(tree, part, positions, terms.limits))
+    spared = terms.fallbacks.keys() if terms.missing is Missing.ABORT else None
+    printed = Names() if spared is None else names_printed(tree, frozenset(spared))
+    variables, paths = variables_read(tree), paths_read(tree)
+    names = find_undeclared_variables(SANDBOX.parse(source)) - GIVEN
+    rewrite(tree, places(tree, part, positions) if part == "html" else None, terms.missing, terms.fallbacks)
+    code = jinja2.Template.from_code(SANDBOX, SANDBOX.compile(tree, filename=f"<{part}>"), {})
+    return _Part(code, Names(attributes=attributes | names, variables=variables), printed, paths)

@@ -7,16 +7,17 @@ from typing import Final, NamedTuple
 
 from jinja2 import nodes
 
+from flowkit.rendering.filters import FILTERS, SIZES
+from flowkit.rendering.paths import printed_path
 from flowkit.workflows.lint.model import Names
 
 __all__ = ["names_printed", "variables_read"]
 
 _GIVEN: Final = frozenset({"event", "user", "variables"})
-_STRICT: Final = frozenset({
-    "abs", "capitalize", "e", "escape", "float", "int", "lower", "round", "title", "trim", "truncate", "upper",
-    "urlencode",
-})  # fmt: skip
-"""The filters that pass on what is missing."""
+_STRICT: Final = frozenset(
+    {name for name in FILTERS if name not in SIZES and name not in {"join", "first", "last", "limit", "reverse"}}
+)
+"""The filters that pass on what is missing, of a value that is none of a list."""
 
 
 class _Name(NamedTuple):
@@ -34,21 +35,25 @@ def variables_read(tree: nodes.Template) -> frozenset[str]:
     return frozenset(one.name for one in _read(tree) if one.holder == "variables" and one != _ANY_VARIABLE)
 
 
-def names_printed(tree: nodes.Template) -> Names:
+def names_printed(tree: nodes.Template, spared: frozenset[str] = frozenset()) -> Names:
     """Name what is printed with nothing to print instead, so that a message without it is skipped.
 
     A name within an ``if`` that asks for it is not among them, nor is what is printed only by a choice.
+
+    Args:
+        tree: The template.
+        spared: The paths that have a fallback in the template's table.
     """
     # What the template sets itself is none of the subscriber's.
     own = frozenset(node.name for node in tree.find_all(nodes.Name) if node.ctx != "load") | {"loop"}
-    printed = {one for one in _printed(tree, own) if one.name not in own or one.holder == "variables"}
+    printed = {one for one in _printed(tree, own, spared) if one.name not in own or one.holder == "variables"}
     return Names(
         attributes={one.name for one in printed if one.holder == "user"},
         variables={one.name for one in printed if one.holder == "variables"},
     )
 
 
-def _printed(tree: nodes.Template, own: frozenset[str]) -> Iterator[_Name]:
+def _printed(tree: nodes.Template, own: frozenset[str], spared: frozenset[str]) -> Iterator[_Name]:
     waiting: list[tuple[nodes.Node, frozenset[_Name]]] = [(tree, frozenset())]
     while waiting:
         node, asked = waiting.pop()
@@ -56,7 +61,7 @@ def _printed(tree: nodes.Template, own: frozenset[str]) -> Iterator[_Name]:
             case nodes.Template(body=body):
                 waiting += ((one, asked) for one in body)
             case nodes.Output(nodes=several):
-                found = (one for part in several for one in _needed(part))
+                found = (one for part in several if printed_path(part) not in spared for one in _needed(part))
                 yield from (
                     one
                     for one in found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Final, assert_never
+from typing import Final, assert_never, cast
 
 from attrs import evolve
 
@@ -194,7 +194,14 @@ def _because(outcome: Outcome) -> dict[str, object]:
         data["reason"] = outcome.reason
     if outcome.reference is not None:
         data["reference"] = outcome.reference
-    return {**data, **dict(outcome.told)} if outcome.told else data
+    if not outcome.told:
+        return data
+    # A journal holds what JSON holds, and outcomes what has a hash.
+    told = {
+        name: list(cast("tuple[object, ...]", value)) if isinstance(value, tuple) else value
+        for name, value in outcome.told
+    }
+    return {**data, **told}
 
 
 def _told(operation: Operation) -> dict[str, object]:

@@ -1,5 +1,7 @@
 """Which addresses are taken, and how they go over the wire; test_smtp.py shows which are not."""
 
+import sys
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,6 +19,7 @@ from flowkit.adapters.addresses import AddressError, Mailbox, address, mailbox
         ("ann@bücher.example", "ann@xn--bcher-kva.example"),
         ("ann@BÜCHER.example", "ann@xn--bcher-kva.example"),
         ("ann@例え.jp", "ann@xn--r8jz45g.jp"),
+        ("ann@faß.example", "ann@xn--fa-hia.example"),
         ("a" * 64 + "@example.org", "a" * 64 + "@example.org"),
     ],
 )
@@ -35,6 +38,54 @@ def test_it_is_an_address_or_an_error(text):
     assert written.count("@") == 1
     assert not set(written) & set(' <>,;:"()[]\\')
     assert address(written) == written
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("grüße@example.org", "grüße@example.org"),
+        ("gru\u0308ße@bücher.example", "grüße@xn--bcher-kva.example"),
+        ("用户@例え.jp", "用户@xn--r8jz45g.jp"),
+        ("ann@example.org", "ann@example.org"),
+    ],
+)
+def test_what_is_taken_where_smtputf8_is(text, written):
+    assert address(text, smtputf8=True) == written
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ü\ud800@example.org",
+        "ü ü@example.org",
+        "ü\u202e@example.org",
+        "ü.@example.org",
+        "ü\u037e@example.org",
+        "ü" * 33 + "@a.b",
+    ],
+)
+def test_what_is_no_international_address(text):
+    with pytest.raises(AddressError, match="bad address"):
+        address(text, smtputf8=True)
+
+
+@given(st.text() | st.tuples(st.text(), st.text()).map("@".join))
+def test_an_international_one_is_one_address_or_an_error(text):
+    try:
+        written = address(text, smtputf8=True)
+    except AddressError:
+        return
+    assert written.count("@") == 1
+    assert len(written.splitlines()) == 1
+    assert not set(written) & set(' <>,;:"()[]\\')
+    assert address(written, smtputf8=True) == written
+
+
+def test_without_idna_a_name_that_the_older_standard_has_another_for_is_refused(monkeypatch):
+    monkeypatch.setitem(sys.modules, "idna", None)
+    assert address("ann@bücher.example") == "ann@xn--bcher-kva.example"
+    with pytest.raises(AddressError, match="bad address"):
+        address("ann@faß.example")
 
 
 @pytest.mark.parametrize(

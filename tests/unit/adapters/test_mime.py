@@ -167,3 +167,68 @@ def test_the_message_id_is_frozen():
 
 def test_the_same_message_is_the_same_bytes():
     assert write("Grüße", text="a", html="b") == write("Grüße", text="a", html="b")
+
+
+@given(st.lists(st.tuples(HOSTILE, st.sampled_from(["a@example.org", "b@example.net"])), min_size=1, max_size=5))
+def test_a_list_of_addresses_reads_back_and_gains_none(several):
+    mailboxes = [Mailbox(address, name) for name, address in several]
+    written = address_header("Reply-To", *mailboxes)
+    message = read(f"{written}\r\n\r\n".encode("ascii"))
+    assert message.keys() == ["Reply-To"]
+    assert [one.addr_spec for one in message["Reply-To"].addresses] == [address for _, address in several]
+
+
+@given(HOSTILE, HOSTILE, HOSTILE, HOSTILE)
+def test_an_international_address_stands_alone_in_utf8(subject, name, text, html):
+    content = to_mime(
+        OutgoingMessage("k", "s", "t", subject=subject, text=text, html=html),
+        sender=Mailbox("news@example.com", name),
+        to="grüße@example.org",
+        message_id="<1@example.com>",
+        date=datetime(2026, 3, 1, tzinfo=UTC),
+    )
+    top = content.partition(b"\r\n\r\n")[0].split(b"\r\n")
+    assert [line for line in top if not line.isascii()] == ["To: grüße@example.org".encode()]
+    message = read(content)
+    assert message.keys() == [*WRITTEN, "Content-Type"]
+    assert message["Subject"] == one_line(subject)
+    # Read from octets, the standard library keeps those of UTF-8 apart.
+    assert message["To"].addresses[0].addr_spec.encode("utf-8", "surrogateescape") == "grüße@example.org".encode()
+    assert max(map(len, content.split(b"\r\n"))) <= 998
+
+
+def test_a_long_way_to_leave_is_neither_encoded_nor_cut():
+    way = f"<https://shop.test/leave/{'aB0-_.' * 120}>, <mailto:leave@shop.test?subject={'aB0-_.' * 100}>"
+    content = write(headers={"List-Unsubscribe": way, "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"})
+    assert read(content)["List-Unsubscribe"] == way
+    assert b"=?" not in content
+
+
+@given(HOSTILE, HOSTILE, HOSTILE, HOSTILE, HOSTILE, HOSTILE)
+def test_whatever_is_hostile_at_once_there_is_one_message_to_one_reader(subject, name, answers, note, text, html):
+    """To readers of this day and to the old one, which sees headers where a line begins like one."""
+    try:
+        content = to_mime(
+            OutgoingMessage("k", "s", "t", subject=subject, text=text, html=html, headers={"X-Note": note}),
+            sender=Mailbox("news@example.com", name),
+            to="ann@example.org",
+            message_id="<1@example.com>",
+            date=datetime(2026, 3, 1, tzinfo=UTC),
+            reply_to=Mailbox("help@example.com", answers),
+        )
+    except MimeError:
+        assert max(map(len, one_line(note).split(" "))) > 900
+        return
+    names = [*WRITTEN, "Reply-To", "X-Note", "Content-Type"]
+    current, old = read(content), message_from_bytes(content)
+    assert current.keys() == old.keys() == names
+    assert [one.addr_spec for one in current["To"].addresses] == ["ann@example.org"]
+    assert [one.addr_spec for one in current["From"].addresses] == ["news@example.com"]
+    assert [one.addr_spec for one in current["Reply-To"].addresses] == ["help@example.com"]
+    assert current["Subject"] == one_line(subject)
+    bodies = [part.get_payload(decode=True).decode() for part in current.iter_parts()]
+    assert bodies == [lines(one).encode(errors="replace").decode() for one in (text, html)]
+    assert not [defect for part in current.walk() for defect in part.defects]
+    assert all(len(line) <= 998 and line.isascii() for line in content.split(b"\r\n"))
+    assert b"\r" not in content.replace(b"\r\n", b"")
+    assert b"\n" not in content.replace(b"\r\n", b"")

@@ -163,11 +163,11 @@ def test_messages_keep_their_order_and_the_connection(server, sender):
         ("ann@example..org", "bad address"),
         ("ann@[127.0.0.1]", "bad address"),
         ("ann@\u200bexample.org", "bad address"),
-        ("ann@faß.example", "bad address"),
+        ("ann@faß.\u0378.example", "bad address"),
         ("ann@" + "ü" * 80 + ".example", "bad address"),
         ("a" * 65 + "@example.org", "bad address"),
         ("ann@" + "a." * 130 + "org", "bad address"),
-        ("ännchen@example.org", "smtputf8 needed"),
+        ("ännchen\ud800@example.org", "bad address"),
     ],
 )
 def test_an_address_that_is_none_fails_and_is_not_repeated_in_the_reason(server, sender, to, reason):
@@ -486,3 +486,37 @@ def test_a_closed_sender_opens_again(server, sender):
     sender.close()
     assert send(sender, message("two")).result is Result.DONE
     assert server.opened == 2
+
+
+def test_an_international_address_goes_out_where_the_server_takes_it():
+    with MailServer(utf8=True) as server, SmtpSender("127.0.0.1", server.port, sender=SHOP) as sender:
+        assert send(sender, message(to="grüße@bücher.example")).result is Result.DONE
+    [received] = server.received
+    assert received.recipients == ("grüße@xn--bcher-kva.example",)
+    assert "\r\nTo: grüße@xn--bcher-kva.example\r\n".encode() in received.content
+
+
+def test_an_international_address_is_refused_where_the_server_does_not_take_it(server, sender):
+    outcome = send(sender, message(to="grüße@example.org"))
+    assert (outcome.result, server.received) == (Result.FAILED, [])
+    assert "5.6.7" in outcome.reason
+    assert send(sender).result is Result.DONE
+
+
+def test_what_is_larger_than_the_server_takes_is_not_announced():
+    with MailServer(size=2_000) as server, SmtpSender("127.0.0.1", server.port, sender=SHOP) as sender:
+        outcomes = sender.send([message(text="x" * 3_000), message("second")])
+        assert [one.result for one in outcomes] == [Result.FAILED, Result.DONE]
+        assert "5.3.4" in outcomes[0].reason
+        assert server.opened == len(server.received) == 1
+
+
+def test_a_message_may_say_from_whom_it_is_and_reports_go_elsewhere(server):
+    with SmtpSender("127.0.0.1", server.port, sender=SHOP, bounces="bounces@example.com") as sender:
+        outcome = send(sender, message(sender="Ann, of the shop <ann@example.net>", reply_to="help@example.net"))
+        assert outcome.result is Result.DONE
+        assert send(sender, message(sender="nobody")).reason == "bad address"
+    [received] = server.received
+    assert received.sender == "bounces@example.com"
+    assert received.message["From"].addresses[0].display_name == "Ann, of the shop"
+    assert received.message["Reply-To"] == "help@example.net"

@@ -95,8 +95,8 @@ def test_templates_are_read_and_compiled(kind):
         ("variable_without_source", "/nodes/start/actions/0/parameters/template_id"),
         ("variable_without_source", "/nodes/start/actions/0/parameters/template_id"),
     ]
-    assert 'the template "torn" cannot be compiled: line 2: html: ' in found[1].message
-    assert found[2].message.startswith("cannot be compiled: line 1: subject: ")
+    assert 'the template "torn" cannot be compiled: line 2, column 1: html: ' in found[1].message
+    assert found[2].message.startswith("cannot be compiled: line 1, column 1: subject: ")
     assert ['"score"' in one.message or '"title"' in one.message for one in found[3:]] == [True, True]
 
 

@@ -94,6 +94,6 @@ def test_of_a_subject_too_only_what_it_cannot_do_without_is_named():
 def test_a_fault_is_told_with_its_line():
     fault = template_names(Template("t", html="\n{{ x | nothing }}")).fault
     assert fault is not None
-    assert fault.startswith("line 2: html: unknown filter 'nothing'")
+    assert fault.startswith("line 2, column 8: html: unknown filter 'nothing'")
     assert subject_names("{{").fault is not None
     assert template_names(Template("t", html="x")) == TemplateNames()
