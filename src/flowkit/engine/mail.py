@@ -9,7 +9,6 @@ from typing import Any, Final, TypeAlias
 from attrs import frozen
 
 from flowkit.conditions import NO_VARIABLES
-from flowkit.documents import is_list
 from flowkit.engine.drive import resolve, wait_for
 from flowkit.engine.guards.consent import ConsentGuard, Ready
 from flowkit.engine.guards.limits import Guards
@@ -324,9 +323,9 @@ class Mailer:
             if begun is not None:
                 await wait_for("attempts.begin", begun)
             try:
-                answer: object = send((message,))
+                answer = send((message,))
                 # The usual answer is taken at once.
-                if is_list(answer) and len(answer) == 1 and isinstance(answer[0], Outcome):
+                if isinstance(answer, list) and len(answer) == 1 and type(answer[0]) is Outcome:
                     outcome: Outcome = answer[0]
                 else:
                     [outcome] = answered("sender.send", await resolve("sender.send", answer), 1)
