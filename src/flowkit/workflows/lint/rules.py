@@ -14,6 +14,7 @@ from flowkit.workflows.lint import (
     names,
     nodes,
     sources,
+    spelling,
     splits,
     templates,
     together,
@@ -198,6 +199,14 @@ RULES: Final = (
         why="The run goes on at once, which is seldom meant where a wait is written.",
         remedy="Say how long, or leave the action out.",
         find=actions.waits_of_nothing,
+    ),
+    Rule(
+        "misspelled_parameter",
+        Severity.WARNING,
+        summary="a free parameter that is spelled nearly like one which the action would read",
+        why="Free parameters are kept and handed on; what is misspelled has no effect, and nobody is told.",
+        remedy="Spell it right, or give it a name that is less alike.",
+        find=spelling.misspelled_parameters,
     ),
     Rule(
         "blank_subject",

@@ -692,3 +692,19 @@ def test_what_was_made_in_python_is_held_to_the_same_rules(operation, refused):
     made = load(workflow(node("start", action())))
     broken = evolve(made, nodes=[Node("start", "Start", actions=[Action("act", operation)])])
     assert refusals(lambda: validate(broken)) == [(refused[0], f"{PLACE}{refused[1]}")]
+
+
+@pytest.mark.parametrize(
+    ("kind", "parameters", "path", "message"),
+    [
+        ("send_email", {"templateId": "hello"}, "/template_id", 'is required; is "templateId" meant?'),
+        ("custom", {"nmae": "crm"}, "/name", 'is required; is "nmae" meant?'),
+        ("wait", {"duration_hour": 3}, "", 'is "duration_hour" meant?'),
+    ],
+)
+def test_what_may_be_meant_for_a_field_that_is_missing_is_told(kind, parameters, path, message):
+    with pytest.raises(DocumentError) as caught:
+        load(workflow(node("start", action(kind, parameters=parameters))))
+    [problem] = caught.value.problems
+    assert problem.path == f"/nodes/start/actions/0/parameters{path}"
+    assert problem.message.endswith(message)
