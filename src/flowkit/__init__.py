@@ -113,6 +113,7 @@ if TYPE_CHECKING:
         Workflow,
     )
     from flowkit.workflows.pictures import NodeCounts
+    from flowkit.workflows.timing import Late, Quiet
     from flowkit.workflows.waits import CalendarDays, GoTo, Instead, LocalTime, PreferredTime, ProfileDate
 
 
@@ -172,6 +173,7 @@ __all__ = [
     "HttpWebhooks",
     "Instead",
     "Kind",
+    "Late",
     "Line",
     "LocalTime",
     "LoggedAlerts",
@@ -203,6 +205,7 @@ __all__ = [
     "Problem",
     "ProfileDate",
     "Progress",
+    "Quiet",
     "RateLimit",
     "Reason",
     "Reentry",
@@ -327,6 +330,7 @@ _HOMES: Final = {
     "HttpWebhooks": "flowkit.adapters.http:HttpWebhooks",
     "Instead": "flowkit.workflows.waits:Instead",
     "Kind": "flowkit.runs.model:Kind",
+    "Late": "flowkit.workflows.timing:Late",
     "Line": "flowkit.runs.model:Line",
     "LocalTime": "flowkit.workflows.waits:LocalTime",
     "LoggedAlerts": "flowkit.adapters.logs:LoggedAlerts",
@@ -358,6 +362,7 @@ _HOMES: Final = {
     "Problem": "flowkit.errors:Problem",
     "ProfileDate": "flowkit.workflows.waits:ProfileDate",
     "Progress": "flowkit.engine.sweeps:Progress",
+    "Quiet": "flowkit.workflows.timing:Quiet",
     "RateLimit": "flowkit.runs.policy:RateLimit",
     "Reason": "flowkit.analytics.explain:Reason",
     "Reentry": "flowkit.triggers.model:Reentry",

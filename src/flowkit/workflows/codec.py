@@ -23,6 +23,7 @@ from flowkit.workflows.documents import parameters
 from flowkit.workflows.documents.conditions import dump_condition, read_condition
 from flowkit.workflows.documents.goals import dump_goals, read_exit_criteria, read_goals, read_holdout
 from flowkit.workflows.documents.parameters import ActionType, in_units
+from flowkit.workflows.documents.timing import dump_quiet_hours, read_quiet_hours
 from flowkit.workflows.documents.triggers import dump_trigger, read_trigger, read_zone
 from flowkit.workflows.model import Action, Node, Workflow, is_carried_out
 
@@ -103,6 +104,7 @@ def _workflow(fields: Fields) -> Workflow:
         exit_criteria=read_exit_criteria(fields),
         goals=read_goals(fields),
         holdout=read_holdout(fields),
+        quiet_hours=read_quiet_hours(fields),
     )
     fields.close()
     return workflow
@@ -243,7 +245,7 @@ def dump(workflow: Workflow) -> dict[str, object]:
         out["created_at"] = instant_text(workflow.created_at, "/created_at")
     if workflow.timezone != _ZONE:
         out["timezone"] = workflow.timezone
-    return {**out, **dump_goals(workflow)}
+    return {**out, **dump_goals(workflow), **dump_quiet_hours(workflow.quiet_hours)}
 
 
 def _node_document(node: Node, path: str) -> dict[str, object]:

@@ -49,7 +49,7 @@ WAITS: Final = (*DURATIONS, *WAIT_KEYS)
 """What may be waited for: a wait has exactly one of these."""
 
 _OF_SENDS: Final = frozenset(
-    {"subject", "personalization", "delivery", "topic", "message_class", "on_skip", "expires_after"}
+    {"subject", "personalization", "delivery", "topic", "message_class", "on_skip", "expires_after", "late"}
 )
 
 OPTIONAL: Final[Mapping[ActionType, frozenset[str]]] = {

@@ -19,6 +19,7 @@ from flowkit.workflows.documents.branches import dump_branch, read_branch
 from flowkit.workflows.documents.kinds import KNOWN, WAITS, ActionType, kind_of
 from flowkit.workflows.documents.links import dump_emit, dump_start, read_emit, read_start
 from flowkit.workflows.documents.splits import dump_split, read_split
+from flowkit.workflows.documents.timing import dump_late, read_late
 from flowkit.workflows.documents.waits import WAIT_KEYS, dump_wait, read_wait
 from flowkit.workflows.durations import dump_span, dump_whole, in_units, read_span
 from flowkit.workflows.links import EmitEvent, StartWorkflow
@@ -114,6 +115,7 @@ def _send(kind: ActionType, fields: Fields) -> SendEmail:
         message_class=message_class or MessageClass.MARKETING,
         on_skip=on_skip or OnSkip.CONTINUE,
         expires_after=_expiry(fields) if fields.has("expires_after") else None,
+        late=read_late(fields) if fields.has("late") else None,
         parameters=fields.rest(),
     )
 
@@ -338,7 +340,7 @@ def _dump_send(send: SendEmail) -> Mapping[str, object]:
         said["on_skip"] = str(send.on_skip)
     if send.expires_after is not None:
         said["expires_after"] = dump_whole(send.expires_after)
-    return said
+    return {**said, **dump_late(send.late)}
 
 
 def _said(delivery: Delivery) -> Mapping[str, object]:

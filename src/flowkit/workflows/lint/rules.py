@@ -241,6 +241,22 @@ RULES: Final = (
         find=actions.delays_beyond_expiry,
     ),
     Rule(
+        "late_beyond_expiry",
+        Severity.INFO,
+        summary="a message whose `late` is about more lateness than its `expires_after` lets through",
+        why="It has expired by then, and is skipped, so what `late` says has no effect.",
+        remedy="Choose a shorter time in `late`, or leave one of them out.",
+        find=actions.late_beyond_expiry,
+    ),
+    Rule(
+        "quiet_hours_of_nothing",
+        Severity.INFO,
+        summary="`quiet_hours` of a workflow that sends no marketing",
+        why="Only marketing waits for their end.",
+        remedy="Leave them out, or look whether a message has the right `message_class`.",
+        find=actions.quiet_hours_of_nothing,
+    ),
+    Rule(
         "empty_update",
         Severity.INFO,
         summary="an update of segments or of the profile that changes nothing",

@@ -417,6 +417,36 @@ ACTIONS = (
         ),
     ),
     Case(
+        "late_beyond_expiry",
+        broken=tuple(
+            workflow(node("start", message("a", expires_after=HOUR, late={"after": after, "then": "skip"})))
+            for after in (HOUR, {"duration_days": 1})
+        ),
+        kept=(
+            workflow(node("start", message("a", late={"after": HOUR, "then": "skip"}))),
+            workflow(node("start", message("a", late={"then": "send_now"}, expires_after=HOUR))),
+            workflow(
+                node(
+                    "start", message("a", late={"after": HOUR, "then": "skip"}, expires_after={"duration_minutes": 61})
+                )
+            ),
+        ),
+    ),
+    Case(
+        "quiet_hours_of_nothing",
+        broken=(
+            workflow(node("start", segments(add=["a"])), quiet_hours="never"),
+            workflow(
+                node("start", message("a", message_class="transactional")),
+                quiet_hours={"from": "22:00", "to": "07:00"},
+            ),
+        ),
+        kept=(
+            workflow(node("start", segments(add=["a"]))),
+            workflow(node("start", message("a")), quiet_hours={"from": "22:00", "to": "07:00"}),
+        ),
+    ),
+    Case(
         "send_without_topic",
         broken=(
             workflow(
