@@ -93,7 +93,7 @@ class Mailer:
             await self._in_windows([one for one in ready if not one[1].once])
         else:
             await self._one_by_one(chain.from_iterable(made))
-        await self._guards.settle(job for job, _ in letters)
+        await self._guards.settle([job for job, _ in letters], self._hold)
 
     # -- making -------------------------------------------------------------------------------------------------------
 

@@ -27,7 +27,20 @@ from flowkit.triggers.calendar import Unit, Weekday
 from flowkit.triggers.windows import Window
 from flowkit.workflows.model import Action, MessageClass, SendEmail
 from flowkit.workflows.timing import Late, Quiet
-from tests.support.journeys import DAY, HOUR, START, node, send, signup, signups, sqlite_store, wait, workflow
+from tests.support.journeys import (
+    DAY,
+    HOUR,
+    START,
+    check,
+    node,
+    opened,
+    send,
+    signup,
+    signups,
+    sqlite_store,
+    wait,
+    workflow,
+)
 from tests.support.journeys import told as journal_of
 from tests.support.worlds import Waiting
 
@@ -603,6 +616,83 @@ def test_a_place_is_given_back_where_nothing_went_out(any_store, answer, goes_ba
     engine.ingest([signup(event_id="2")])
     done = engine.advance(now=START)
     assert (done.done, done.skipped) == ((1, 0) if goes_back else (0, 1))
+
+
+class Meanwhile(MemoryProfiles):
+    """Profiles after whose next reading something else happens."""
+
+    happening = None
+
+    def facts(self, ids, needs):
+        found = super().facts(ids, needs)
+        happening, self.happening = self.happening, None
+        if happening is not None:
+            happening()
+        return found
+
+
+@pytest.mark.parametrize("key_window", [None, DAY])
+def test_the_place_of_a_run_that_ends_before_the_call_is_given_back(any_store, key_window):
+    """It is taken before the message is made, and the run is ended while it is."""
+    sender = RecordingSender(key_window=key_window)
+    profiles = Meanwhile({"s": {"email": "s@example.com"}})
+    engine = engine_of(any_store, sender=sender, profiles=profiles, policy=capped())
+    engine.ingest([signup(event_id="1")])
+    profiles.happening = lambda: engine.exit_runs(engine.runs(), reason="enough")
+    assert engine.advance(now=START).done == 0
+    assert [run.status for run in engine.runs()] == [Status.EXITED]
+    engine.ingest([signup(event_id="2")])
+    assert engine.advance(now=START).done == 1
+
+
+@pytest.mark.parametrize("key_window", [None, DAY])
+def test_a_run_that_is_moved_before_the_call_takes_its_place_again(any_store, key_window):
+    sender = RecordingSender(key_window=key_window)
+    profiles = Meanwhile({"s": {"email": "s@example.com"}})
+    flow = workflow(node("start", mail(), wait(), check(), engagement_threshold={"opens": 1}))
+    engine = engine_of(any_store, flow, sender=sender, profiles=profiles, policy=capped())
+    engine.ingest([signup(event_id="1")])
+    profiles.happening = lambda: engine.ingest([opened()])
+    engine.advance(now=START)
+    assert engine.runs()[0].state.counts == (("email_open", 1),)
+    engine.ingest([signup(event_id="2")])
+    engine.advance(now=START)
+    assert len(sender.messages) == 1
+    assert [line["reason"] for line in told(engine, Kind.SKIPPED)] == ["frequency_cap"]
+
+
+@pytest.mark.parametrize("key_window", [None, DAY])
+def test_a_place_is_kept_by_a_worker_that_has_lost_its_claim(key_window):
+    """Another one hands the message over by then."""
+    store = MemoryStore()
+    sender, other_sender = RecordingSender(key_window=key_window), RecordingSender(key_window=key_window)
+    profiles = Meanwhile({"s": {"email": "s@example.com"}})
+    engine = engine_of(store, sender=sender, profiles=profiles, policy=capped())
+    other = Engine(store, clock=VirtualClock(START), sender=other_sender, profiles=profiles, policy=capped())
+    engine.ingest([signup(event_id="1")])
+
+    def overtaken():
+        store.release(taken[0])
+        assert other.advance(now=START).done == 1
+
+    taken = []
+    claim = store.claim
+
+    class Watched:
+        def claim(self, *args, **options):
+            found = claim(*args, **options)
+            taken.append(found)
+            return found
+
+        def __getattr__(self, name):
+            return getattr(store, name)
+
+    late = Engine(Watched(), clock=VirtualClock(START), sender=sender, profiles=profiles, policy=capped())
+    profiles.happening = overtaken
+    late.advance(now=START)
+    assert (len(sender.messages), len(other_sender.messages)) == (0, 1)
+    engine.ingest([signup(event_id="2")])
+    assert engine.advance(now=START).skipped == 1
 
 
 def test_a_message_that_cannot_be_made_takes_no_place(any_store):

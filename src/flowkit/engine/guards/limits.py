@@ -18,6 +18,7 @@ from typing import Final
 from attrs import evolve, frozen
 
 from flowkit.engine.drive import resolve
+from flowkit.engine.hold import Hold
 from flowkit.engine.jobs import Job
 from flowkit.engine.parts import Parts
 from flowkit.engine.rounds import profile_facts
@@ -149,27 +150,36 @@ class Guards:
         await self._turns([one for one in marketing if one.is_open and one.limit is not None])
         await self._places([one for one in marketing if one.is_open], zones)
 
-    async def settle(self, jobs: Iterable[Job]) -> None:
-        """Note of what is tried again when it came due first; give the places of those back that will not be sent."""
+    async def settle(self, jobs: Iterable[Job], hold: Hold) -> None:
+        """Note of what is tried again when it came due first; give the places of those back that were not sent.
+
+        Where others wrote to a run right before the call, it has no outcome: it is decided anew, and may have ended.
+        Its place is given back too, if nobody else can have taken it over and be sending by now.
+        """
         for one in self._expiring:
             one.note_since()
         if not self._reserved:
             return
-        back = [
-            key
-            for job in jobs
-            for run, outcome in zip(job.runs, job.outcomes, strict=True)
-            if (key := run.id + job.effect.suffix) in self._reserved and self._was_never_sent(job, key, outcome)
-        ]
+        back: list[str] = []
+        undecided: list[str] = []
+        for job in jobs:
+            for run, outcome in zip(job.runs, job.outcomes, strict=True):
+                key = run.id + job.effect.suffix
+                if key in self._reserved and self._was_never_sent(job, key, outcome):
+                    (undecided if outcome is None else back).append(key)
+        if undecided and await hold.confirm():
+            back += undecided
         if back:
             await resolve("store.unreserve", self._parts.store.unreserve(back))
 
     def _was_never_sent(self, job: Job, key: str, outcome: Outcome | None) -> bool:
-        if outcome is None or outcome.result not in {Result.SKIPPED, Result.FAILED}:
-            return False
-        if outcome.result is Result.FAILED and self._honours_keys:
-            return True  # A receiver that honours keys speaks of all attempts.
-        return not job.effect.attempt and key not in self._claim.doubtful
+        match outcome:
+            case Outcome(result=Result.FAILED) if self._honours_keys:
+                return True  # A receiver that honours keys speaks of all attempts.
+            case None | Outcome(result=Result.SKIPPED | Result.FAILED):
+                return not job.effect.attempt and key not in self._claim.doubtful
+            case _:
+                return False
 
     def _asking(self, job: Job, index: int, send: SendEmail) -> _Asking:
         run = job.runs[index]
