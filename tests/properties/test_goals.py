@@ -76,7 +76,8 @@ def met(criterion, signal, plan, run):
 def is_looked_at(run, signal, now):
     match signal:
         case Started():
-            return run.state.node is None and run.status is Status.ACTIVE
+            # At its end with something open beside it, it has begun.
+            return run.state.node is None and run.state.beside is None and run.status is Status.ACTIVE
         case Observed() | Looked():
             return run.state.alive
         case Woken():
@@ -84,7 +85,7 @@ def is_looked_at(run, signal, now):
                 run.status is Status.ACTIVE and not run.state.pending and run.due_at is not None and run.due_at <= now
             )
         case Settled(effect):
-            return run.state.alive and effect == run.state.pending
+            return run.state.alive and effect in run.state.effects
         case _:
             return False
 

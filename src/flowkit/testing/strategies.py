@@ -74,7 +74,6 @@ from flowkit.workflows.model import (
     Workflow,
     is_carried_out,
 )
-from flowkit.workflows.timing import Late, Quiet
 from flowkit.workflows.waits import (
     CalendarDays,
     GoTo,
@@ -98,8 +97,6 @@ SUBSCRIBERS: Final = ("s1", "s2", "s3", "s4")
 _HOUR: Final = timedelta(hours=1)
 _DAY: Final = timedelta(days=1)
 _SPAN: Final = timedelta(days=9)
-_NIGHT: Final = Window(opens_at=time(22), closes_at=time(6))
-_OFFICE: Final = Window(opens_at=time(9), closes_at=time(17))
 _PLANS: Final = ("pro", "free", 1, True)
 _ZONES: Final = ("America/New_York", "Asia/Tokyo", "UTC", "Mars/Phobos")
 _EMITTED: Final = "news"
@@ -139,7 +136,6 @@ _operations: Final[st.SearchStrategy[Operation]] = st.one_of(
         message_class=st.sampled_from(MessageClass),
         on_skip=st.sampled_from(OnSkip),
         expires_after=st.sampled_from([None, None, None, _HOUR]),
-        late=st.sampled_from([None, None, None, Late(_HOUR), Late(_HOUR, window=_OFFICE)]),
     ),
     st.just(CheckEngagement()),
     _durations.map(Wait),
@@ -197,7 +193,7 @@ def _waits(onward: st.SearchStrategy[str]) -> st.SearchStrategy[WaitUntil]:
     rules: st.SearchStrategy[WaitRule] = st.one_of(
         st.builds(CalendarDays, st.integers(0, 2), at=st.sampled_from([None, time(9)])),
         st.builds(LocalTime, st.sampled_from([time(0), time(9)]), on=st.sampled_from([(), (Weekday.MON, Weekday.SAT)])),
-        st.just(_NIGHT),
+        st.just(Window(opens_at=time(22), closes_at=time(6))),
         st.builds(
             ProfileDate,
             st.just("renewal"),
@@ -343,7 +339,6 @@ def workflows(draw: st.DrawFn, workflow_id: str = "w", *, channels: Sequence[str
         exit_criteria=draw(_exit_criteria()),
         goals=draw(_goals()),
         holdout=Holdout(0.3) if draw(_SELDOM) else None,
-        quiet_hours=draw(st.sampled_from([None, None, None, _NIGHT, Quiet.NEVER])),
     )
 
 
