@@ -1,4 +1,4 @@
-"""Why a message waits, or was not sent, in words."""
+"""Why a message waits, or something was not done, in words."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from flowkit.runs.guards import Guard
+from flowkit.runs.telling import CROWDED
 
 __all__ = ["deferral_words", "guard_words", "wall_words"]
 
@@ -38,6 +39,8 @@ def guard_words(data: Mapping[str, Any]) -> str | None:
             return f"it was late: it was due {data.get('late_seconds')} seconds before"
         case Guard.FREQUENCY_CAP:
             return f"{_taken(data)}; there is room from {_instant(data.get('room_at'))} on"
+        case reason if reason == CROWDED:
+            return f"{data.get('max_detached')} detached actions were open, and no more may be"
         case _:
             return None
 

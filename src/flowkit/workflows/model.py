@@ -26,6 +26,7 @@ from flowkit.workflows.waits import WaitRule
 __all__ = [
     "EMAIL",
     "END",
+    "MAX_DETACHED",
     "MAX_VARIABLES",
     "Action",
     "CallHandler",
@@ -53,6 +54,9 @@ END: Final = "end"
 
 MAX_VARIABLES: Final = 32
 """How many variables a run has at most."""
+
+MAX_DETACHED: Final = 100
+"""How many detached actions of a run may be open at once, unless its workflow says otherwise."""
 
 _NO_TIME: Final = timedelta()
 _NO_COUNTS: Final[Mapping[str, NodeCounts]] = {}
@@ -369,6 +373,8 @@ class Workflow:
         exit_criteria: What ends a run wherever it is, in the order in which they are asked.
         goals: What is counted once a run.
         holdout: Who of those that the rules of entry let in gets nothing; None for nobody.
+        max_detached: How many detached actions of a run may be open at once, 1 to 1,000; what is detached beyond that
+            is left out, and the journal says so.
         quiet_hours: When its messages of marketing wait, instead of what the engine's policy says for all workflows;
             None leaves it to that.
     """
@@ -385,6 +391,7 @@ class Workflow:
     goals: tuple[Goal, ...] = field(default=(), kw_only=True, converter=goals_in_order)
     holdout: Holdout | None = field(default=None, kw_only=True)
     quiet_hours: QuietHours | None = field(default=None, kw_only=True)
+    max_detached: int = field(default=MAX_DETACHED, kw_only=True)
 
     def to_svg(
         self,
