@@ -568,6 +568,7 @@ def test_a_hundred_are_open_where_nothing_is_said(any_store):
     actions = [tag("a", action_id=f"a{number}", detached=True, delay=DAY) for number in range(102)]
     engine = engine_on(any_store, workflow(node("start", *actions, wait(2 * DAY))), profiles=MemoryProfiles({"s": {}}))
     engine.ingest([signup()])
+    engine.advance()
     [run] = engine.runs()
     assert len(run.state.beside.open) == 100
     assert (
