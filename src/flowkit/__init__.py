@@ -142,6 +142,7 @@ if TYPE_CHECKING:
         Workflow,
     )
     from flowkit.workflows.pictures import NodeCounts
+    from flowkit.workflows.timing import Late, Quiet
     from flowkit.workflows.waits import CalendarDays, GoTo, Instead, LocalTime, PreferredTime, ProfileDate
 
 
@@ -214,6 +215,7 @@ __all__ = [
     "HttpWebhooks",
     "Instead",
     "Kind",
+    "Late",
     "Line",
     "LinkRules",
     "LinkStyle",
@@ -258,6 +260,7 @@ __all__ = [
     "Product",
     "ProfileDate",
     "Progress",
+    "Quiet",
     "RateLimit",
     "Reason",
     "RecommendationRequest",
@@ -418,6 +421,7 @@ _HOMES: Final = {
     "HttpWebhooks": "flowkit.adapters.http:HttpWebhooks",
     "Instead": "flowkit.workflows.waits:Instead",
     "Kind": "flowkit.runs.model:Kind",
+    "Late": "flowkit.workflows.timing:Late",
     "Line": "flowkit.runs.model:Line",
     "LinkRules": "flowkit.rendering.html.links:LinkRules",
     "LinkStyle": "flowkit.rendering.html.text:LinkStyle",
@@ -462,6 +466,7 @@ _HOMES: Final = {
     "Product": "flowkit.rendering.personal.model:Product",
     "ProfileDate": "flowkit.workflows.waits:ProfileDate",
     "Progress": "flowkit.engine.sweeps:Progress",
+    "Quiet": "flowkit.workflows.timing:Quiet",
     "RateLimit": "flowkit.runs.policy:RateLimit",
     "Reason": "flowkit.analytics.explain:Reason",
     "RecommendationRequest": "flowkit.rendering.personal.model:RecommendationRequest",

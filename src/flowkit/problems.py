@@ -15,12 +15,14 @@ from attrs import field, frozen
 
 from flowkit.errors import DocumentError, Problem
 
-__all__ = ["Problems", "pointer", "short", "suggestion"]
+__all__ = ["Problems", "meant", "pointer", "short", "suggestion"]
 
 _STEP_LENGTH: Final = 255
 _SHOWN: Final = 40
 _GUESSED: Final = 50
 _LISTED: Final = 12
+_WORD: Final = 4
+_LONG_WORD: Final = 8
 
 
 @frozen
@@ -104,3 +106,40 @@ def suggestion(word: str, known: Iterable[str]) -> str:
         return f"did you mean {short(near[0])}?"
     listed = ", ".join(short(name) for name in names[:_LISTED])
     return f"known are {listed}{', ...' if len(names) > _LISTED else ''}"
+
+
+def meant(word: str, known: Iterable[str]) -> str | None:
+    """Find the known name that a word is a misspelling of; None where it may well be a name of its own.
+
+    It is one where they differ by nothing but case, hyphens and underscores; else, from 4 letters on, by one letter
+    that is missing, too many, wrong, or in its neighbour's place; from 8 letters on, by two.
+    """
+    if len(word) > 2 * _SHOWN:
+        return None
+    written = _letters(word)
+    near: list[tuple[int, str]] = []
+    for name in known:
+        read = _letters(name)
+        shorter = min(len(written), len(read))
+        most = 0 if shorter < _WORD else 1 if shorter < _LONG_WORD else 2
+        if (apart := _distance(written, read)) <= most:
+            near.append((apart, name))
+    return min(near)[1] if near else None
+
+
+def _letters(word: str) -> str:
+    return "".join(char for char in word.casefold() if char not in "-_ ")
+
+
+def _distance(one: str, other: str) -> int:
+    """Count by how many letters two words differ: the optimal string alignment distance."""
+    before: list[int] = []
+    row = list(range(len(other) + 1))
+    for index, char in enumerate(one):
+        earlier, before, row = before, row, [index + 1]
+        for place, letter in enumerate(other):
+            least = min(before[place] + (char != letter), before[place + 1] + 1, row[place] + 1)
+            if index and place and char == other[place - 1] and one[index - 1] == letter:
+                least = min(least, earlier[place - 1] + 1)
+            row.append(least)
+    return row[-1]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from flowkit.adapters.clock import VirtualClock
 from flowkit.adapters.profiles import MemoryProfiles
-from flowkit.conditions import Duration
+from flowkit.conditions import Duration, needs
 from flowkit.engine.sync import Engine
 from flowkit.events import Event
 from flowkit.runs.model import Kind, Line, Status
@@ -17,7 +17,9 @@ from flowkit.stores.memory import MemoryStore
 from flowkit.testing.strategies import HANDLER, SUBSCRIBERS, Moment, Mood, moods, people, schedules, workflows
 from flowkit.triggers.model import EntryPolicy
 from flowkit.workflows.control import LookBack, WaitForEvent
-from flowkit.workflows.model import Action, Wait, WaitUntil, Workflow
+from flowkit.workflows.goals import Aim
+from flowkit.workflows.model import Action, SendEmail, Wait, WaitUntil, Workflow
+from flowkit.workflows.timing import Late
 from tests.support.journeys import START
 from tests.support.worlds import HORIZON, Receiver
 
@@ -30,10 +32,17 @@ def relative(action: Action) -> Action:
     match action.do:
         case WaitUntil():
             return evolve(action, do=Wait(HOUR))
+        case SendEmail(late=Late(after)):
+            return evolve(action, do=evolve(action.do, late=Late(after)))
         case WaitForEvent(look_back=Duration()):
             return evolve(action, do=evolve(action.do, look_back=LookBack.ENTRY))
         case _:
             return action
+
+
+def is_relative(aim: Aim) -> bool:
+    """Whether an exit criterion or a goal asks for nothing that a date decides."""
+    return aim.when is None or not needs(aim.when).zone
 
 
 @st.composite
@@ -43,7 +52,9 @@ def relative_workflows(draw: st.DrawFn) -> Workflow:
     first = nodes[drawn.entry_node]
     pause = Action("first", draw(st.sampled_from([Wait(5 * HOUR), Wait(timedelta())])))
     nodes[drawn.entry_node] = evolve(first, actions=[pause, *first.actions])
-    return evolve(drawn, nodes=nodes, trigger=evolve(drawn.trigger, entry=EntryPolicy(), cooldown=timedelta()))
+    trigger = evolve(drawn.trigger, entry=EntryPolicy(), cooldown=timedelta())
+    criteria, goals = filter(is_relative, drawn.exit_criteria), filter(is_relative, drawn.goals)
+    return evolve(drawn, nodes=nodes, trigger=trigger, exit_criteria=criteria, goals=goals, quiet_hours=None)
 
 
 @frozen

@@ -76,7 +76,8 @@ def met(criterion, signal, plan, run):
 def is_looked_at(run, signal, now):
     match signal:
         case Started():
-            return run.state == State()
+            # At its end with something open beside it, it has begun.
+            return run.state.node is None and run.state.beside is None and run.status is Status.ACTIVE
         case Observed() | Looked():
             return run.state.alive
         case Woken():
@@ -109,6 +110,7 @@ def test_a_run_exits_at_the_first_step_at_which_a_criterion_is_met(workflow, som
                 Kind.DONE,
                 Kind.SKIPPED,
                 Kind.RETRYING,
+                Kind.DEFERRED,
                 Kind.FAILED,
             }
         elif run.status is Status.EXITED:

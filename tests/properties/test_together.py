@@ -30,6 +30,7 @@ from tests.properties.test_migration import Witness, edits
 from tests.support.journeys import START, stand
 from tests.support.worlds import HORIZON, by_run
 
+MORE_ORDERS = ("requeue", "requeue", "pause_runs", "resume_runs", "exit_runs")
 ORDERS = ("pause", "resume", "drain", "stop", "publish", "migrate", "suppress", "exit", "none", "none")
 policies = st.builds(
     SendPolicy,
@@ -61,17 +62,21 @@ class Life:
     keyed: bool
 
 
-lives = st.builds(
-    Life,
-    edits(),
-    workflows("other"),
-    schedules(),
-    st.lists(st.sampled_from(ORDERS), min_size=1, max_size=12),
-    people(),
-    moods(),
-    policies,
-    st.booleans(),
-)
+def lives_under(orders: Sequence[str]) -> st.SearchStrategy[Life]:
+    return st.builds(
+        Life,
+        edits(),
+        workflows("other"),
+        schedules(),
+        st.lists(st.sampled_from(orders), min_size=1, max_size=12),
+        people(),
+        moods(),
+        policies,
+        st.booleans(),
+    )
+
+
+lives = lives_under(ORDERS)
 
 
 @define
@@ -118,6 +123,11 @@ class World:
             case "pause" | "resume" | "drain" | "stop":
                 getattr(engine, what)("w", now=now)
                 self.is_stopped = what == "stop"
+            case "requeue":
+                # Of what may be done already nobody says that it may be done twice.
+                engine.requeue(engine.runs(limit=10_000), now=now)
+            case "pause_runs" | "resume_runs" | "exit_runs":
+                getattr(engine, what)(engine.runs(workflow_id="other", limit=10_000)[::2], now=now)
             case _:
                 pass
 
@@ -133,30 +143,37 @@ class World:
                 assert run.state.watch.until is None
 
 
-def lived(life: Life, store: Store, batch: int):
+def lived(life: Life, store: Store, batch: int, *, workers: int = 1):
     receiver = Witness(life.mood, timedelta(days=30) if life.keyed else None)
-    engine = Engine(
-        store,
-        clock=VirtualClock(START),
-        sender=receiver,
-        webhooks=receiver,
-        handlers={HANDLER: receiver},
-        profiles=MemoryProfiles(life.people),
-        policy=life.policy,
-        batch=batch,
-    )
+    profiles = MemoryProfiles(life.people)
+    crew = [
+        Engine(
+            store,
+            clock=VirtualClock(START),
+            sender=receiver,
+            webhooks=receiver,
+            handlers={HANDLER: receiver},
+            profiles=profiles,
+            policy=life.policy,
+            batch=batch,
+        )
+        for _ in range(workers)
+    ]
+    engine = crew[0]
     world = World(life, engine, receiver)
     engine.publish(life.versions[0])
     engine.publish(life.other)
     now = START
     for number, moment in enumerate(life.moments):
         now = max(now, START + moment.after)
-        engine.ingest(moment.events, now=now)
+        crew[number % workers].ingest(moment.events, now=now)
+        world.engine = crew[(number + 1) % workers]
         world.advance(now)
         world.order(life.orders[number % len(life.orders)], number, now)
         world.look()
     while (due := engine.next_due()) is not None and due <= HORIZON:
         now = max(due, now)
+        world.engine = crew[(crew.index(world.engine) + 1) % workers]
         world.advance(now)
     world.look()
     assert world.wrong == []
@@ -179,3 +196,10 @@ def test_nor_does_the_store_make_a_difference(life):
             assert lived(life, store, 3) == lived(life, MemoryStore(), 3)
         finally:
             store.close()
+
+
+@given(lives_under((*ORDERS, *MORE_ORDERS)), st.integers(1, 4), st.integers(2, 3))
+@settings(max_examples=40)
+def test_workers_that_take_turns_do_what_one_does(life, batch, workers):
+    """I6, with orders for single runs and with requeues: each worker has read what is published for itself."""
+    assert lived(life, MemoryStore(), batch, workers=workers) == lived(life, MemoryStore(), batch)

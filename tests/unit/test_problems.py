@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 
 from flowkit.errors import DocumentError, Problem
-from flowkit.problems import Problems, pointer, short, suggestion
+from flowkit.problems import Problems, meant, pointer, short, suggestion
 
 
 def test_nothing_wrong_is_no_error():
@@ -99,3 +99,32 @@ def test_a_word_too_long_to_be_a_slip_is_not_compared():
     # Likeness would be found: the words differ in one letter.
     assert suggestion("x" * 81, ("x" * 80 + "y",)).startswith("known are")
     assert suggestion("x" * 80, ("x" * 79 + "y",)).startswith("did you mean")
+
+
+@pytest.mark.parametrize(
+    ("word", "known"),
+    [
+        ("subject", "subject"),
+        ("Subject", "subject"),
+        ("subjct", "subject"),
+        ("subjecct", "subject"),
+        ("sudject", "subject"),
+        ("sbuject", "subject"),
+        ("expiresAfter", "expires_after"),
+        ("expires-after", "expires_after"),
+        ("expires_aftr", "expires_after"),
+        ("expire_afetr", "expires_after"),
+        ("AT", "at"),
+    ],
+)
+def test_a_misspelled_name_is_told_from_another(word, known):
+    assert meant(word, ("topic", "at", "subject", "expires_after")) == known
+
+
+@pytest.mark.parametrize("word", ["object", "subjects_of", "atx", "a", "", "topless", "expires", "x" * 10_000])
+def test_a_name_of_its_own_is_no_misspelling(word):
+    assert meant(word, ("topic", "at", "subject", "expires_after")) is None
+
+
+def test_the_nearest_is_meant():
+    assert meant("duration_day", ("duration_ways", "duration_days")) == "duration_days"

@@ -189,7 +189,7 @@ def _sentence(line: Line) -> str:  # noqa: C901, PLR0912 - a sentence for each k
             by = f" by {data['channel']}" if "channel" in data else ""
             return f"{data['template_id']} was not sent{by} at {entry.node}: {guard_words(data) or _because(data)}"
         case Kind.SKIPPED:
-            why = _refused(data) if "workflow" in data else guard_words(data) or _because(data)
+            why = guard_words(data) or (_refused(data) if "workflow" in data else _because(data))
             return f"did not carry out {what} at {entry.node}: {why}"
         case Kind.RETRYING:
             pause = span_words(data.get("seconds", 0))

@@ -1,4 +1,4 @@
-"""Why a message waits, or was not sent, in words."""
+"""Why a message waits, or something was not done, in words."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from flowkit.runs.guards import Guard
+from flowkit.runs.telling import CROWDED
 
 __all__ = ["deferral_words", "guard_words", "wall_words"]
 
@@ -15,7 +16,10 @@ def deferral_words(data: Mapping[str, Any]) -> str:
     until = _instant(data.get("until"))
     match data.get("by"):
         case Guard.QUIET_HOURS:
-            return f"until {wall_words(data)}, by quiet hours"
+            whose = " of the workflow" if data.get("hours_of") == "workflow" else ""
+            return f"until {wall_words(data)}, by quiet hours{whose}"
+        case Guard.LATE:
+            return f"until {wall_words(data)}, its next window: it came {data.get('late_seconds')} seconds late"
         case Guard.RATE_LIMIT:
             return f"until {until}, when its turn is under the rate limit"
         case Guard.FREQUENCY_CAP:
@@ -31,14 +35,19 @@ def guard_words(data: Mapping[str, Any]) -> str | None:
             return f"it would have expired while it waited {deferral_words(data)}"
         case Guard.EXPIRED:
             return f"it had expired: it came due {data.get('late_seconds')} seconds before"
+        case Guard.LATE:
+            return f"it was late: it was due {data.get('late_seconds')} seconds before"
         case Guard.FREQUENCY_CAP:
             return f"{_taken(data)}; there is room from {_instant(data.get('room_at'))} on"
+        case reason if reason == CROWDED:
+            return f"{data.get('max_detached')} detached actions were open, and no more may be"
         case _:
             return None
 
 
 def _taken(data: Mapping[str, Any]) -> str:
-    return f"{data.get('taken')} of {data.get('most')} messages have gone out under the cap {data.get('cap')}"
+    about = f" about {data['topic']}" if "topic" in data else ""
+    return f"{data.get('taken')} of {data.get('most')} messages{about} have gone out under the cap {data.get('cap')}"
 
 
 def _instant(text: object) -> str:

@@ -37,7 +37,7 @@ __all__ = [
     "signal_of",
 ]
 
-_ENDED: Final = (Status.COMPLETED, Status.EXITED, Status.FAILED)
+_ENDED: Final = (Status.COMPLETED, Status.EXITED, Status.FAILED, Status.HELD_OUT)
 Order: TypeAlias = Paused | Resumed | Exited
 """What brings a run to what is ordered."""
 

@@ -146,6 +146,7 @@ class Decisions:
         if isinstance(decided, Transition):
             if self._watch is not None:
                 self._watch.inspect_entries(program, decided.entries, member.run_id, now)
+                self._watch.inspect_aims(program, state, None, facts, member.run_id, now)
             if not decided.own:
                 known.keep(decided, facts)
         return decided

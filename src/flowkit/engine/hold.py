@@ -55,6 +55,10 @@ class Hold:
             return False
         if self.lasts(seconds):
             return True
+        return await self.confirm()
+
+    async def confirm(self) -> bool:
+        """Ask the store whether the claim is still held, and have it held for its whole time from now."""
         if self.lost:
             return False
         since = monotonic()

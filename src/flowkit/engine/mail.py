@@ -113,7 +113,7 @@ class Mailer:
             await self._one_by_one(chain.from_iterable(made))
         for job, index, note in self._notes:
             job.outcomes[index] = noted_outcome(job.outcomes[index], note)
-        await self._guards.settle(job for job, _ in letters)
+        await self._guards.settle([job for job, _ in letters], self._hold)
 
     # -- making -------------------------------------------------------------------------------------------------------
 

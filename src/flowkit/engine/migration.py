@@ -38,6 +38,8 @@ class NodeMigration:
         mapped: How many stand at the same place, until the same instant.
         retimed: How many stand at the same place, until another instant.
         moved: How many go on at another place.
+        moved_to: At which nodes these stand then, and how many at each; empty text is the end, where something that is
+            detached is still open.
         exited: How many end.
         kept: How many stay on their version, by reason: ``retrying``, ``effect_pending``, ``needs_target``, ``at_end``,
             ``in_hand`` where a worker holds them, or ``busy`` where others wrote to them at every attempt.
@@ -46,18 +48,23 @@ class NodeMigration:
     mapped: int = 0
     retimed: int = 0
     moved: int = 0
+    moved_to: Mapping[str, int] = field(factory=dict[str, int])
     exited: int = 0
     kept: Mapping[str, int] = field(factory=dict[str, int])
 
     def __add__(self, other: NodeMigration) -> NodeMigration:
-        kept = {name: self.kept.get(name, 0) + other.kept.get(name, 0) for name in {**self.kept, **other.kept}}
         return NodeMigration(
             mapped=self.mapped + other.mapped,
             retimed=self.retimed + other.retimed,
             moved=self.moved + other.moved,
+            moved_to=_sum(self.moved_to, other.moved_to),
             exited=self.exited + other.exited,
-            kept=kept,
+            kept=_sum(self.kept, other.kept),
         )
+
+
+def _sum(one: Mapping[str, int], other: Mapping[str, int]) -> Mapping[str, int]:
+    return {name: one.get(name, 0) + other.get(name, 0) for name in {**one, **other}}
 
 
 NOBODY: Final = NodeMigration()
@@ -102,9 +109,17 @@ class Migration:
 
 def _words(one: NodeMigration) -> str:
     counts = {name: getattr(one, name) for name in ("mapped", "retimed", "moved", "exited")}
-    said = [f"{count} {name}" for name, count in counts.items() if count]
+    said = [f"{count} {name}{_where(one) if name == 'moved' else ''}" for name, count in counts.items() if count]
     said += [f"{count} kept ({reason})" for reason, count in sorted(one.kept.items())]
     return ", ".join(said)
+
+
+def _where(one: NodeMigration) -> str:
+    """Say where the moved ones go, and how many where they part."""
+    places = sorted((node or "their end", count) for node, count in one.moved_to.items())
+    if len(places) == 1:
+        return f" to {places[0][0]}"
+    return f" ({', '.join(f'{count} to {node}' for node, count in places)})" if places else ""
 
 
 # ------------------------------------------------------------------------------------------------------------
@@ -256,7 +271,8 @@ class _Tally:
 
     def count(self, decided: Iterable[tuple[Run, Went]]) -> None:
         for run, went in decided:
-            self._add(run, _ONE[went.course])
+            one = _ONE[went.course]
+            self._add(run, evolve(one, moved_to={went.state.node or "": 1}) if went.course is Course.MOVED else one)
 
     def keep(self, run: Run, reason: str) -> None:
         self._add(run, NodeMigration(kept={reason: 1}))

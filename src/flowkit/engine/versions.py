@@ -11,7 +11,6 @@ from attrs import frozen
 from flowkit.engine.catalogue import is_open
 from flowkit.engine.drive import resolve
 from flowkit.engine.parts import Parts
-from flowkit.events import from_micros
 from flowkit.ports import Edition, Hold
 from flowkit.runs.model import Status
 
@@ -82,8 +81,8 @@ async def versions_of(parts: Parts, workflow_id: str) -> Sequence[Version]:
 
 
 def _version(parts: Parts, edition: Edition, nodes: Mapping[str, int], paused: int) -> Version:
-    at = None if edition.published is None else from_micros(edition.published)
-    return Version(edition.number, edition.content_hash, _state(parts, edition, nodes), nodes, paused, at, edition.hold)
+    state, at = _state(parts, edition, nodes), edition.published_at
+    return Version(edition.number, edition.content_hash, state, nodes, paused, at, edition.hold)
 
 
 def _state(parts: Parts, edition: Edition, nodes: Mapping[str, int]) -> VersionState:

@@ -143,6 +143,9 @@ def _after(desk: Desk, begun: Started, event: Event | None, hops: int) -> Starte
     if signal is None:
         return begun
     program = desk.catalogue.program(run.version)
+    if desk.watch is not None:
+        seen = event if isinstance(signal, Observed) else None
+        desk.watch.inspect_aims(program, run.state, seen, desk.facts, run.id, desk.now)
     transition = desk.decisions.informed(
         program, run.state, signal, _facts(desk, program), desk.now, Member.of(run, run.due)
     )

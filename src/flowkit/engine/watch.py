@@ -12,12 +12,14 @@ from flowkit.conditions import NO_PREDICATES, AnyOf, Custom, Operand, Predicate,
 from flowkit.conditions.expectations import MISSING, expected, kind_of
 from flowkit.conditions.model import Condition
 from flowkit.conditions.walk import leaves
+from flowkit.engine.aim_faults import AimInspector
 from flowkit.engine.drive import resolve
-from flowkit.events import Event, Facts, from_micros
+from flowkit.events import NO_FACTS, Event, Facts, from_micros
 from flowkit.ports import Fault, FaultReports
 from flowkit.problems import pointer
-from flowkit.runs.model import Entry
+from flowkit.runs.model import Entry, State
 from flowkit.runs.program import Program
+from flowkit.runs.variables import variables_of
 from flowkit.runs.waits import Why
 from flowkit.triggers.evaluate import Gate
 from flowkit.triggers.inspection import Inspector
@@ -63,6 +65,7 @@ class Watch:
         self._raised: dict[str, str] = {}
         self._noted: set[tuple[str, int]] = set()
         self._inspectors: WeakKeyDictionary[object, Inspector] = WeakKeyDictionary()
+        self._aims: WeakKeyDictionary[Program, AimInspector] = WeakKeyDictionary()
 
     def inspect(
         self, of: object, gates: Sequence[Gate], event: Event | None, facts: Facts | None, who: str, now: int
@@ -113,6 +116,20 @@ class Watch:
                     continue
             for odd in found:
                 self._tell(_Place(program.workflow_id, program.version, where), odd, now, run_id=run_id)
+
+    def inspect_aims(
+        self, program: Program, state: State, event: Event | None, facts: Facts | None, run_id: str, now: int
+    ) -> None:
+        """Look at what exit criteria and goals read of an event, a profile and a run."""
+        if not program.aims or not state.alive:
+            return
+        inspector = self._aims.get(program)
+        if inspector is None:
+            inspector = self._aims[program] = AimInspector(program.workflow)
+        known = None if facts is NO_FACTS else facts
+        for where, path, error, found in inspector.inspect(event, known, variables_of(state.variables)):
+            place = _Place(program.workflow_id, program.version, where)
+            self._tell(place, _Odd(path, error, found), now, run_id=run_id)
 
     def over(self, predicates: Mapping[str, Predicate]) -> Mapping[str, Predicate]:
         """Give predicates that say here when they raise; they raise as before."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
 from attrs import field, frozen
 
-from flowkit.events import Occurrence
+from flowkit.events import Occurrence, from_micros
 from flowkit.runs.consent import Ban
 from flowkit.runs.effects import PauseClock
 from flowkit.runs.model import Run, Status
@@ -57,6 +58,11 @@ class Hold:
     reason: str = field(default="", kw_only=True)
     clock: PauseClock = field(default=PauseClock.FREEZE, kw_only=True)
 
+    @property
+    def since_at(self) -> datetime:
+        """From when on."""
+        return from_micros(self.since)
+
 
 @frozen
 class Edition:
@@ -81,6 +87,11 @@ class Edition:
     live: bool = True
     published: int | None = None
     hold: Hold | None = None
+
+    @property
+    def published_at(self) -> datetime | None:
+        """When it was made live last; None for a draft."""
+        return None if self.published is None else from_micros(self.published)
 
 
 class Pending(NamedTuple):

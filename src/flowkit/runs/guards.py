@@ -1,4 +1,4 @@
-"""What holds a message up though somebody may get it: its expiry, quiet hours, and caps that are full.
+"""What holds a message up though somebody may get it: its expiry, its lateness, quiet hours, and caps that are full.
 
 These are decisions alone; ``turns.py`` has those of rate limits. Who asks them, and in which order, is the engine's.
 """
@@ -13,10 +13,22 @@ from flowkit.events import from_micros, to_micros
 from flowkit.runs.effects import Deferral, Outcome, Result
 from flowkit.runs.waits import clock_words
 from flowkit.triggers.calendar import Unit, add_months
-from flowkit.triggers.windows import Window, closes
+from flowkit.triggers.windows import Window, closes, next_open
 from flowkit.triggers.zones import Zone, instant, wall
+from flowkit.workflows.timing import Late
 
-__all__ = ["Guard", "Told", "deferred", "expired", "guard_of", "moment_text", "period", "quiet_until"]
+__all__ = [
+    "Guard",
+    "Told",
+    "deferred",
+    "expired",
+    "guard_of",
+    "is_late",
+    "late_until",
+    "moment_text",
+    "period",
+    "quiet_until",
+]
 
 Told: TypeAlias = tuple[tuple[str, object], ...]
 """What the journal says besides, by name."""
@@ -31,6 +43,7 @@ class Guard(StrEnum):
     """What holds a message up, in the words of the journal."""
 
     EXPIRED = "expired"
+    LATE = "late"
     QUIET_HOURS = "quiet_hours"
     RATE_LIMIT = "rate_limit"
     FREQUENCY_CAP = "frequency_cap"
@@ -57,6 +70,33 @@ def expired(since: int, now: int, expires_after: timedelta | None) -> Outcome | 
     if expires_after is None or now - since <= expires_after // _MICROSECOND:
         return None
     return Outcome(Result.SKIPPED, str(Guard.EXPIRED), told=(("late_seconds", (now - since) // 1_000_000),))
+
+
+def is_late(late: Late | None, due: int, now: int) -> bool:
+    """Whether a message that is due at an instant is late by now, as it says itself; both are in microseconds."""
+    return late is not None and now - due > late.after // _MICROSECOND
+
+
+def late_until(late: Late, due: int, now: int, where: Zone | None) -> tuple[int, Told] | Outcome | None:
+    """Tell until when a late message waits for its window, and what the journal says of it.
+
+    Args:
+        late: What the message says of being late.
+        due: When it was due, in microseconds.
+        now: The engine's instant; the message is late by then.
+        where: The zone by whose clock the window is meant.
+
+    Returns:
+        That; the outcome of one that is skipped; None where the window is open, and the message goes out.
+    """
+    told: Told = (("late_seconds", (now - due) // 1_000_000),)
+    opens = None
+    if late.window is not None and where is not None:
+        opens = next_open(late.window, from_micros(now), where.tz)
+    if opens is None or where is None:
+        return Outcome(Result.SKIPPED, str(Guard.LATE), told=told)
+    until = to_micros(opens)
+    return None if until <= now else (until, (*told, *clock_words(opens, where).items()))
 
 
 def deferred(later: Deferral, expires_after: timedelta | None, told: Told) -> Outcome:

@@ -12,6 +12,8 @@ from flowkit.errors import ConfigurationError
 from flowkit.events import id_problem
 from flowkit.triggers.calendar import Unit
 from flowkit.triggers.windows import Window
+from flowkit.workflows.model import SendEmail, Workflow
+from flowkit.workflows.timing import Quiet
 
 __all__ = ["NO_POLICY", "FrequencyCap", "RateLimit", "SendPolicy"]
 
@@ -34,6 +36,9 @@ class FrequencyCap:
             of the subscriber's zone.
         workflow_id: Whose messages it counts and holds up; None for those of all workflows together.
         channel: Which messages it counts and holds up, such as ``"email"``; None for those of all channels together.
+        topic: Likewise: those about one topic; None for those about any, and about none.
+        by_topic: Whether it counts the messages about each topic for themselves, so that each has as much room; those
+            that name none are counted together.
         defer: How long a message that finds no room may wait for it, from when it came due first; None skips it at
             once.
 
@@ -46,6 +51,8 @@ class FrequencyCap:
     per: timedelta | Unit
     workflow_id: str | None = None
     channel: str | None = None
+    topic: str | None = None
+    by_topic: bool = False
     defer: timedelta | None = None
 
     def __attrs_post_init__(self) -> None:
@@ -57,6 +64,23 @@ class FrequencyCap:
             raise ConfigurationError(f"per of the frequency cap {self.name!r} must be a time of up to 100 years")
         if self.defer is not None and self.defer <= _NO_TIME:
             raise ConfigurationError(f"defer of the frequency cap {self.name!r} must be a positive time")
+        if self.topic is not None and self.by_topic:
+            message = (
+                f"the frequency cap {self.name!r} counts one topic, so it has none to tell apart; leave out by_topic"
+            )
+            raise ConfigurationError(message)
+
+    def counts(self, workflow_id: str, send: SendEmail) -> bool:
+        """Whether it counts a message."""
+        return (
+            self.workflow_id in {None, workflow_id}
+            and self.channel in {None, send.channel}
+            and self.topic in {None, send.topic}
+        )
+
+    def row(self, send: SendEmail) -> str:
+        """Name what is counted, for the store: a sign that no name holds parts the topic from the name."""
+        return f"{self.name}\n{send.topic or ''}" if self.by_topic else self.name
 
 
 @frozen(kw_only=True)
@@ -114,7 +138,8 @@ class SendPolicy:
 
     Attributes:
         quiet_hours: When nothing goes out, by the clock of the subscriber; what comes due then waits for its end.
-        quiet_hours_of: Quiet hours by workflow id, which hold there instead; None for none.
+        quiet_hours_of: Quiet hours by workflow id, which hold there instead, and instead of what the workflow says
+            itself; None for none.
         caps: How many messages a subscriber gets; all that count a message must have room for it.
         rate_limit: How fast messages go out.
         rate_limit_of: Limits by workflow id, which hold there instead: what such a workflow sends takes no turn of
@@ -138,15 +163,21 @@ class SendPolicy:
         if len(set(names)) < len(names):
             raise ConfigurationError(f"two frequency caps have one name, of {', '.join(sorted(names))}")
 
-    def quiet(self, workflow_id: str) -> Window | None:
-        """Give the quiet hours that hold for a workflow: its own, else those of all."""
-        return self.quiet_hours_of.get(workflow_id, self.quiet_hours)
+    def quiet(self, workflow: Workflow) -> Window | None:
+        """Give the quiet hours that hold for a workflow: what is said of it here, else by itself, else for all."""
+        if workflow.workflow_id in self.quiet_hours_of:
+            return self.quiet_hours_of[workflow.workflow_id]
+        match workflow.quiet_hours:
+            case None:
+                return self.quiet_hours
+            case Quiet.NEVER:
+                return None
+            case window:
+                return window
 
-    def capped(self, workflow_id: str, channel: str) -> tuple[FrequencyCap, ...]:
-        """Give the caps that count the messages of a workflow by a channel."""
-        return tuple(
-            cap for cap in self.caps if cap.workflow_id in {None, workflow_id} and cap.channel in {None, channel}
-        )
+    def capped(self, workflow_id: str, send: SendEmail) -> tuple[FrequencyCap, ...]:
+        """Give the caps that count a message of a workflow."""
+        return tuple(cap for cap in self.caps if cap.counts(workflow_id, send))
 
     def limit(self, workflow_id: str) -> tuple[str, RateLimit] | None:
         """Give the rate limit that holds for a workflow, its own or else that of all, and what it is called."""

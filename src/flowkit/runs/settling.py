@@ -13,23 +13,15 @@ from flowkit.runs.effects import Deferral, Effect, Outcome, Result
 from flowkit.runs.guards import guard_of
 from flowkit.runs.model import Deferred, Entry, Kind, Status
 from flowkit.runs.observing import look
+from flowkit.runs.telling import told_of
 from flowkit.runs.variables import take
 from flowkit.runs.walk import Walk, seconds_of
-from flowkit.workflows.control import Branch, Exit, Split, WaitForEvent
-from flowkit.workflows.links import EmitEvent, StartWorkflow
 from flowkit.workflows.model import (
-    EMAIL,
     Action,
     CallHandler,
     CallWebhook,
-    CheckEngagement,
     OnSkip,
-    Operation,
     SendEmail,
-    UpdateProfile,
-    UpdateSegments,
-    Wait,
-    WaitUntil,
 )
 
 __all__ = ["MAX_ATTEMPTS", "settle"]
@@ -58,7 +50,7 @@ def settle(walk: Walk, effect: Effect, outcome: Outcome, at: int) -> None:
     walk.forget_due(effect)
     outcome = _heard(outcome)
     action = walk.program.node(effect.node).actions[effect.action]
-    told = {**_told(action.do), **({"attempt": effect.attempt + 1} if effect.attempt else {}), **_because(outcome)}
+    told = {**told_of(action.do), **({"attempt": effect.attempt + 1} if effect.attempt else {}), **_because(outcome)}
     match outcome.result:
         case Result.DONE:
             _done(walk, effect, outcome, at, told)
@@ -202,28 +194,3 @@ def _because(outcome: Outcome) -> dict[str, object]:
         for name, value in outcome.told
     }
     return {**data, **told}
-
-
-def _told(operation: Operation) -> dict[str, object]:
-    """What the journal says about an operation that was carried out."""
-    match operation:
-        case SendEmail(template_id, channel=channel):
-            if channel != EMAIL:
-                return {"type": "send", "channel": channel, "template_id": template_id}
-            return {"type": "send_email", "template_id": template_id}
-        case UpdateSegments(add=add, remove=remove):
-            return {"type": "segment_update", "add": list(add), "remove": list(remove)}
-        case UpdateProfile(set=values, unset=unset, increment=increment):
-            return {"type": "personalization_update", "names": sorted({*values, *unset, *increment})}
-        case CallWebhook(method=method):
-            return {"type": "webhook", "method": method}
-        case CallHandler(name):
-            return {"type": "custom", "name": name}
-        case EmitEvent(event_type):
-            return {"type": "emit_event", "event": event_type}
-        case StartWorkflow(workflow_id):
-            return {"type": "start_workflow", "workflow": workflow_id}
-        case Wait() | WaitUntil() | CheckEngagement() | Branch() | Split() | Exit() | WaitForEvent():
-            return {}
-        case _:
-            assert_never(operation)

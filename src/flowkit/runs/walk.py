@@ -36,6 +36,7 @@ from flowkit.runs.model import (
 )
 from flowkit.runs.program import COUNTED_EVENTS, Program
 from flowkit.runs.splits import Assigned
+from flowkit.runs.telling import CROWDED, told_of
 from flowkit.runs.variables import variables_of
 from flowkit.runs.waits import Due, due_of
 from flowkit.workflows.control import EXHAUSTED, Branch, Exit, LookBack, Split, WaitForEvent
@@ -257,6 +258,8 @@ class Walk:
                     return None
                 return _steer(self, node, action, action.do)
             case _:
+                if action.detached and self._is_crowded(action):
+                    return ""
                 if delay:
                     beside = {"detached": True} if action.detached else {}
                     self.note(Kind.WAITING, action, seconds=seconds_of(delay), **beside)
@@ -267,6 +270,15 @@ class Walk:
                     return ""
                 self.park(self.now + delay, pending=effect)
                 return None
+
+    def _is_crowded(self, action: Action) -> bool:
+        """Leave a detached action out where as many are open as may be."""
+        beside, most = self.state.beside, self.program.workflow.max_detached
+        if beside is None or len(beside.open) < most:
+            return False
+        self.note(Kind.SKIPPED, action, **told_of(action.do), reason=CROWDED, max_detached=most)
+        self.skip()
+        return True
 
     def exhaust(self, node: Node, most: int) -> None:
         """Go on instead of entering a node that was entered as often as it may be."""

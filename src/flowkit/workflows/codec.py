@@ -23,8 +23,9 @@ from flowkit.workflows.documents import parameters
 from flowkit.workflows.documents.conditions import dump_condition, read_condition
 from flowkit.workflows.documents.goals import dump_goals, read_exit_criteria, read_goals, read_holdout
 from flowkit.workflows.documents.parameters import ActionType, in_units
+from flowkit.workflows.documents.timing import dump_quiet_hours, read_quiet_hours
 from flowkit.workflows.documents.triggers import dump_trigger, read_trigger, read_zone
-from flowkit.workflows.model import Action, Node, Workflow, is_carried_out
+from flowkit.workflows.model import MAX_DETACHED, Action, Node, Workflow, is_carried_out
 
 __all__ = ["SCHEMA", "dump", "dumps", "load", "validate"]
 
@@ -34,6 +35,7 @@ SCHEMA: Final = 1
 _MINUTE: Final = timedelta(minutes=1)
 _THRESHOLD: Final = "engagement_threshold"
 _ZONE: Final = "UTC"
+_MOST_DETACHED: Final = 1_000
 _encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode
 
 
@@ -103,6 +105,8 @@ def _workflow(fields: Fields) -> Workflow:
         exit_criteria=read_exit_criteria(fields),
         goals=read_goals(fields),
         holdout=read_holdout(fields),
+        quiet_hours=read_quiet_hours(fields),
+        max_detached=fields.integer("max_detached", MAX_DETACHED, low=1, high=_MOST_DETACHED),
     )
     fields.close()
     return workflow
@@ -243,7 +247,9 @@ def dump(workflow: Workflow) -> dict[str, object]:
         out["created_at"] = instant_text(workflow.created_at, "/created_at")
     if workflow.timezone != _ZONE:
         out["timezone"] = workflow.timezone
-    return {**out, **dump_goals(workflow)}
+    if workflow.max_detached != MAX_DETACHED:
+        out["max_detached"] = workflow.max_detached
+    return {**out, **dump_goals(workflow), **dump_quiet_hours(workflow.quiet_hours)}
 
 
 def _node_document(node: Node, path: str) -> dict[str, object]:

@@ -20,11 +20,13 @@ from flowkit.workflows.durations import DurationUnit
 from flowkit.workflows.goals import ExitCriterion, Goal, Holdout, criteria_in_order, goals_in_order
 from flowkit.workflows.links import EmitEvent, StartWorkflow
 from flowkit.workflows.pictures.model import NodeCounts
+from flowkit.workflows.timing import Late, QuietHours
 from flowkit.workflows.waits import WaitRule
 
 __all__ = [
     "EMAIL",
     "END",
+    "MAX_DETACHED",
     "MAX_VARIABLES",
     "Action",
     "CallHandler",
@@ -52,6 +54,9 @@ END: Final = "end"
 
 MAX_VARIABLES: Final = 32
 """How many variables a run has at most."""
+
+MAX_DETACHED: Final = 100
+"""How many detached actions of a run may be open at once, unless its workflow says otherwise."""
 
 _NO_TIME: Final = timedelta()
 _NO_COUNTS: Final[Mapping[str, NodeCounts]] = {}
@@ -107,6 +112,7 @@ class SendEmail:
         message_class: What it is to whoever gets it.
         on_skip: Where the run goes when it is decided not to send the message.
         expires_after: For how long after it came due it may still go out; None for ever. What is later is skipped.
+        late: What becomes of it where a worker comes late; None sends it then.
         parameters: Whatever else the document gave; handed on with the message.
     """
 
@@ -119,6 +125,7 @@ class SendEmail:
     message_class: MessageClass = field(default=MessageClass.MARKETING, kw_only=True)
     on_skip: OnSkip = field(default=OnSkip.CONTINUE, kw_only=True)
     expires_after: timedelta | None = field(default=None, kw_only=True)
+    late: Late | None = field(default=None, kw_only=True)
     parameters: Properties = field(factory=dict[str, Any], kw_only=True)
 
     @property
@@ -366,6 +373,10 @@ class Workflow:
         exit_criteria: What ends a run wherever it is, in the order in which they are asked.
         goals: What is counted once a run.
         holdout: Who of those that the rules of entry let in gets nothing; None for nobody.
+        max_detached: How many detached actions of a run may be open at once, 1 to 1,000; what is detached beyond that
+            is left out, and the journal says so.
+        quiet_hours: When its messages of marketing wait, instead of what the engine's policy says for all workflows;
+            None leaves it to that.
     """
 
     workflow_id: str
@@ -379,6 +390,8 @@ class Workflow:
     exit_criteria: tuple[ExitCriterion, ...] = field(default=(), kw_only=True, converter=criteria_in_order)
     goals: tuple[Goal, ...] = field(default=(), kw_only=True, converter=goals_in_order)
     holdout: Holdout | None = field(default=None, kw_only=True)
+    quiet_hours: QuietHours | None = field(default=None, kw_only=True)
+    max_detached: int = field(default=MAX_DETACHED, kw_only=True)
 
     def to_svg(
         self,

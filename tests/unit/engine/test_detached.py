@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from attrs import evolve
 
 from flowkit.adapters.clock import VirtualClock
 from flowkit.adapters.profiles import MemoryProfiles
@@ -20,6 +21,7 @@ from flowkit.stores.memory import MemoryStore
 from flowkit.stores.sqlite import SqliteStore
 from flowkit.testing.recording import RecordingSender, RecordingWebhooks, TookEffect
 from flowkit.triggers.model import EntryPolicy, Reentry
+from flowkit.workflows.codec import dump, load
 from flowkit.workflows.control import Exit
 from flowkit.workflows.model import Action, CallWebhook, Delivery, UpdateSegments, Wait
 from tests.support.journeys import (
@@ -533,3 +535,56 @@ def test_both_stores_tell_the_same(tmp_path, batch):
     finally:
         with_sqlite.close()
     assert journeys[0] == journeys[1]
+
+
+# ------------------------------------------------------------------------------------------------------------
+# How many
+
+
+def looping(most, *actions):
+    loop = node("start", *actions, wait(HOUR), default="start")
+    return evolve(workflow(loop), max_detached=most)
+
+
+def test_no_more_are_open_than_a_workflow_allows(any_store):
+    """A loop that is faster than what it detaches; when one is done, there is room for another."""
+    sender = RecordingSender(needs=NO_NEEDS)
+    engine = engine_on(any_store, looping(3, later(6)), sender=sender)
+    engine.ingest([signup()])
+    for hours in range(6):
+        engine.advance(now=START + hours * HOUR)
+        assert len(engine.runs()[0].state.beside.open) == min(hours + 1, 3)
+    skipped = [dict(line.entry.data) for line in engine.journal() if line.entry.kind is Kind.SKIPPED]
+    assert skipped == [{"type": "send_email", "template_id": "later", "reason": "max_detached", "max_detached": 3}] * 3
+    text = engine.explain("s", "w").text
+    assert "later was not sent at start: 3 detached actions were open, and no more may be" in text
+    for hours in range(6, 9):
+        engine.advance(now=START + hours * HOUR)
+    assert len(sender.messages) == 3
+    assert len(engine.runs()[0].state.beside.open) == 3
+
+
+def test_a_hundred_are_open_where_nothing_is_said(any_store):
+    actions = [tag("a", action_id=f"a{number}", detached=True, delay=DAY) for number in range(102)]
+    engine = engine_on(any_store, workflow(node("start", *actions, wait(2 * DAY))), profiles=MemoryProfiles({"s": {}}))
+    engine.ingest([signup()])
+    engine.advance()
+    [run] = engine.runs()
+    assert len(run.state.beside.open) == 100
+    assert [line.entry.kind for line in engine.journal()].count(Kind.SKIPPED) == 2
+    text = engine.explain("s", "w").text
+    assert "100 detached actions were open" in text
+
+
+@pytest.mark.parametrize(("most", "code"), [(0, "out_of_range"), (1001, "out_of_range"), ("3", "wrong_type")])
+def test_a_bound_that_is_none_is_refused(most, code):
+    with pytest.raises(DocumentError) as caught:
+        load(dump(workflow(node("start", wait()))) | {"max_detached": most})
+    assert [(one.code, one.path) for one in caught.value.problems] == [(code, "/max_detached")]
+
+
+def test_a_bound_is_written_only_where_it_is_another_one():
+    plain = workflow(node("start", wait()))
+    assert "max_detached" not in dump(plain)
+    assert dump(evolve(plain, max_detached=7))["max_detached"] == 7
+    assert load(dump(evolve(plain, max_detached=7))).max_detached == 7

@@ -9,6 +9,7 @@ import pytest
 from attrs import evolve
 
 from flowkit.adapters.clock import VirtualClock
+from flowkit.adapters.consent import MemoryConsent
 from flowkit.adapters.profiles import MemoryProfiles
 from flowkit.adapters.templates import DictTemplates
 from flowkit.engine.advance import Advanced
@@ -25,7 +26,21 @@ from flowkit.testing.recording import RecordingSender, TookEffect
 from flowkit.triggers.calendar import Unit, Weekday
 from flowkit.triggers.windows import Window
 from flowkit.workflows.model import Action, MessageClass, SendEmail
-from tests.support.journeys import DAY, HOUR, START, node, send, signup, signups, sqlite_store, wait, workflow
+from flowkit.workflows.timing import Late, Quiet
+from tests.support.journeys import (
+    DAY,
+    HOUR,
+    START,
+    check,
+    node,
+    opened,
+    send,
+    signup,
+    signups,
+    sqlite_store,
+    wait,
+    workflow,
+)
 from tests.support.journeys import told as journal_of
 from tests.support.worlds import Waiting
 
@@ -36,6 +51,7 @@ LATE = START + timedelta(hours=23)
 MORNING = START + timedelta(days=1, hours=7)
 BUSY = Outcome(Result.RETRY, "busy")
 GONE = Outcome(Result.FAILED, "refused with 550")
+SUBSCRIBED = MemoryConsent(opt_out=["news", "offers"])
 
 
 def mail(template_id="hello", action_id="send", *, paths=None, **fields):
@@ -161,6 +177,38 @@ def test_a_workflow_has_its_own_quiet_hours_or_none(any_store):
     assert due == {"own": MORNING + 2 * HOUR, "none": None, "w": MORNING}
 
 
+def test_a_workflow_says_its_quiet_hours_itself(any_store):
+    """Its document overrides what the policy says for all, and what the policy says of that very workflow stands."""
+    early = Window(opens_at=time(20), closes_at=time(9))
+    flows = [evolve(workflow(workflow_id=name), quiet_hours=early) for name in ("own", "named")]
+    flows += [evolve(workflow(workflow_id="none"), quiet_hours=Quiet.NEVER), workflow(workflow_id="w")]
+    engine = engine_of(any_store, *flows, policy=evolve(NIGHT, quiet_hours_of={"named": NIGHT.quiet_hours}))
+    engine.ingest([signup()], now=LATE)
+    engine.advance(now=LATE)
+    due = {run.workflow_id: run.due_at for run in engine.runs()}
+    assert due == {"own": MORNING + 2 * HOUR, "named": MORNING, "none": None, "w": MORNING}
+    lines = {(line["wall"], line.get("hours_of")) for line in told(engine, Kind.DEFERRED)}
+    assert lines == {("2026-01-02T09:00", "workflow"), ("2026-01-02T07:00", None)}
+    assert "09:00 in UTC (the workflow's zone), by quiet hours of the workflow" in engine.explain("s", "own").text
+    assert engine.advance(now=MORNING + 2 * HOUR).done == 3
+
+
+def test_quiet_hours_of_a_workflow_hold_without_a_policy(any_store):
+    engine = engine_of(any_store, evolve(workflow(), quiet_hours=NIGHT.quiet_hours))
+    engine.ingest([signup()], now=LATE)
+    assert engine.advance(now=LATE).deferred == 1
+    assert engine.advance(now=MORNING).done == 1
+
+
+def test_a_run_keeps_the_quiet_hours_of_its_version(any_store):
+    engine = engine_of(any_store, evolve(workflow(), quiet_hours=NIGHT.quiet_hours))
+    engine.ingest([signup()], now=LATE)
+    engine.publish(evolve(workflow(), quiet_hours=Quiet.NEVER))
+    engine.ingest([signup("t")], now=LATE)
+    done = engine.advance(now=LATE)
+    assert (done.deferred, done.done) == (1, 1)
+
+
 def test_transactional_mail_passes_all_guards(any_store):
     sender = RecordingSender(needs=NO_NEEDS)
     receipt = mail("receipt", message_class=MessageClass.TRANSACTIONAL)
@@ -259,6 +307,99 @@ def test_a_message_that_never_expires_keeps_nothing_in_mind(any_store):
     engine.ingest([signup()])
     engine.advance(now=START)
     assert [run.state.deferred for run in engine.runs()] == [()]
+
+
+# ------------------------------------------------------------------------------------------------------------
+# Lateness
+
+OFFICE = Window(opens_at=time(9), closes_at=time(17))
+
+
+def waiting(late, **fields):
+    """A message that is due at START + 1 hour, which is at one o'clock."""
+    return workflow(node("start", wait(HOUR), mail(late=late, **fields)))
+
+
+@pytest.mark.parametrize(("by", "result"), [(2 * HOUR, "done"), (2 * HOUR + SECOND, "skipped")])
+def test_a_message_that_a_worker_comes_to_late_is_skipped(any_store, by, result):
+    """Exactly so late, it still goes out."""
+    engine = engine_of(any_store, waiting(Late(2 * HOUR)))
+    engine.ingest([signup()])
+    done = engine.advance(now=START + HOUR + by)
+    assert getattr(done, result) == 1
+    if result == "skipped":
+        assert [(line["reason"], line["late_seconds"]) for line in told(engine, Kind.SKIPPED)] == [("late", 7201)]
+        assert (
+            "hello was not sent at start: it was late: it was due 7201 seconds before" in engine.explain("s", "w").text
+        )
+
+
+def test_a_late_message_waits_for_its_window(any_store):
+    sender = RecordingSender(needs=NO_NEEDS)
+    profiles = MemoryProfiles({"s": {"timezone": "Europe/Berlin"}})
+    engine = engine_of(any_store, waiting(Late(HOUR, window=OFFICE)), sender=sender, profiles=profiles)
+    engine.ingest([signup()])
+    assert engine.advance(now=START + 3 * HOUR).deferred == 1
+    assert engine.next_due() == START + 8 * HOUR
+    [line] = told(engine, Kind.DEFERRED)
+    assert (line["by"], line["late_seconds"], line["wall"], line["zone"]) == (
+        "late",
+        7200,
+        "2026-01-01T09:00",
+        "Europe/Berlin",
+    )
+    assert "09:00 in Europe/Berlin (the subscriber's zone), its next window" in engine.explain("s", "w").text
+    assert engine.advance(now=START + 8 * HOUR).done == 1, "due then, and so not late"
+
+
+def test_a_late_message_goes_out_where_its_window_is_open(any_store):
+    engine = engine_of(any_store, waiting(Late(HOUR, window=OFFICE)))
+    engine.ingest([signup()])
+    assert engine.advance(now=START + 12 * HOUR).done == 1
+
+
+def test_a_worker_that_is_late_again_lets_it_wait_again(any_store):
+    engine = engine_of(any_store, waiting(Late(HOUR, window=OFFICE)))
+    engine.ingest([signup()])
+    assert engine.advance(now=START + 3 * HOUR).deferred == 1
+    assert engine.advance(now=START + 20 * HOUR).deferred == 1
+    assert engine.next_due() == START + DAY + 9 * HOUR
+
+
+def test_a_message_that_waited_for_the_morning_is_not_late_in_the_morning(any_store):
+    engine = engine_of(any_store, workflow(node("start", mail(late=Late(HOUR)))), policy=NIGHT)
+    engine.ingest([signup()], now=LATE)
+    assert engine.advance(now=LATE).deferred == 1
+    assert engine.advance(now=MORNING).done == 1
+
+
+def test_a_late_message_that_would_expire_before_its_window_is_skipped_at_once(any_store):
+    engine = engine_of(any_store, waiting(Late(HOUR, window=OFFICE), expires_after=6 * HOUR))
+    engine.ingest([signup()])
+    engine.advance(now=START + 3 * HOUR)
+    assert [(line["reason"], line["by"]) for line in told(engine, Kind.SKIPPED)] == [("expired", "late")]
+
+
+def test_transactional_mail_may_be_late_too(any_store):
+    flow = waiting(Late(HOUR), message_class=MessageClass.TRANSACTIONAL)
+    engine = engine_of(any_store, flow)
+    engine.ingest([signup()])
+    assert engine.advance(now=START + 3 * HOUR).skipped == 1
+
+
+def test_a_late_message_leads_down_the_failure_path(any_store):
+    late = mail(late=Late(HOUR), paths={"failure_path": "other"})
+    engine = engine_of(any_store, workflow(node("start", wait(HOUR), late), node("other", send("instead"))))
+    engine.ingest([signup()])
+    engine.advance(now=START + 3 * HOUR)
+    assert [line["template_id"] for line in told(engine, Kind.DONE)] == ["instead"]
+
+
+def test_detached_messages_are_late_each_for_itself(any_store):
+    engine = engine_of(any_store, workflow(node("start", evolve(mail(late=Late(HOUR)), detached=True, delay=HOUR))))
+    engine.ingest([signup()])
+    engine.advance(now=START)
+    assert engine.advance(now=START + 3 * HOUR).skipped == 1
 
 
 # ------------------------------------------------------------------------------------------------------------
@@ -407,6 +548,39 @@ def test_a_cap_of_one_workflow_counts_no_other(any_store):
     assert skipped == ["v"]
 
 
+def test_a_cap_of_one_topic_counts_no_other(any_store):
+    flows = [workflow(node("start", mail(topic=topic)), workflow_id=topic) for topic in ("news", "offers")]
+    engine = engine_of(any_store, *flows, consent=SUBSCRIBED, policy=capped(topic="news"))
+    engine.ingest([signup(event_id=str(number)) for number in range(2)])
+    engine.advance()
+    assert [line.workflow_id for line in engine.journal() if line.entry.kind is Kind.SKIPPED] == ["news"]
+
+
+def test_a_cap_by_topic_has_room_for_each(any_store):
+    """Those about nothing are counted together, and what the journal says names the topic."""
+    flows = [workflow(node("start", mail(topic=topic)), workflow_id=topic) for topic in ("news", "offers")]
+    flows += [workflow(workflow_id="plain"), workflow(workflow_id="simple")]
+    engine = engine_of(any_store, *flows, consent=SUBSCRIBED, policy=capped(by_topic=True))
+    engine.ingest([signup(event_id=str(number)) for number in range(2)])
+    assert engine.advance().done == 3
+    assert sorted(line.get("topic", "") for line in told(engine, Kind.SKIPPED)) == ["", "", "", "news", "offers"]
+    assert {line["cap"] for line in told(engine, Kind.SKIPPED)} == {"few"}
+    assert "1 of 1 messages about news have gone out under the cap few" in engine.explain("s", "news").text
+
+
+def test_the_topics_of_one_subscriber_are_not_those_of_another(any_store):
+    engine = engine_of(
+        any_store, workflow(node("start", mail(topic="news"))), consent=SUBSCRIBED, policy=capped(by_topic=True)
+    )
+    engine.ingest([signup(), signup("other")])
+    assert engine.advance().done == 2
+
+
+def test_a_cap_of_one_topic_has_none_to_tell_apart():
+    with pytest.raises(ConfigurationError, match="leave out by_topic"):
+        capped(topic="news", by_topic=True)
+
+
 def test_all_caps_must_have_room_and_none_is_taken_from_where_one_has_not(any_store):
     caps = [
         FrequencyCap(name="daily", most=1, per=DAY, workflow_id="v"),
@@ -442,6 +616,83 @@ def test_a_place_is_given_back_where_nothing_went_out(any_store, answer, goes_ba
     engine.ingest([signup(event_id="2")])
     done = engine.advance(now=START)
     assert (done.done, done.skipped) == ((1, 0) if goes_back else (0, 1))
+
+
+class Meanwhile(MemoryProfiles):
+    """Profiles after whose next reading something else happens."""
+
+    happening = None
+
+    def facts(self, ids, needs):
+        found = super().facts(ids, needs)
+        happening, self.happening = self.happening, None
+        if happening is not None:
+            happening()
+        return found
+
+
+@pytest.mark.parametrize("key_window", [None, DAY])
+def test_the_place_of_a_run_that_ends_before_the_call_is_given_back(any_store, key_window):
+    """It is taken before the message is made, and the run is ended while it is."""
+    sender = RecordingSender(key_window=key_window)
+    profiles = Meanwhile({"s": {"email": "s@example.com"}})
+    engine = engine_of(any_store, sender=sender, profiles=profiles, policy=capped())
+    engine.ingest([signup(event_id="1")])
+    profiles.happening = lambda: engine.exit_runs(engine.runs(), reason="enough")
+    assert engine.advance(now=START).done == 0
+    assert [run.status for run in engine.runs()] == [Status.EXITED]
+    engine.ingest([signup(event_id="2")])
+    assert engine.advance(now=START).done == 1
+
+
+@pytest.mark.parametrize("key_window", [None, DAY])
+def test_a_run_that_is_moved_before_the_call_takes_its_place_again(any_store, key_window):
+    sender = RecordingSender(key_window=key_window)
+    profiles = Meanwhile({"s": {"email": "s@example.com"}})
+    flow = workflow(node("start", mail(), wait(), check(), engagement_threshold={"opens": 1}))
+    engine = engine_of(any_store, flow, sender=sender, profiles=profiles, policy=capped())
+    engine.ingest([signup(event_id="1")])
+    profiles.happening = lambda: engine.ingest([opened()])
+    engine.advance(now=START)
+    assert engine.runs()[0].state.counts == (("email_open", 1),)
+    engine.ingest([signup(event_id="2")])
+    engine.advance(now=START)
+    assert len(sender.messages) == 1
+    assert [line["reason"] for line in told(engine, Kind.SKIPPED)] == ["frequency_cap"]
+
+
+@pytest.mark.parametrize("key_window", [None, DAY])
+def test_a_place_is_kept_by_a_worker_that_has_lost_its_claim(key_window):
+    """Another one hands the message over by then."""
+    store = MemoryStore()
+    sender, other_sender = RecordingSender(key_window=key_window), RecordingSender(key_window=key_window)
+    profiles = Meanwhile({"s": {"email": "s@example.com"}})
+    engine = engine_of(store, sender=sender, profiles=profiles, policy=capped())
+    other = Engine(store, clock=VirtualClock(START), sender=other_sender, profiles=profiles, policy=capped())
+    engine.ingest([signup(event_id="1")])
+
+    def overtaken():
+        store.release(taken[0])
+        assert other.advance(now=START).done == 1
+
+    taken = []
+    claim = store.claim
+
+    class Watched:
+        def claim(self, *args, **options):
+            found = claim(*args, **options)
+            taken.append(found)
+            return found
+
+        def __getattr__(self, name):
+            return getattr(store, name)
+
+    late = Engine(Watched(), clock=VirtualClock(START), sender=sender, profiles=profiles, policy=capped())
+    profiles.happening = overtaken
+    late.advance(now=START)
+    assert (len(sender.messages), len(other_sender.messages)) == (0, 1)
+    engine.ingest([signup(event_id="2")])
+    assert engine.advance(now=START).skipped == 1
 
 
 def test_a_message_that_cannot_be_made_takes_no_place(any_store):

@@ -476,7 +476,7 @@ def test_neither_needs_a_port():
     engine.publish(workflow(node("start", emit(), enter())))
     engine.ingest([signup()])
     assert engine.advance().failed == 1
-    assert kinds(engine.journal())[-3:] == ["done@start", "failed@start", "failed"]
+    assert kinds(engine.journal())[-3:] == ["done@start", "failed@start", "failed@start"]
 
 
 # ------------------------------------------------------------------------------------------------------------

@@ -226,8 +226,8 @@ def test_those_at_a_deleted_node_go_to_its_target(any_store, target):
     engine, clock = at_the_offer(any_store, sender=sender)
     engine.publish(workflow(node("start", wait(), default="rest"), node("rest", send("rest"), wait(DAY))))
     done = engine.migrate("w", targets={"offer": target})
-    assert done.nodes == {"offer": only(moved=2) if target == "rest" else only(exited=2)}
-    assert done.text == ("offer: 2 moved" if target == "rest" else "offer: 2 exited")
+    assert done.nodes == {"offer": only(moved=2, moved_to={"rest": 2}) if target == "rest" else only(exited=2)}
+    assert done.text == ("offer: 2 moved to rest" if target == "rest" else "offer: 2 exited")
     engine.advance()
     if target == "rest":
         assert templates(sender) == ["rest"] * 2
@@ -246,7 +246,7 @@ def test_those_at_a_deleted_node_go_to_its_target(any_store, target):
 def test_a_target_moves_people_from_a_node_that_is_still_there(any_store):
     engine, _clock = at_the_offer(any_store)
     engine.publish(workflow(*GONE, REST))
-    assert engine.migrate("w", targets={"offer": "rest"}).nodes == {"offer": only(moved=2)}
+    assert engine.migrate("w", targets={"offer": "rest"}).nodes == {"offer": only(moved=2, moved_to={"rest": 2})}
     engine.advance()
     assert place(engine, "s0")[0] == "rest"
 
@@ -262,7 +262,7 @@ def test_a_target_that_is_no_node_is_refused(any_store):
 def test_a_node_called_exit_is_a_node(any_store):
     engine, _clock = at_the_offer(any_store, 1)
     engine.publish(workflow(node("start", wait(), default="exit"), node("exit", wait(DAY))))
-    assert engine.migrate("w", targets={"offer": "exit"}).total == only(moved=1)
+    assert engine.migrate("w", targets={"offer": "exit"}).total == only(moved=1, moved_to={"exit": 1})
     engine.advance()
     assert place(engine, "s0")[0] == "exit"
 
@@ -273,7 +273,7 @@ def test_a_wait_that_is_gone_is_passed_by(any_store):
     engine.ingest([signup()])
     clock.advance(MINUTE)
     engine.publish(workflow(node("start", send("next"))))
-    assert engine.migrate("w").total == only(moved=1)
+    assert engine.migrate("w").total == only(moved=1, moved_to={"start": 1})
     engine.advance()
     assert templates(sender) == ["next"]
     assert engine.runs()[0].status is Status.COMPLETED
@@ -284,9 +284,9 @@ def test_the_last_wait_that_is_gone_leads_to_the_end_of_its_node(any_store):
     engine.ingest([signup()])
     engine.advance()
     engine.publish(workflow(node("start", send(), default="rest"), REST))
-    assert engine.migrate("w").total == only(moved=1)
+    assert engine.migrate("w").total == only(moved=1, moved_to={"start": 1})
     engine.publish(workflow(node("start", send(), check("other"), default="rest"), REST))
-    assert engine.migrate("w").total == only(moved=1)
+    assert engine.migrate("w").total == only(moved=1, moved_to={"start": 1})
     engine.advance()
     assert place(engine)[0] == "rest"
 
@@ -297,7 +297,7 @@ def test_a_wait_that_moved_to_another_node_is_followed_with_its_time(any_store):
     clock.advance(HOUR)
     new = (node("start", default="pause"), node("pause", send(), wait(3 * HOUR), default="rest"), REST)
     engine.publish(workflow(*new))
-    assert engine.migrate("w").total == only(moved=1)
+    assert engine.migrate("w").total == only(moved=1, moved_to={"pause": 1})
     assert place(engine) == ("pause", 1, START + 3 * HOUR)
     assert "left@start" in kinds(engine.journal())
 
@@ -439,7 +439,7 @@ def test_a_due_effect_whose_key_would_go_keeps_its_run(any_store, delay):
     engine.ingest([signup()])
     engine.publish(workflow(node("start", wait(), default="rest"), REST))
     done = engine.migrate("w")
-    assert done.total == (only(moved=1) if delay else only(kept={"effect_pending": 1}))
+    assert done.total == (only(moved=1, moved_to={"start": 1}) if delay else only(kept={"effect_pending": 1}))
     later(engine, clock, HOUR)
     assert templates(sender) == ([] if delay else ["hello"])
 
@@ -504,7 +504,7 @@ def test_a_wait_for_an_event_is_forgotten_where_it_is_left(any_store):
     engine, _clock = engine_on(any_store, node("start", listen(("opened", "email_open")), default="rest"), REST)
     engine.ingest([signup()])
     engine.publish(workflow(node("start", default="rest"), REST))
-    assert engine.migrate("w").total == only(moved=1)
+    assert engine.migrate("w").total == only(moved=1, moved_to={"start": 1})
     assert engine.runs()[0].state.watch == NO_WATCH
 
 

@@ -21,6 +21,7 @@ from flowkit.triggers.calendar import Offset, Unit
 from flowkit.triggers.model import Backfill, EntryPolicy, On
 from flowkit.triggers.rules import At
 from flowkit.workflows.control import Branch, Case, WaitForEvent
+from flowkit.workflows.goals import ExitCriterion, Goal
 from flowkit.workflows.model import Action, WaitUntil
 from flowkit.workflows.waits import PreferredTime, ProfileDate
 from tests.support.audiences import Listed
@@ -369,3 +370,63 @@ def test_what_was_being_told_when_the_call_was_given_up_is_told_at_the_next_one(
         return said(told)
 
     assert asyncio.run(work()) == [WRONG]
+
+
+# ------------------------------------------------------------------------------------------------------------
+# Exit criteria and goals
+
+
+def aimed(**aims):
+    return evolve(workflow(node("start", wait(HOUR), wait(HOUR, "more")), event="signup"), **aims)
+
+
+def test_an_odd_event_for_a_goal_is_told_of_once_with_its_run(any_store):
+    goal = Goal("buy", event=parse({"event_type": "purchase", "event_properties": {"amount": {"$gte": 50}}}))
+    engine, told = engine_on(any_store, aimed(goals=[Goal("see", event=parse({"event_type": "visit"})), goal]))
+    engine.ingest([Event("signup", "s", id="0")])
+    engine.ingest([Event("visit", "s", id="1")])
+    assert told.faults == []
+    engine.ingest([purchase(2, amount="60 EUR"), purchase(3, amount="70 EUR")])
+    assert said(told) == [("w", "/goals/1/event", "event.amount", "wrong_kind", "string")]
+    assert told.faults[0].run_id == engine.runs()[0].id
+    engine.ingest([purchase(4, amount=70)])
+    assert Kind.GOAL in [line.entry.kind for line in engine.journal()]
+
+
+def test_an_odd_profile_for_an_exit_criterion_is_told_of(any_store):
+    old = ExitCriterion("old", when=parse({"subscriber_properties": {"age": {"$gte": 18}}}))
+    profiles = MemoryProfiles({"s": {"age": "twenty"}, "t": {"age": 12}})
+    engine, told = engine_on(any_store, aimed(exit_criteria=[old]), profiles=profiles)
+    engine.ingest([Event("signup", "t", id="0")])
+    engine.advance(now=START + HOUR)
+    assert told.faults == []
+    engine.ingest([Event("signup", "s", id="0")], now=START + HOUR)
+    assert said(told) == [("w", "/exit_criteria/0/when", "subscriber.age", "wrong_kind", "string")]
+
+
+def test_what_a_criterion_reads_after_a_wait_is_looked_at_too(any_store):
+    old = ExitCriterion("old", when=parse({"subscriber_properties": {"age": {"$gte": 18}}}))
+    profiles = MemoryProfiles({"s": {"age": 12}})
+    engine, told = engine_on(any_store, aimed(exit_criteria=[old]), profiles=profiles)
+    engine.ingest([Event("signup", "s", id="0")])
+    profiles.put("s", age="twelve")
+    engine.advance(now=START + HOUR)
+    assert [(one.where, one.error) for one in told.faults] == [("/exit_criteria/0/when", "wrong_kind")]
+
+
+def test_of_strangers_nothing_is_missing_for_a_criterion(any_store):
+    old = ExitCriterion("old", when=parse({"subscriber_properties": {"age": {"$gte": 18}}}))
+    engine, told = engine_on(any_store, aimed(exit_criteria=[old]), profiles=MemoryProfiles({}))
+    engine.ingest([Event("signup", "s", id="0")])
+    engine.advance(now=START + HOUR)
+    assert told.faults == []
+    engine.ingest([Event("visit", "s", id="1")], now=START + HOUR)
+    assert told.faults == []
+
+
+def test_a_variable_that_may_come_yet_is_not_missing(any_store):
+    high = Goal("high", when=parse({"variables": {"score": {"$gte": 5}}}, in_run=True))
+    engine, told = engine_on(any_store, aimed(goals=[high]))
+    engine.ingest([Event("signup", "s", id="0")])
+    engine.advance(now=START + HOUR)
+    assert told.faults == []

@@ -9,6 +9,7 @@ from flowkit.conditions import ALWAYS, Equals, EventIs, SubscriberHas
 from flowkit.triggers.calendar import Unit
 from flowkit.triggers.model import EntryPolicy, Reentry, Schedule, Trigger, TriggerType
 from flowkit.triggers.rules import Every
+from flowkit.triggers.windows import Window
 from flowkit.workflows.control import Awaited, Branch, Case, Exit, LookBack, Split, WaitForEvent, Way
 from flowkit.workflows.diff import Continuation, Diff, Fate, Place, diff
 from flowkit.workflows.diff.changes import (
@@ -45,8 +46,10 @@ from flowkit.workflows.model import (
     Wait,
     Workflow,
 )
+from flowkit.workflows.timing import Late, Quiet
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+OFFICE = Window(opens_at=time(9), closes_at=time(17))
 PRO = SubscriberHas({"plan": Equals("pro")})
 SEND = Action("send", SendEmail("hello", subject="Hi"))
 PAUSE = Action("pause", Wait(DAY))
@@ -173,6 +176,26 @@ CASES = [
         with_start(by(SEND, expires_after=DAY), PAUSE),
         ParameterChanged(node_id="start", action_id="send", name="expires_after", old=None, new=DAY),
         "start / send: expires_after is 1 day instead of none",
+    ),
+    (
+        with_start(by(SEND, late=Late(HOUR, window=OFFICE)), PAUSE),
+        ParameterChanged(node_id="start", action_id="send", name="late", old=None, new=Late(HOUR, window=OFFICE)),
+        "start / send: late is waits for 09:00 to 17:00 when more than 1 hour late instead of none",
+    ),
+    (
+        with_start(by(SEND, late=Late(HOUR)), PAUSE),
+        ParameterChanged(node_id="start", action_id="send", name="late", old=None, new=Late(HOUR)),
+        "start / send: late is skipped when more than 1 hour late instead of none",
+    ),
+    (
+        evolve(OLD, quiet_hours=OFFICE),
+        WorkflowChanged(name="quiet_hours", old=None, new=OFFICE),
+        "workflow: quiet_hours is for 09:00 to 17:00 instead of none",
+    ),
+    (
+        evolve(OLD, quiet_hours=Quiet.NEVER),
+        WorkflowChanged(name="quiet_hours", old=None, new=Quiet.NEVER),
+        "workflow: quiet_hours is never instead of none",
     ),
     (
         with_start(by(SEND, parameters={"topic": "news"}), PAUSE),

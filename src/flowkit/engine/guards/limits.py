@@ -1,4 +1,4 @@
-"""The guards that hold messages up before they are made: expiry, quiet hours, the rate limit, and frequency caps.
+"""The guards that hold messages up before they are made: expiry and lateness, quiet hours, rate limits, caps.
 
 They are asked in this order, and again whenever a message that was deferred comes due. Places under caps are taken
 last, when nothing else holds the message up: so a message that waits for the morning takes no place at night, and
@@ -18,13 +18,25 @@ from typing import Final
 from attrs import evolve, frozen
 
 from flowkit.engine.drive import resolve
+from flowkit.engine.hold import Hold
 from flowkit.engine.jobs import Job
 from flowkit.engine.parts import Parts
 from flowkit.engine.rounds import profile_facts
 from flowkit.events import NO_FACTS, Needs
 from flowkit.ports import Cap, Claim, Full, Reservation
 from flowkit.runs.effects import Deferral, Outcome, Result
-from flowkit.runs.guards import Guard, Told, deferred, expired, guard_of, moment_text, period, quiet_until
+from flowkit.runs.guards import (
+    Guard,
+    Told,
+    deferred,
+    expired,
+    guard_of,
+    is_late,
+    late_until,
+    moment_text,
+    period,
+    quiet_until,
+)
 from flowkit.runs.model import Run
 from flowkit.runs.policy import NO_POLICY, FrequencyCap, RateLimit
 from flowkit.runs.turns import Promise, take_turns
@@ -76,6 +88,10 @@ class _Asking:
         return self.job.program.workflow_id
 
     @property
+    def is_marketing(self) -> bool:
+        return self.send.message_class is MessageClass.MARKETING
+
+    @property
     def is_open(self) -> bool:
         return self.job.outcomes[self.index] is None
 
@@ -118,7 +134,7 @@ class Guards:
 
     async def admit(self, sends: Sequence[tuple[Job, SendEmail]]) -> None:
         """Give those an outcome that must not go out, or not yet; the others have their places under the caps."""
-        guarded = [one for one in sends if self._is_strict or one[1].expires_after is not None]
+        guarded = [(job, send) for job, send in sends if self._is_strict or _says_when(job, send)]
         if not guarded:
             return
         asking = [self._asking(job, index, send) for job, send in guarded for index in job.open()]
@@ -126,33 +142,44 @@ class Guards:
         for one in asking:
             one.settle(expired(one.since, self._now, one.send.expires_after))
         self._expiring = [one for one in asking if one.is_open and one.send.expires_after is not None]
-        marketing = [one for one in asking if one.is_open and one.send.message_class is MessageClass.MARKETING]
-        zones = await self._zones(marketing)
+        asking = [one for one in asking if one.is_open]
+        zones = await self._zones(asking)
+        self._late(asking, zones)
+        marketing = [one for one in asking if one.is_open and one.is_marketing]
         self._quiet(marketing, zones)
         await self._turns([one for one in marketing if one.is_open and one.limit is not None])
         await self._places([one for one in marketing if one.is_open], zones)
 
-    async def settle(self, jobs: Iterable[Job]) -> None:
-        """Note of what is tried again when it came due first; give the places of those back that will not be sent."""
+    async def settle(self, jobs: Iterable[Job], hold: Hold) -> None:
+        """Note of what is tried again when it came due first; give the places of those back that were not sent.
+
+        Where others wrote to a run right before the call, it has no outcome: it is decided anew, and may have ended.
+        Its place is given back too, if nobody else can have taken it over and be sending by now.
+        """
         for one in self._expiring:
             one.note_since()
         if not self._reserved:
             return
-        back = [
-            key
-            for job in jobs
-            for run, outcome in zip(job.runs, job.outcomes, strict=True)
-            if (key := run.id + job.effect.suffix) in self._reserved and self._was_never_sent(job, key, outcome)
-        ]
+        back: list[str] = []
+        undecided: list[str] = []
+        for job in jobs:
+            for run, outcome in zip(job.runs, job.outcomes, strict=True):
+                key = run.id + job.effect.suffix
+                if key in self._reserved and self._was_never_sent(job, key, outcome):
+                    (undecided if outcome is None else back).append(key)
+        if undecided and await hold.confirm():
+            back += undecided
         if back:
             await resolve("store.unreserve", self._parts.store.unreserve(back))
 
     def _was_never_sent(self, job: Job, key: str, outcome: Outcome | None) -> bool:
-        if outcome is None or outcome.result not in {Result.SKIPPED, Result.FAILED}:
-            return False
-        if outcome.result is Result.FAILED and self._honours_keys:
-            return True  # A receiver that honours keys speaks of all attempts.
-        return not job.effect.attempt and key not in self._claim.doubtful
+        match outcome:
+            case Outcome(result=Result.FAILED) if self._honours_keys:
+                return True  # A receiver that honours keys speaks of all attempts.
+            case None | Outcome(result=Result.SKIPPED | Result.FAILED):
+                return not job.effect.attempt and key not in self._claim.doubtful
+            case _:
+                return False
 
     def _asking(self, job: Job, index: int, send: SendEmail) -> _Asking:
         run = job.runs[index]
@@ -170,7 +197,7 @@ class Guards:
 
     async def _zones(self, asking: Sequence[_Asking]) -> Mapping[str, Zone]:
         """Find the zones of those who are asked for theirs, by run id."""
-        asked = [one for one in asking if self._needs_zone(one.workflow_id, one.send.channel)]
+        asked = [one for one in asking if self._needs_zone(one)]
         ids = list(dict.fromkeys(one.run.subscriber_id for one in asked))
         facts = await profile_facts(self._parts, ids, _ZONE)
         return {
@@ -178,17 +205,36 @@ class Guards:
             for one in asked
         }
 
-    def _needs_zone(self, workflow_id: str, channel: str) -> bool:
-        if self._policy.quiet(workflow_id) is not None:
+    def _needs_zone(self, one: _Asking) -> bool:
+        if is_late(one.send.late, one.due, self._now):
             return True
-        return any(not isinstance(cap.per, timedelta) for cap in self._policy.capped(workflow_id, channel))
+        if not one.is_marketing:
+            return False
+        if self._policy.quiet(one.job.program.workflow) is not None:
+            return True
+        return any(not isinstance(cap.per, timedelta) for cap in self._policy.capped(one.workflow_id, one.send))
+
+    def _late(self, asking: Sequence[_Asking], zones: Mapping[str, Zone]) -> None:
+        for one in asking:
+            late = one.send.late
+            if late is None or not is_late(late, one.due, self._now):
+                continue
+            found = late_until(late, one.due, self._now, zones.get(one.run.id))
+            if isinstance(found, Outcome):
+                one.settle(found)
+            elif found is not None:
+                until, told = found
+                one.defer(Deferral(until, one.since, str(Guard.LATE)), self._now, told)
 
     def _quiet(self, asking: Sequence[_Asking], zones: Mapping[str, Zone]) -> None:
         for one in asking:
-            window = self._policy.quiet(one.workflow_id)
+            workflow = one.job.program.workflow
+            window = self._policy.quiet(workflow)
             found = None if window is None else quiet_until(window, self._now, zones[one.run.id])
             if found is not None:
                 until, told = found
+                if window is workflow.quiet_hours:
+                    told = (*told, ("hours_of", "workflow"))
                 one.defer(Deferral(until, one.since, str(Guard.QUIET_HOURS)), self._now, told)
 
     # -- rate limits --------------------------------------------------------------------------------------------------
@@ -220,9 +266,9 @@ class Guards:
     async def _places(self, asking: Sequence[_Asking], zones: Mapping[str, Zone]) -> None:
         asked: list[tuple[_Asking, Reservation]] = []
         for one in asking:
-            caps = self._policy.capped(one.workflow_id, one.send.channel)
+            caps = self._policy.capped(one.workflow_id, one.send)
             if caps:
-                rows = tuple(self._cap(cap, zones.get(one.run.id)) for cap in caps)
+                rows = tuple(self._cap(cap, one.send, zones.get(one.run.id)) for cap in caps)
                 asked.append((one, Reservation(one.key, one.run.subscriber_id, rows)))
         if not asked:
             return
@@ -234,9 +280,9 @@ class Guards:
             else:
                 self._reserved[reservation.key] = None
 
-    def _cap(self, cap: FrequencyCap, where: Zone | None) -> Cap:
+    def _cap(self, cap: FrequencyCap, send: SendEmail, where: Zone | None) -> Cap:
         since, until = self._span(cap, where)
-        return Cap(cap.name, cap.most, since, until + _KEPT)
+        return Cap(cap.row(send), cap.most, since, until + _KEPT)
 
     def _span(self, cap: FrequencyCap, where: Zone | None) -> tuple[int, int]:
         """Tell what counts now: what is later than the first instant; and until when what goes out now counts."""
@@ -248,10 +294,13 @@ class Guards:
 
     def _turn_away(self, one: _Asking, full: Sequence[Full], where: Zone | None) -> None:
         """Defer until all caps that are full have room, or skip where one of them does not let it wait so long."""
-        caps = {cap.name: cap for cap in self._policy.caps}
+        caps = {cap.row(one.send): cap for cap in self._policy.capped(one.workflow_id, one.send)}
         room = [(self._room(caps[found.cap], found, where), found) for found in full]
         until, last = max(room, key=lambda pair: pair[0])
-        told: Told = (("cap", last.cap), ("taken", last.taken), ("most", caps[last.cap].most))
+        cap = caps[last.cap]
+        told: Told = (("cap", cap.name), ("taken", last.taken), ("most", cap.most))
+        if cap.by_topic and one.send.topic is not None:
+            told = (*told, ("topic", one.send.topic))
         patient = [caps[found.cap].defer for found in full]
         if all(most is not None and until - one.since <= most // _MICROSECOND for most in patient):
             one.defer(Deferral(until, one.since, str(Guard.FREQUENCY_CAP)), self._now, told)
@@ -262,6 +311,11 @@ class Guards:
     def _room(self, cap: FrequencyCap, full: Full, where: Zone | None) -> int:
         _, ends = self._span(cap, where)
         return full.first + (cap.per // _MICROSECOND) if isinstance(cap.per, timedelta) else ends
+
+
+def _says_when(job: Job, send: SendEmail) -> bool:
+    """Whether a message or its workflow says itself when it may go out."""
+    return send.expires_after is not None or send.late is not None or job.program.workflow.quiet_hours is not None
 
 
 def _limit_name(channel: str, workflow_id: str, limit: RateLimit) -> str:

@@ -52,6 +52,7 @@ from flowkit.workflows.model import (
 )
 from flowkit.workflows.pictures.phrases import duration_words, number_words, plural
 from flowkit.workflows.pictures.wait_words import wait_words
+from flowkit.workflows.timing import Late, Quiet
 from flowkit.workflows.waits import CalendarDays, LocalTime, PreferredTime, ProfileDate
 
 __all__ = ["change_words", "place_words"]
@@ -247,7 +248,7 @@ def _shown(value: object) -> str:
         case Schedule(rule, timezone=timezone, fallback_timezone=fallback, late=late):
             where = timezone or f"the zone of each subscriber, else {fallback}"
             return f"{_json(dump_rule(rule))} in {_line(where)}, up to {duration_words(late)} late"
-        case Case() | Awaited() | LookBack() | Duration() | Holdout():
+        case Case() | Awaited() | LookBack() | Duration() | Holdout() | Late() | Quiet():
             return _line(_listed(value))
         case _ if _are_ways(value):
             return _shares(value)
@@ -277,7 +278,7 @@ def _shares(ways: Sequence[Way]) -> str:
     return _line(", ".join(f"{way.label} {number_words(way.weight)}" for way in ways))
 
 
-def _listed(value: _Listed | LookBack | Duration | Holdout) -> str:
+def _listed(value: _Listed | LookBack | Duration | Holdout | Late | Quiet) -> str:
     match value:
         case Case(label, when):
             return f"{_line(label)} if {_condition(when)}"
@@ -290,8 +291,11 @@ def _listed(value: _Listed | LookBack | Duration | Holdout) -> str:
             return f"{_line(goal_id)} {_met(value)}{span}{', which ends the run' if exits else ''}"
         case Holdout(share, name=name):
             return f"a share of {share!r}{'' if name is None else f' by the name {_line(name)}'}"
-        case LookBack() | Duration():
+        case LookBack() | Duration() | Quiet():
             return str(value)
+        case Late(after, window=window):
+            then = "skipped" if window is None else f"waits {wait_words(window)}"
+            return f"{then} when more than {duration_words(after)} late"
         case _:
             assert_never(value)
 

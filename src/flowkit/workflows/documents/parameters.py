@@ -12,14 +12,16 @@ from urllib.parse import urlsplit
 from flowkit.documents import is_object
 from flowkit.errors import DocumentError, Problem
 from flowkit.fields import Fields
-from flowkit.problems import pointer, short
+from flowkit.problems import meant, pointer, short
 from flowkit.workflows.control import Branch, Exit, Split, WaitForEvent
 from flowkit.workflows.documents.awaits import dump_await, read_await
 from flowkit.workflows.documents.branches import dump_branch, read_branch
+from flowkit.workflows.documents.kinds import KNOWN, WAITS, ActionType, kind_of
 from flowkit.workflows.documents.links import dump_emit, dump_start, read_emit, read_start
 from flowkit.workflows.documents.splits import dump_split, read_split
+from flowkit.workflows.documents.timing import dump_late, read_late
 from flowkit.workflows.documents.waits import WAIT_KEYS, dump_wait, read_wait
-from flowkit.workflows.durations import DURATIONS, dump_span, dump_whole, in_units, read_span
+from flowkit.workflows.durations import dump_span, dump_whole, in_units, read_span
 from flowkit.workflows.links import EmitEvent, StartWorkflow
 from flowkit.workflows.model import (
     EMAIL,
@@ -39,26 +41,7 @@ from flowkit.workflows.model import (
     is_variable,
 )
 
-__all__ = ["ActionType", "dump", "in_units", "load"]
-
-
-class ActionType(StrEnum):
-    """What an action does, in the words of the JSON document."""
-
-    SEND_EMAIL = "send_email"
-    SEND = "send"
-    WAIT = "wait"
-    WAIT_FOR_EVENT = "wait_for_event"
-    CONDITION = "condition"
-    BRANCH = "branch"
-    SPLIT = "split"
-    EXIT = "exit"
-    SEGMENT_UPDATE = "segment_update"
-    PERSONALIZATION_UPDATE = "personalization_update"
-    WEBHOOK = "webhook"
-    CUSTOM = "custom"
-    EMIT_EVENT = "emit_event"
-    START_WORKFLOW = "start_workflow"
+__all__ = ["ActionType", "dump", "in_units", "load", "read_reason"]
 
 
 class _ConditionType(StrEnum):
@@ -71,36 +54,6 @@ class _Method(StrEnum):
     PUT = "PUT"
     PATCH = "PATCH"
     DELETE = "DELETE"
-
-
-_WAITS: Final = (*DURATIONS, *WAIT_KEYS)
-_SENDS: Final = {
-    "channel",
-    "template_id",
-    "subject",
-    "personalization",
-    "delivery",
-    "topic",
-    "message_class",
-    "on_skip",
-    "expires_after",
-}
-_KNOWN: Final = {
-    ActionType.SEND_EMAIL: _SENDS,
-    ActionType.SEND: _SENDS,
-    ActionType.WAIT: {*_WAITS, "at"},
-    ActionType.WAIT_FOR_EVENT: {"branches", "timeout", "look_back"},
-    ActionType.CONDITION: {"condition_type", "metrics"},
-    ActionType.BRANCH: {"cases", "otherwise"},
-    ActionType.SPLIT: {"ways", "split_id"},
-    ActionType.EXIT: {"reason"},
-    ActionType.SEGMENT_UPDATE: {"add", "remove"},
-    ActionType.PERSONALIZATION_UPDATE: {"set", "unset", "increment"},
-    ActionType.WEBHOOK: {"url", "method", "headers", "body", "response", "delivery"},
-    ActionType.CUSTOM: {"name", "delivery"},
-    ActionType.EMIT_EVENT: {"event"},
-    ActionType.START_WORKFLOW: {"workflow_id", "properties"},
-}
 
 
 # ------------------------------------------------------------------------------------------------------------
@@ -162,6 +115,7 @@ def _send(kind: ActionType, fields: Fields) -> SendEmail:
         message_class=message_class or MessageClass.MARKETING,
         on_skip=on_skip or OnSkip.CONTINUE,
         expires_after=_expiry(fields) if fields.has("expires_after") else None,
+        late=read_late(fields) if fields.has("late") else None,
         parameters=fields.rest(),
     )
 
@@ -190,10 +144,12 @@ def _delivery(fields: Fields) -> Delivery:
 
 
 def _wait(fields: Fields) -> Wait | WaitUntil:
-    given = [name for name in _WAITS if fields.has(name)]
+    given = [name for name in WAITS if fields.has(name)]
     if len(given) != 1:
         code = "conflicting_fields" if given else "missing_field"
-        fields.problems.add(code, fields.path, f"give exactly one of {', '.join(_WAITS)}")
+        near = [] if given else [name for name in fields.values if meant(name, WAITS)]
+        hint = f"; is {short(near[0])} meant?" if near else ""
+        fields.problems.add(code, fields.path, f"give exactly one of {', '.join(WAITS)}{hint}")
         return Wait(timedelta())
     if fields.has("at") and given[0] != "calendar_days":
         message = 'goes with calendar_days; to wait for a time of day write "until": {"at": "09:00"}'
@@ -313,46 +269,45 @@ def dump(operation: Operation, path: str) -> tuple[ActionType, dict[str, object]
     Raises:
         DocumentError: The open bag holds the name of a known parameter, or a condition nests too deep.
     """
-    kind, known = _known(operation, path)
+    kind, known = kind_of(operation), _known(operation, path)
     for name in operation.parameters:
-        if name in _KNOWN[kind]:
+        if name in KNOWN[kind]:
             message = f"is a parameter of {kind}; set it as an attribute, not in the open bag"
             raise DocumentError([Problem("reserved_field", pointer(path, name), message=message)])
     return kind, {**known, **operation.parameters}
 
 
-def _known(operation: Operation, path: str) -> tuple[ActionType, Mapping[str, object]]:  # noqa: C901 - a case for each operation
+def _known(operation: Operation, path: str) -> Mapping[str, object]:  # noqa: C901 - a case for each operation
     match operation:
         case SendEmail():
-            kind = ActionType.SEND_EMAIL if operation.channel == EMAIL else ActionType.SEND
-            return kind, _dump_send(operation)
+            return _dump_send(operation)
         case Wait(duration, unit=unit):
-            return ActionType.WAIT, dump_span(duration, unit)
+            return dump_span(duration, unit)
         case WaitUntil(rule):
-            return ActionType.WAIT, dump_wait(rule)
+            return dump_wait(rule)
         case WaitForEvent():
-            return ActionType.WAIT_FOR_EVENT, dump_await(operation, path)
+            return dump_await(operation, path)
         case CheckEngagement(metrics):
-            return ActionType.CONDITION, {
+            return {
                 "condition_type": str(_ConditionType.ENGAGEMENT_CHECK),
                 "metrics": list(metrics),
             }
         case Branch():
-            return ActionType.BRANCH, dump_branch(operation, path)
+            return dump_branch(operation, path)
         case Split():
-            return ActionType.SPLIT, dump_split(operation)
+            return dump_split(operation)
         case Exit(reason):
-            return ActionType.EXIT, {"reason": reason}
+            return {"reason": reason}
         case UpdateSegments(add=add, remove=remove):
-            return ActionType.SEGMENT_UPDATE, {"add": list(add), "remove": list(remove)}
+            return {"add": list(add), "remove": list(remove)}
         case UpdateProfile(set=values, unset=unset, increment=increment):
-            return ActionType.PERSONALIZATION_UPDATE, {
+            return {
                 "set": dict(values),
                 "unset": list(unset),
                 "increment": dict(increment),
             }
         case CallWebhook(url, method=method, headers=headers, body=body, response=response, delivery=delivery):
-            return ActionType.WEBHOOK, {
+            return {
                 "url": url,
                 "method": str(method),
                 "headers": dict(headers),
@@ -361,11 +316,11 @@ def _known(operation: Operation, path: str) -> tuple[ActionType, Mapping[str, ob
                 **_said(delivery),
             }
         case CallHandler(name, delivery=delivery):
-            return ActionType.CUSTOM, {"name": name, **_said(delivery)}
+            return {"name": name, **_said(delivery)}
         case EmitEvent():
-            return ActionType.EMIT_EVENT, dump_emit(operation, path)
+            return dump_emit(operation, path)
         case StartWorkflow():
-            return ActionType.START_WORKFLOW, dump_start(operation)
+            return dump_start(operation)
         case _:
             assert_never(operation)
 
@@ -385,7 +340,7 @@ def _dump_send(send: SendEmail) -> Mapping[str, object]:
         said["on_skip"] = str(send.on_skip)
     if send.expires_after is not None:
         said["expires_after"] = dump_whole(send.expires_after)
-    return said
+    return {**said, **dump_late(send.late)}
 
 
 def _said(delivery: Delivery) -> Mapping[str, object]:

@@ -34,7 +34,7 @@ from flowkit.workflows.waits import (
     WaitRule,
 )
 
-__all__ = ["WAIT_KEYS", "dump_wait", "read_wait"]
+__all__ = ["WAIT_KEYS", "dump_wait", "dump_window", "read_wait", "read_window"]
 
 WAIT_KEYS: Final = ("calendar_days", "until", "window", "profile_date", "preferred_time")
 """The keys of a wait by the clock; it has exactly one of them."""
@@ -68,7 +68,7 @@ def read_wait(key: str, fields: Fields) -> WaitRule | None:
             inner.close()
             return made(fields, before, lambda: LocalTime(at, on=on))
         case "window":
-            return _window(fields, inner, before)
+            return read_window(inner)
         case "profile_date":
             return _profile_date(fields, inner, before)
         case _:
@@ -77,12 +77,14 @@ def read_wait(key: str, fields: Fields) -> WaitRule | None:
             return made(fields, before, lambda: PreferredTime(path, fallback=fallback))
 
 
-def _window(fields: Fields, inner: Fields, before: int) -> WaitRule | None:
-    opens_at, closes_at = read_time(inner, "from"), read_time(inner, "to")
-    on = read_weekdays(inner, "weekdays")
-    inner.close()
+def read_window(fields: Fields) -> Window | None:
+    """Read an object that is a window; None where it cannot be told. What is wrong with it is noted there."""
+    before = len(fields.problems.found)
+    opens_at, closes_at = read_time(fields, "from"), read_time(fields, "to")
+    on = read_weekdays(fields, "weekdays")
+    fields.close()
     if opens_at == closes_at and len(fields.problems.found) == before:
-        inner.wrong("to", "out_of_range", "must differ from `from`: such a window has no length; 00:00 is midnight")
+        fields.wrong("to", "out_of_range", "must differ from `from`: such a window has no length; 00:00 is midnight")
     return made(fields, before, lambda: Window(opens_at=opens_at, closes_at=closes_at, on=on))
 
 
@@ -129,15 +131,20 @@ def dump_wait(rule: WaitRule) -> Mapping[str, object]:
             return {"calendar_days": days, **({} if at is None else {"at": clock_text(at)})}
         case LocalTime(at, on=on):
             return {"until": {"at": clock_text(at)} | ({"weekdays": [day.word for day in on]} if on else {})}
-        case Window(opens_at=opens_at, closes_at=closes_at, on=on):
-            times: dict[str, object] = {"from": clock_text(opens_at), "to": clock_text(closes_at)}
-            return {"window": times | ({"weekdays": [day.word for day in on]} if on else {})}
+        case Window():
+            return {"window": dump_window(rule)}
         case ProfileDate():
             return {"profile_date": _profile_date_document(rule)}
         case PreferredTime(path, fallback=fallback):
             return {"preferred_time": {"path": path, "fallback": clock_text(fallback)}}
         case _:
             assert_never(rule)
+
+
+def dump_window(window: Window) -> dict[str, object]:
+    """Write a window as the object that `read_window` reads."""
+    times: dict[str, object] = {"from": clock_text(window.opens_at), "to": clock_text(window.closes_at)}
+    return times | ({"weekdays": [day.word for day in window.on]} if window.on else {})
 
 
 def _profile_date_document(rule: ProfileDate) -> dict[str, object]:

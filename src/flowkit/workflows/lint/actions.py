@@ -31,7 +31,9 @@ __all__ = [
     "delays_beyond_expiry",
     "empty_updates",
     "insecure_webhooks",
+    "late_beyond_expiry",
     "marketing_without_topic",
+    "quiet_hours_of_nothing",
     "segments_added_and_removed",
     "topics_without_effect",
     "waits_of_nothing",
@@ -112,6 +114,25 @@ def delays_beyond_expiry(workflow: Workflow) -> Iterator[Breach]:
                 "is counted from the end of the delay, which is longer; a message of no use so late needs less delay"
             )
             yield Breach(f"{path}/parameters/expires_after", message)
+
+
+def late_beyond_expiry(workflow: Workflow) -> Iterator[Breach]:
+    """Find messages that have expired before they would be late."""
+    for path, do, _ in _operations(workflow):
+        if not isinstance(do, SendEmail) or do.late is None or do.expires_after is None:
+            continue
+        if do.late.after >= do.expires_after:
+            message = "has no effect: the message has expired by then; choose a shorter time, or leave one of them out"
+            yield Breach(f"{path}/parameters/late/after", message)
+
+
+def quiet_hours_of_nothing(workflow: Workflow) -> Iterator[Breach]:
+    """Find quiet hours of workflows that send nothing which waits for their end."""
+    if workflow.quiet_hours is None:
+        return
+    sends = (do for _, do, _ in _operations(workflow) if isinstance(do, SendEmail))
+    if not any(do.message_class is MessageClass.MARKETING for do in sends):
+        yield Breach("/quiet_hours", "has no effect: nothing here is marketing, and nothing else waits; leave it out")
 
 
 def empty_updates(workflow: Workflow) -> Iterator[Breach]:

@@ -1,6 +1,6 @@
 """The parameters of each type of action: what is typed, what is kept, what is refused."""
 
-from datetime import timedelta
+from datetime import time, timedelta
 
 import pytest
 from attrs import evolve
@@ -8,6 +8,7 @@ from attrs import evolve
 from flowkit.conditions import ALWAYS, Duration, EventIs, Not, parse
 from flowkit.documents import Limits
 from flowkit.errors import DocumentError
+from flowkit.triggers.windows import Window
 from flowkit.workflows.codec import dump, dumps, load, validate
 from flowkit.workflows.control import Awaited, Branch, Case, Exit, LookBack, Split, WaitForEvent, Way
 from flowkit.workflows.links import EmitEvent, StartWorkflow
@@ -27,6 +28,7 @@ from flowkit.workflows.model import (
     UpdateSegments,
     Wait,
 )
+from flowkit.workflows.timing import Late
 from tests.support.refusals import refusals
 from tests.support.workflow_documents import PARAMETERS, action, node, put, without, workflow
 
@@ -36,6 +38,8 @@ A = {"label": "a", "when": {}}
 BUYS = {"label": "bought", "event": {"event_type": "purchase"}}
 BOUGHT = {"performed": {"event": "purchase", "since": "workflow_start"}}
 PLACE = "/nodes/start/actions/0/parameters"
+HOURLY = {"duration_hours": 1}
+OPEN = {"from": "09:00", "to": "17:00"}
 MEBIBYTE_OF_BRACES = "{{" * 500_000
 
 
@@ -70,6 +74,16 @@ def loaded(action_type: str, **parameters: object) -> Operation:
             "send_email",
             {"template_id": "t", "message_class": "transactional", "expires_after": {"duration_hours": 2}},
             SendEmail("t", message_class=MessageClass.TRANSACTIONAL, expires_after=timedelta(hours=2)),
+        ),
+        (
+            "send_email",
+            {"template_id": "t", "late": {"after": HOURLY, "then": "skip"}},
+            SendEmail("t", late=Late(timedelta(hours=1))),
+        ),
+        (
+            "send_email",
+            {"template_id": "t", "late": {"after": HOURLY, "then": "next_window", "window": OPEN}},
+            SendEmail("t", late=Late(timedelta(hours=1), window=Window(opens_at=time(9), closes_at=time(17)))),
         ),
         (
             "send_email",
@@ -488,6 +502,30 @@ def test_how_an_action_is_delivered_by_default_may_be_said_and_is_not_written():
             "unknown_field",
             "/expires_after/more",
         ),
+        *[
+            ("send_email", {"template_id": "t", "late": late}, code, f"/late{path}")
+            for late, code, path in (
+                (None, "wrong_type", ""),
+                ({}, "missing_field", "/then"),
+                ({"then": "later"}, "bad_enum", "/then"),
+                ({"then": "skip"}, "missing_field", "/after"),
+                ({"then": "skip", "after": 3}, "wrong_type", "/after"),
+                ({"then": "skip", "after": {"duration_hours": 0}}, "out_of_range", "/after"),
+                ({"then": "skip", "after": {"duration_hours": -1}}, "out_of_range", "/after/duration_hours"),
+                ({"then": "skip", "after": HOURLY, "window": OPEN}, "conflicting_fields", "/window"),
+                ({"then": "skip", "after": HOURLY, "more": 1}, "unknown_field", "/more"),
+                ({"then": "next_window", "after": HOURLY}, "missing_field", "/window"),
+                ({"then": "next_window", "after": HOURLY, "window": {"from": "09:00"}}, "missing_field", "/window/to"),
+                ({"then": "next_window", "window": OPEN}, "missing_field", "/after"),
+                (
+                    {"then": "next_window", "after": HOURLY, "window": OPEN | {"to": "09:00"}},
+                    "out_of_range",
+                    "/window/to",
+                ),
+                ({"then": "send_now", "after": HOURLY}, "conflicting_fields", "/after"),
+                ({"then": "send_now", "window": OPEN}, "conflicting_fields", "/window"),
+            )
+        ],
         ("webhook", {"url": "http://a.com", "delivery": True}, "wrong_type", "/delivery"),
         ("webhook", {"url": None}, "wrong_type", "/url"),
         ("webhook", {"url": "https://a.com", "method": "post"}, "bad_enum", "/method"),
@@ -692,3 +730,19 @@ def test_what_was_made_in_python_is_held_to_the_same_rules(operation, refused):
     made = load(workflow(node("start", action())))
     broken = evolve(made, nodes=[Node("start", "Start", actions=[Action("act", operation)])])
     assert refusals(lambda: validate(broken)) == [(refused[0], f"{PLACE}{refused[1]}")]
+
+
+@pytest.mark.parametrize(
+    ("kind", "parameters", "path", "message"),
+    [
+        ("send_email", {"templateId": "hello"}, "/template_id", 'is required; is "templateId" meant?'),
+        ("custom", {"nmae": "crm"}, "/name", 'is required; is "nmae" meant?'),
+        ("wait", {"duration_hour": 3}, "", 'is "duration_hour" meant?'),
+    ],
+)
+def test_what_may_be_meant_for_a_field_that_is_missing_is_told(kind, parameters, path, message):
+    with pytest.raises(DocumentError) as caught:
+        load(workflow(node("start", action(kind, parameters=parameters))))
+    [problem] = caught.value.problems
+    assert problem.path == f"/nodes/start/actions/0/parameters{path}"
+    assert problem.message.endswith(message)

@@ -383,6 +383,29 @@ ACTIONS = (
         ),
     ),
     Case(
+        "misspelled_parameter",
+        broken=(
+            workflow(node("start", message("a", subjct="Hi"))),
+            workflow(node("start", message("a", expires_aftr={"duration_hours": 6}))),
+            workflow(node("start", message("a", messageClass="transactional"))),
+            workflow(node("start", message("a", subject="Hi", Subject="Ho"))),
+            workflow(node("start", message("a", chanel="sms"))),
+            workflow(node("start", action("wait", "w", parameters={"calendar_days": 1, "AT": "09:00"}))),
+            workflow(node("start", segments(add=["a"], remvoe=["b"]))),
+            workflow(
+                node("start", action("webhook", "w", parameters={"url": "https://example.com", "header": {"A": "b"}}))
+            ),
+        ),
+        kept=(
+            workflow(node("start", message("a", campaign_type="sale", preheader="Look", subject_line="Hi"))),
+            workflow(node("start", message("a", on="spring", top="x", objects=["a"]))),
+            workflow(node("start", action("wait", "w", parameters={"calendar_days": 1, "ad": "x", "note": "why"}))),
+            workflow(node("start", segments(add=["a"], ad=["b"]))),
+            workflow(node("start", action("webhook", "w", parameters={"url": "https://example.com", "bodyguard": 1}))),
+            workflow(node("start", action("custom", parameters={"name": "crm", "names": ["x"], "game": "chess"}))),
+        ),
+    ),
+    Case(
         "blank_subject",
         broken=tuple(
             workflow(node("start", action(parameters={"template_id": "hello", "subject": blank})))
@@ -391,6 +414,36 @@ ACTIONS = (
         kept=(
             workflow(node("start", action(parameters={"template_id": "hello"}))),
             workflow(node("start", action(parameters={"template_id": "hello", "subject": "Hi"}))),
+        ),
+    ),
+    Case(
+        "late_beyond_expiry",
+        broken=tuple(
+            workflow(node("start", message("a", expires_after=HOUR, late={"after": after, "then": "skip"})))
+            for after in (HOUR, {"duration_days": 1})
+        ),
+        kept=(
+            workflow(node("start", message("a", late={"after": HOUR, "then": "skip"}))),
+            workflow(node("start", message("a", late={"then": "send_now"}, expires_after=HOUR))),
+            workflow(
+                node(
+                    "start", message("a", late={"after": HOUR, "then": "skip"}, expires_after={"duration_minutes": 61})
+                )
+            ),
+        ),
+    ),
+    Case(
+        "quiet_hours_of_nothing",
+        broken=(
+            workflow(node("start", segments(add=["a"])), quiet_hours="never"),
+            workflow(
+                node("start", message("a", message_class="transactional")),
+                quiet_hours={"from": "22:00", "to": "07:00"},
+            ),
+        ),
+        kept=(
+            workflow(node("start", segments(add=["a"]))),
+            workflow(node("start", message("a")), quiet_hours={"from": "22:00", "to": "07:00"}),
         ),
     ),
     Case(
