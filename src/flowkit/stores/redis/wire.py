@@ -1,0 +1,118 @@
+"""The way to the server: scripts are called by digest, several at once in one round trip where they can be."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NamedTuple, Protocol
+
+from flowkit.stores.redis.failures import failure, is_unknown_script, translated
+from flowkit.stores.redis.scripts import SCRIPTS
+
+__all__ = ["Call", "Client", "Wire"]
+
+_encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
+class Pipeline(Protocol):
+    """What is used of a client's pipeline."""
+
+    def execute_command(self, *args: Any, **options: Any) -> Any:
+        """Add a command."""
+        ...
+
+    def execute(self, raise_on_error: bool = True) -> Any:  # noqa: FBT001, FBT002 - as the drivers have it
+        """Send all commands, and give their replies."""
+        ...
+
+
+class Client(Protocol):
+    """What is used of a client: that of redis-py or valkey-py, for one server or for a cluster."""
+
+    def execute_command(self, *args: Any, **options: Any) -> Any:
+        """Send a command, and give the reply."""
+        ...
+
+    def pipeline(self, transaction: Any = None) -> Any:
+        """Collect commands, to send them at once."""
+        ...
+
+
+class Call(NamedTuple):
+    """One call of a script.
+
+    Attributes:
+        script: Its name.
+        base: The tag of the keys that it touches.
+        ask: What is asked, as JSON can hold it.
+    """
+
+    script: str
+    base: str
+    ask: Mapping[str, Any]
+
+    def command(self, *, whole: bool = False) -> tuple[str, str, int, str, str]:
+        """Give the command: by the script's digest, or with all of it."""
+        script = SCRIPTS[self.script]
+        name, body = ("EVAL", script.source) if whole else ("EVALSHA", script.digest)
+        return name, body, 1, self.base, _encode(self.ask)
+
+
+class Wire:
+    """Calls scripts.
+
+    Args:
+        client: The client.
+    """
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    def run(self, script: str, base: str, ask: Mapping[str, Any]) -> Any:
+        """Call a script, and give its reply with all texts decoded.
+
+        Raises:
+            StoreUnreachable: The server could not be reached, or the connection broke.
+            StoreFull: The server has no memory left.
+            StoreReadOnly: It is a replica, or it cannot write its disk.
+            StoreError: The server refused.
+        """
+        call = Call(script, base, ask)
+        with translated():
+            try:
+                reply = self._client.execute_command(*call.command())
+            except Exception as error:
+                if not is_unknown_script(error):
+                    raise
+                reply = self._client.execute_command(*call.command(whole=True))
+        return said(reply)
+
+    def run_all(self, calls: Sequence[Call]) -> list[Any]:
+        """Call scripts, in one round trip for each server; the replies are in order.
+
+        Raises:
+            StoreError: As ``run`` does; the other scripts have been called all the same.
+        """
+        if len(calls) < 2:  # noqa: PLR2004 - nothing to put together
+            return [self.run(*call) for call in calls]
+        with translated():
+            pipeline = self._client.pipeline(transaction=False)
+            for call in calls:
+                pipeline.execute_command(*call.command())
+            replies: list[Any] = pipeline.execute(raise_on_error=False)
+        for place, reply in enumerate(replies):
+            if isinstance(reply, Exception):
+                if not is_unknown_script(reply):
+                    raise failure(reply) from reply
+                with translated():
+                    replies[place] = self._client.execute_command(*calls[place].command(whole=True))
+        return [said(reply) for reply in replies]
+
+
+def said(reply: Any) -> Any:  # noqa: ANN401 - replies are nested lists of what scripts give
+    """Decode all texts of a reply, where the client does not."""
+    if isinstance(reply, bytes):
+        return reply.decode()
+    if isinstance(reply, list):
+        return [said(one) for one in reply]
+    return reply
