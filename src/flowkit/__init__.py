@@ -66,10 +66,14 @@ if TYPE_CHECKING:
         RetryTransaction,
         StoreBusy,
         StoreError,
+        StoreFull,
+        StoreReadOnly,
+        StoreUnreachable,
         StoreVersionError,
         UnknownHandler,
         UnknownTarget,
         UnknownWorkflow,
+        UnsafeServer,
     )
     from flowkit.event_documents import dump_event, load_event, load_events
     from flowkit.events import Event, Facts, Needs
@@ -82,6 +86,7 @@ if TYPE_CHECKING:
     from flowkit.runs.model import Entry, Kind, Line, Run, Status
     from flowkit.runs.policy import FrequencyCap, RateLimit, SendPolicy
     from flowkit.stores.memory import MemoryStore
+    from flowkit.stores.redis import RedisStore
     from flowkit.stores.sqlite import SqliteStore
     from flowkit.triggers.calendar import Offset, Unit, Weekday
     from flowkit.triggers.model import Backfill, EntryPolicy, On, Reentry, Schedule, Trigger, TriggerType
@@ -205,6 +210,7 @@ __all__ = [
     "Progress",
     "RateLimit",
     "Reason",
+    "RedisStore",
     "Reentry",
     "Repeat",
     "Requeue",
@@ -227,6 +233,9 @@ __all__ = [
     "Stop",
     "StoreBusy",
     "StoreError",
+    "StoreFull",
+    "StoreReadOnly",
+    "StoreUnreachable",
     "StoreVersionError",
     "SubscriberHas",
     "Suppressed",
@@ -241,6 +250,7 @@ __all__ = [
     "UnknownHandler",
     "UnknownTarget",
     "UnknownWorkflow",
+    "UnsafeServer",
     "UpdateProfile",
     "UpdateSegments",
     "ValueAtLeast",
@@ -360,6 +370,7 @@ _HOMES: Final = {
     "Progress": "flowkit.engine.sweeps:Progress",
     "RateLimit": "flowkit.runs.policy:RateLimit",
     "Reason": "flowkit.analytics.explain:Reason",
+    "RedisStore": "flowkit.stores.redis:RedisStore",
     "Reentry": "flowkit.triggers.model:Reentry",
     "Repeat": "flowkit.triggers.rules:Repeat",
     "Requeue": "flowkit.engine.dead_letters:Requeue",
@@ -382,6 +393,9 @@ _HOMES: Final = {
     "Stop": "flowkit.engine.stop:Stop",
     "StoreBusy": "flowkit.errors:StoreBusy",
     "StoreError": "flowkit.errors:StoreError",
+    "StoreFull": "flowkit.errors:StoreFull",
+    "StoreReadOnly": "flowkit.errors:StoreReadOnly",
+    "StoreUnreachable": "flowkit.errors:StoreUnreachable",
     "StoreVersionError": "flowkit.errors:StoreVersionError",
     "SubscriberHas": "flowkit.conditions:SubscriberHas",
     "Suppressed": "flowkit.engine.suppressing:Suppressed",
@@ -396,6 +410,7 @@ _HOMES: Final = {
     "UnknownHandler": "flowkit.errors:UnknownHandler",
     "UnknownTarget": "flowkit.errors:UnknownTarget",
     "UnknownWorkflow": "flowkit.errors:UnknownWorkflow",
+    "UnsafeServer": "flowkit.errors:UnsafeServer",
     "UpdateProfile": "flowkit.workflows.model:UpdateProfile",
     "UpdateSegments": "flowkit.workflows.model:UpdateSegments",
     "ValueAtLeast": "flowkit.conditions:ValueAtLeast",

@@ -20,11 +20,15 @@ __all__ = [
     "RetryTransaction",
     "StoreBusy",
     "StoreError",
+    "StoreFull",
+    "StoreReadOnly",
+    "StoreUnreachable",
     "StoreVersionError",
     "UnknownHandler",
     "UnknownRun",
     "UnknownTarget",
     "UnknownWorkflow",
+    "UnsafeServer",
 ]
 
 _LISTED: Final = 5

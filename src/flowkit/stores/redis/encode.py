@@ -46,12 +46,12 @@ class Encoder:
             "occurred": [[kind, one.occurred_at, write_occurrence(one)] for kind, one in change.occurred],
             "assigned": [list(one) if one.before is not None else list(one[:2]) for one in change.assigned],
             "totals": [list(one) for one in change.totals],
-            "bans": [[ban.reason, ban.scope, ban_row(subscriber, ban.reason, ban.scope, self._at)] for ban in change.bans],
+            "bans": [
+                [ban.reason, ban.scope, ban_row(subscriber, ban.reason, ban.scope, self._at)] for ban in change.bans
+            ],
             "started": [self._started(started) for started in change.started],
             "moves": [self.move(move) for move in change.moves],
-            "lines": [
-                [workflow_id, self._names.place(write_entries((entry,)))] for workflow_id, entry in change.lines
-            ],
+            "lines": [[workflow_id, self._names.place(write_entries((entry,)))] for workflow_id, entry in change.lines],
         }
         if change.newest is not None:
             asked["newest"] = f"{self._layout.after(change.newest, part):010x}"

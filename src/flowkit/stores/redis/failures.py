@@ -29,7 +29,9 @@ def failure(error: BaseException) -> FlowkitError:
     kinds, text = _kinds(error), str(error)
     if kinds & {"AuthenticationError", "NoPermissionError"}:
         return StoreError(f"the server refused the user: {text}; nothing was written")
-    if kinds & {"ConnectionError", "TimeoutError", "ClusterDownError", "RedisClusterException"} or text.startswith(_LOST):
+    if kinds & {"ConnectionError", "TimeoutError", "ClusterDownError", "RedisClusterException"} or text.startswith(
+        _LOST
+    ):
         message = (
             f"the server could not be reached, or was lost in mid-call: {text}; whether a write was kept is not known, "
             "so make the call again"

@@ -13,6 +13,8 @@ from typing import TypeVar
 
 from attrs import frozen
 
+from flowkit.runs.model import Run
+
 __all__ = ["Layout"]
 
 T = TypeVar("T")
@@ -61,6 +63,10 @@ class Layout:
         """Give the partition and the name of the run with a handle."""
         number, part = divmod(handle, self.parts)
         return part, f"{number:010x}"
+
+    def part_of_run(self, run: Run) -> int:
+        """Give the partition that a run is in."""
+        return run.handle % self.parts
 
     def after(self, handle: int, part: int) -> int:
         """Give the largest number in a partition whose handle is not above one."""

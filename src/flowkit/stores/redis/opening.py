@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from flowkit.errors import ConfigurationError, StoreVersionError, UnsafeServer
@@ -29,7 +29,8 @@ def connect(url: str) -> Client:
         message = "RedisStore on a URL needs redis-py: install flowkit-journeys[redis], or pass a client"
         raise ConfigurationError(message) from error
     try:
-        client: Any = Redis.from_url(url)
+        make: Callable[[str], Client] = getattr(Redis, "from_url")  # noqa: B009 - its options have no types
+        client = make(url)
     except ValueError as error:
         message = f"{url!r} is not the URL of a server: {error}"
         raise ConfigurationError(message) from error

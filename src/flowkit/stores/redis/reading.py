@@ -14,7 +14,7 @@ from flowkit.runs.model import Line, Run, Status
 from flowkit.stores.redis.decode import Decoder, read_row
 from flowkit.stores.redis.layout import Layout
 from flowkit.stores.redis.texts import Lexicon
-from flowkit.stores.redis.wire import Wire
+from flowkit.stores.redis.wire import Reply, Wire
 from flowkit.stores.rows import STATUS_CODES, read_entries
 
 __all__ = ["Reading", "Wanted"]
@@ -89,7 +89,7 @@ class Reading:
         """Read runs again; see ``Store.read``."""
         layout = self._layout
         found: dict[str, Run] = {}
-        for part, mine in layout.split(runs, lambda run: layout.place(run.handle)[0]).items():
+        for part, mine in layout.split(runs, layout.part_of_run).items():
             names = [layout.place(run.handle)[1] for run in mine]
             rows = self._wire.run("again", layout.base(part), {"names": names})
             found.update((run.id, run) for run in self._decoder.runs(part, rows))
@@ -118,7 +118,7 @@ class Reading:
         last = f"{self._layout.after(after, part):010x}"
         while True:
             ask = {**wanted.ask(), "after": last, "limit": size}
-            rows: Any = self._wire.run("page", self._layout.base(part), ask)
+            rows: Reply = self._wire.run("page", self._layout.base(part), ask)
             yield from self._decoder.runs(part, rows)
             if len(rows) < size:
                 return
@@ -174,7 +174,7 @@ class Reading:
             ask: dict[str, Any] = {"after": last, "limit": size}
             if subscriber_id is not None:
                 ask["subscriber"] = subscriber_id
-            rows: Any = self._wire.run("lines", self._layout.base(part), ask)
+            rows: Reply = self._wire.run("lines", self._layout.base(part), ask)
             before = last
             for number, place, flat in rows:
                 for step in _steps_of(int(number), place, read_row(flat)):
@@ -187,7 +187,7 @@ class Reading:
     def _said(self, part: int, steps: Sequence[tuple[int, int, _Step]]) -> dict[int, list[Line]]:
         """Read the entries of steps, and whose they are."""
         names = sorted({step.name for _, _, step in steps if step.name})
-        rows = self._wire.run("again", self._layout.base(part), {"names": names}) if names else []
+        rows: Reply = self._wire.run("again", self._layout.base(part), {"names": names}) if names else []
         born = {name: json.loads(told) for name, _, told in rows if told}
         reader = self._lexicon.reader(part, (step.body for _, _, step in steps))
         lines: dict[int, list[Line]] = {}

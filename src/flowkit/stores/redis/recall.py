@@ -110,9 +110,10 @@ class Recaller:
             for part, names in parts.items()
         ]
         found: dict[str, dict[str, Sequence[Occurrence]]] = {}
-        for names, rows in zip(parts.values(), self._wire.run_all(calls), strict=True):
+        replies = self._wire.run_all(calls)
+        for mine, rows in zip(parts.values(), replies, strict=True):
             for index, place, past in rows:
-                found.setdefault(names[index], {})[types[place]] = read_past(past)
+                found.setdefault(mine[int(index)], {})[types[int(place)]] = read_past(past)
         return found
 
     def assigned(self, subscriber_ids: Sequence[str], splits: Sequence[str]) -> Mapping[str, Mapping[str, str]]:

@@ -113,8 +113,8 @@ class RedisStore:
             ConfigurationError: Always.
         """
         message = (
-            f"RedisStore cannot join a transaction of {type(connection).__name__}: ingest after the host's commit, with "
-            "the events' ids, so that ingesting again is safe; or use a store in that database"
+            f"RedisStore cannot join a transaction of {type(connection).__name__}: ingest after the host's commit, "
+            "with the events' ids, so that ingesting again is safe; or use a store in that database"
         )
         raise ConfigurationError(message)
 

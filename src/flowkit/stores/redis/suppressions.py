@@ -11,7 +11,7 @@ from flowkit.runs.consent import Ban, Suppression, SuppressionReason, Suppressio
 from flowkit.stores.redis.decode import read_bans, read_row
 from flowkit.stores.redis.encode import ban_row
 from flowkit.stores.redis.layout import Layout
-from flowkit.stores.redis.wire import Call, Wire
+from flowkit.stores.redis.wire import Call, Reply, Wire
 
 __all__ = ["Suppressions"]
 
@@ -35,18 +35,20 @@ class Suppressions:
 
     def lift(self, subscriber_ids: Sequence[str], reason: SuppressionReason, at: int) -> Sequence[str]:
         """Lift what stands for a reason; see ``Store.unsuppress``."""
-        return self._changed(subscriber_ids, {"reason": reason, "lifted": str(at)}, {name: name for name in subscriber_ids})
+        return self._changed(
+            subscriber_ids, {"reason": reason, "lifted": str(at)}, {name: name for name in subscriber_ids}
+        )
 
-    def _changed(
-        self, subscriber_ids: Sequence[str], ask: Mapping[str, Any], rows: Mapping[str, Any]
-    ) -> Sequence[str]:
+    def _changed(self, subscriber_ids: Sequence[str], ask: Mapping[str, Any], rows: Mapping[str, Any]) -> Sequence[str]:
         parts = self._layout.split(subscriber_ids, self._layout.part_of)
         calls = [
             Call("suppress", self._layout.base(part), {**ask, "subscribers": [rows[name] for name in names]})
             for part, names in parts.items()
         ]
         replies = self._wire.run_all(calls)
-        changed = {names[place] for names, reply in zip(parts.values(), replies, strict=True) for place in reply}
+        changed: set[str] = set()
+        for names, places in zip(parts.values(), replies, strict=True):
+            changed.update(names[int(place)] for place in places)
         return [name for name in subscriber_ids if name in changed]
 
     def banned(self, subscriber_ids: Iterable[str]) -> Mapping[str, Sequence[Ban]]:
@@ -69,7 +71,7 @@ class Suppressions:
             last, mine = layout.after(after, part), 0
             while mine < limit:
                 ask = {"after": last, "limit": limit}
-                rows: Any = self._wire.run("bans", layout.base(part), ask)
+                rows: Reply = self._wire.run("bans", layout.base(part), ask)
                 for number, row in rows:
                     last = int(number)
                     one = _suppression(layout.handle(last, part), row)

@@ -82,9 +82,7 @@ class Lexicon:
         """
         texts = {place[1:]: self._texts.get(place[1:]) for place in places if place.startswith(_MARK)}
         unknown = sorted(digest for digest, text in texts.items() if text is None)
-        found: Sequence[Any] = (
-            self._wire.run("texts", self._layout.base(part), {"digests": unknown}) if unknown else ()
-        )
+        found: Sequence[Any] = self._wire.run("texts", self._layout.base(part), {"digests": unknown}) if unknown else ()
         for digest, text in zip(unknown, found, strict=True):
             if text is None:
                 message = f"the text {digest} that rows name is missing: the server has lost a part of what it kept"
@@ -148,9 +146,7 @@ class Names:
 
     def new(self) -> dict[str, str]:
         """Give those that the partition is not known to keep, by digest."""
-        return {
-            digest: text for digest, text in self._used.items() if not self._lexicon.is_stored(self._part, digest)
-        }
+        return {digest: text for digest, text in self._used.items() if not self._lexicon.is_stored(self._part, digest)}
 
     def of(self, digests: Iterable[str]) -> dict[str, str]:
         """Give some of them."""

@@ -4,36 +4,28 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol, TypeAlias, TypeGuard
 
 from flowkit.stores.redis.failures import failure, is_unknown_script, translated
 from flowkit.stores.redis.scripts import SCRIPTS
 
-__all__ = ["Call", "Client", "Wire"]
+__all__ = ["Call", "Client", "Reply", "Wire"]
 
 _encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
-class Pipeline(Protocol):
-    """What is used of a client's pipeline."""
-
-    def execute_command(self, *args: Any, **options: Any) -> Any:
-        """Add a command."""
-        ...
-
-    def execute(self, raise_on_error: bool = True) -> Any:  # noqa: FBT001, FBT002 - as the drivers have it
-        """Send all commands, and give their replies."""
-        ...
+Reply: TypeAlias = Any
+"""What a script gives: texts, whole numbers, None, and lists of such; each script says on top which."""
 
 
 class Client(Protocol):
     """What is used of a client: that of redis-py or valkey-py, for one server or for a cluster."""
 
-    def execute_command(self, *args: Any, **options: Any) -> Any:
+    def execute_command(self, *args: object, **options: object) -> Reply:
         """Send a command, and give the reply."""
         ...
 
-    def pipeline(self, transaction: Any = None) -> Any:
+    def pipeline(self, transaction: bool = ...) -> Any:  # noqa: ANN401, FBT001 - as the drivers have it
         """Collect commands, to send them at once."""
         ...
 
@@ -68,7 +60,7 @@ class Wire:
     def __init__(self, client: Client) -> None:
         self._client = client
 
-    def run(self, script: str, base: str, ask: Mapping[str, Any]) -> Any:
+    def run(self, script: str, base: str, ask: Mapping[str, Any]) -> Reply:
         """Call a script, and give its reply with all texts decoded.
 
         Raises:
@@ -87,7 +79,7 @@ class Wire:
                 reply = self._client.execute_command(*call.command(whole=True))
         return said(reply)
 
-    def run_all(self, calls: Sequence[Call]) -> list[Any]:
+    def run_all(self, calls: Sequence[Call]) -> list[Reply]:
         """Call scripts, in one round trip for each server; the replies are in order.
 
         Raises:
@@ -99,7 +91,7 @@ class Wire:
             pipeline = self._client.pipeline(transaction=False)
             for call in calls:
                 pipeline.execute_command(*call.command())
-            replies: list[Any] = pipeline.execute(raise_on_error=False)
+            replies: list[Reply] = pipeline.execute(raise_on_error=False)
         for place, reply in enumerate(replies):
             if isinstance(reply, Exception):
                 if not is_unknown_script(reply):
@@ -109,10 +101,12 @@ class Wire:
         return [said(reply) for reply in replies]
 
 
-def said(reply: Any) -> Any:  # noqa: ANN401 - replies are nested lists of what scripts give
+def said(reply: Reply) -> Reply:
     """Decode all texts of a reply, where the client does not."""
     if isinstance(reply, bytes):
         return reply.decode()
-    if isinstance(reply, list):
-        return [said(one) for one in reply]
-    return reply
+    return [said(one) for one in reply] if _is_list(reply) else reply
+
+
+def _is_list(reply: Reply) -> TypeGuard[list[Reply]]:
+    return isinstance(reply, list)
