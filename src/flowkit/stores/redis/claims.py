@@ -81,7 +81,9 @@ class Claims:
         settled, doubtful, begun = _read_notes(read_row(notes))
         current = known if self._layout.parts == 1 else stamp()
         runs = self._decoder.runs(part, rows)
-        return Claim(token, runs, current, settled, doubtful, begun, deaths, fresh=fresh == 1)
+        return Claim(
+            token, runs, current, settled, doubtful, begun, deaths, fresh=fresh == 1, partial=self._layout.parts > 1
+        )
 
     def extend(self, claim: Claim, lease: timedelta | None) -> bool:
         """Hold a claim for a lease from now, or give it back where there is none; False where it is not held."""
