@@ -11,7 +11,7 @@ for place, number in ipairs(numbers) do
     number,
     document,
     call('HGET', base .. 'published', number),
-    call('HGET', base .. 'live', workflow) or '',
+    call('HGET', base .. 'current', workflow) or '',
     call('HGET', base .. 'holds', workflow) or '',
   }
 end

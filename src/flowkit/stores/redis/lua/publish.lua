@@ -9,7 +9,7 @@ local function changed(number)
 end
 
 if ask.sweep then
-  local live = call('HGET', base .. 'live', workflow)
+  local live = call('HGET', base .. 'current', workflow)
   if not live then
     call('HINCRBY', base .. 'meta', 'stamp', -1)
     return false
@@ -45,7 +45,7 @@ if not number then
   call('HSET', base .. 'editions', number, ask.document)
 end
 if ask.live then
-  local before = call('HGET', base .. 'live', workflow)
+  local before = call('HGET', base .. 'current', workflow)
   if before and before ~= number then
     changed(before)
   end
@@ -53,7 +53,7 @@ if ask.live then
   if hold and cjson.decode(hold).kind ~= 'pause' then
     call('HDEL', base .. 'holds', workflow)
   end
-  call('HSET', base .. 'live', workflow, number)
+  call('HSET', base .. 'current', workflow, number)
 end
 call('HSET', base .. 'published', number, ask.published)
 changed(number)
