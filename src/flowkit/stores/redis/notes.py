@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Final
+from typing import Final
 
 from flowkit.errors import StoreError
 from flowkit.ports import Claim
-from flowkit.runs.effects import Outcome
+from flowkit.runs.effects import DONE, Outcome
 from flowkit.stores.redis.wire import Wire
 from flowkit.stores.rows import write_outcome
 
 __all__ = ["Notes"]
 
 _encode: Final = json.JSONEncoder(ensure_ascii=True, separators=(",", ":")).encode
+_MOST: Final = 200
+_DONE: Final = _encode(write_outcome(DONE))
 
 
 class Notes:
@@ -29,7 +31,7 @@ class Notes:
         self._wire = wire
         self._base = base
         self._token = claim.token
-        self._settled: list[tuple[str, str]] = []
+        self._settled: list[str] = []
 
     def begin(self, key: str, *, durable: bool = False) -> None:
         """Note that the call for this key begins, as durable as a commit is.
@@ -41,7 +43,10 @@ class Notes:
 
     def settle(self, key: str, outcome: Outcome) -> None:
         """Note how it ended; written with the next note."""
-        self._settled.append((key, _encode(write_outcome(outcome))))
+        told = _DONE if outcome is DONE else _encode(write_outcome(outcome))
+        self._settled += (key, told)
+        if len(self._settled) >= _MOST:
+            self.flush()
 
     def flush(self) -> None:
         """Write what is not yet written."""
@@ -49,10 +54,7 @@ class Notes:
             self._write("")
 
     def _write(self, key: str) -> None:
-        ask: dict[str, Any] = {"token": self._token, "settled": self._settled}
-        if key:
-            ask["begins"] = key
-        if not self._wire.run("note", self._base, ask) and key:
+        if not self._wire.run("note", self._base, [self._token, key, *self._settled]) and key:
             message = "the note could not be kept: the claim has ended, or was given back, or somebody else has it"
             raise StoreError(message)
         self._settled = []

@@ -26,6 +26,10 @@ class Script:
     digest: str
 
 
+_PLAIN: Final = "-- plain\n"
+"""What a script begins with that wants none of what the others begin with."""
+
+
 def _read() -> dict[str, Script]:
     folder = files("flowkit.stores.redis") / "lua"
     common = (folder / "common.lua").read_text(encoding="utf-8")
@@ -33,7 +37,8 @@ def _read() -> dict[str, Script]:
     for file in sorted(folder.iterdir(), key=lambda one: one.name):
         name = file.name.removesuffix(".lua")
         if name not in (file.name, "common"):
-            source = common + file.read_text(encoding="utf-8")
+            own = file.read_text(encoding="utf-8")
+            source = own if own.startswith(_PLAIN) else common + own
             scripts[name] = Script(name, source, sha1(source.encode(), usedforsecurity=False).hexdigest())
     return scripts
 

@@ -57,7 +57,7 @@ class Suppressions:
         calls = [Call("banned", self._layout.base(part), {"subscribers": names}) for part, names in parts.items()]
         found: dict[str, Sequence[Ban]] = {}
         for names, flats in zip(parts.values(), self._wire.run_all(calls), strict=True):
-            for name, flat in zip(names, flats, strict=True):
+            for name, flat in zip(names, flats, strict=False):  # Nothing where nobody of the partition is banned.
                 if bans := read_bans(read_row(flat)):
                     found[name] = bans
         return found

@@ -36,18 +36,19 @@ class Call(NamedTuple):
     Attributes:
         script: Its name.
         base: The tag of the keys that it touches.
-        ask: What is asked, as JSON can hold it.
+        ask: What is asked, as JSON can hold it; for a plain script, its arguments.
     """
 
     script: str
     base: str
-    ask: Mapping[str, Any]
+    ask: Mapping[str, Any] | Sequence[str]
 
-    def command(self, *, whole: bool = False) -> tuple[str, str, int, str, str]:
+    def command(self, *, whole: bool = False) -> tuple[str | int, ...]:
         """Give the command: by the script's digest, or with all of it."""
         script = SCRIPTS[self.script]
         name, body = ("EVAL", script.source) if whole else ("EVALSHA", script.digest)
-        return name, body, 1, self.base, _encode(self.ask)
+        given = [_encode(self.ask)] if isinstance(self.ask, Mapping) else self.ask
+        return name, body, 1, self.base, *given
 
 
 class Wire:
@@ -60,7 +61,7 @@ class Wire:
     def __init__(self, client: Client) -> None:
         self._client = client
 
-    def run(self, script: str, base: str, ask: Mapping[str, Any]) -> Reply:
+    def run(self, script: str, base: str, ask: Mapping[str, Any] | Sequence[str]) -> Reply:
         """Call a script, and give its reply with all texts decoded.
 
         Raises:

@@ -86,11 +86,13 @@ if not names then
     return false
   end
   names, deaths, fresh = {}, 0, 1
+  local scores = {}
   for place = 1, #due, 2 do
     names[#names + 1] = due[place]
-    call('ZADD', base .. 'held', due[place + 1], due[place])
-    call('ZREM', base .. 'due', due[place])
+    scores[place], scores[place + 1] = due[place + 1], due[place]
   end
+  spread('ZADD', base .. 'held', scores)
+  spread('ZREM', base .. 'due', names)
   hold(names, ask.now, 0)
 end
 return { rows_of(names), call('HGETALL', base .. 'notes:' .. token), deaths, fresh, stamp() }

@@ -35,26 +35,70 @@ if ask.stamp then
   end
 end
 
-local function written(body, names, extra)
-  if body == '' or #names == 0 then
+-- What is written for many runs alike is gathered, and written with few commands.
+local rows, borns, order, lives, dues = {}, {}, {}, {}, {}
+local steps = { body = '', lines = {} }
+local frozen = call('EXISTS', base .. 'frozen') == 1
+
+local function add(list, first, second)
+  list[#list + 1] = first
+  list[#list + 1] = second
+end
+
+-- Writes the lines of one step: one entry of the journal, and a number in the list of each subscriber.
+local function write_steps()
+  local lines = steps.lines
+  if #lines == 0 then
     return
   end
-  local first = counted('line', #names)
-  local entry = { 'XADD', base .. 'journal', whole(first) .. '-0', 'a', whole(at), 'b', body }
-  if extra then
-    entry[#entry + 1] = 'w'
-    entry[#entry + 1] = extra
+  local first = counted('line', #lines)
+  local entry = { 'XADD', base .. 'journal', whole(first) .. '-0', 'a', whole(at), 'b', steps.body }
+  if steps.about then
+    add(entry, 'w', steps.about)
   else
-    entry[#entry + 1] = 'r'
-    local handles = {}
-    for place, one in ipairs(names) do
-      handles[place] = one.name
+    local names = {}
+    for place, one in ipairs(lines) do
+      names[place] = one.name
     end
-    entry[#entry + 1] = table.concat(handles, ' ')
+    add(entry, 'r', table.concat(names, ' '))
   end
   call(unpack(entry))
-  for place, one in ipairs(names) do
+  for place, one in ipairs(lines) do
     call('RPUSH', base .. 'j:' .. one.subscriber, whole(first + place - 1))
+  end
+  steps = { body = '', lines = {} }
+end
+
+local function written(body, line, about)
+  if body == '' then
+    return
+  end
+  if steps.body ~= body or about or steps.about or #steps.lines >= CHUNK then
+    write_steps()
+    steps.body, steps.about = body, about
+  end
+  steps.lines[#steps.lines + 1] = line
+end
+
+local function write_rows()
+  spread('HSET', base .. 'run', rows)
+  spread('HSET', base .. 'born', borns)
+  spread('ZADD', base .. 'due', dues)
+  for workflow, members in pairs(lives) do
+    spread('ZADD', base .. 'live:' .. workflow, members)
+  end
+  for _, number in ipairs(order) do
+    call('XADD', base .. 'order', number, '', '')
+  end
+  rows, borns, order, lives, dues = {}, {}, {}, {}, {}
+end
+
+-- The runs of the claim, in their order and by name.
+local holding, held_here = {}, {}
+if claim then
+  for name in string.gmatch(call('HGET', claim, 'runs'), '%x+') do
+    holding[#holding + 1] = name
+    held_here[name] = true
   end
 end
 
@@ -78,9 +122,8 @@ local function assign(subscriber, assigned)
 end
 
 local function ended(run, name, status)
-  local own = base .. 's:' .. run.subscriber
   call('ZREM', base .. 'live:' .. run.workflow, name)
-  call('HDEL', own, 'r:' .. name)
+  call('HDEL', base .. 's:' .. run.subscriber, 'r:' .. name)
   call('ZADD', base .. 'r:' .. run.subscriber, whole(run.entered), name)
   if status == '4' then
     call('ZADD', base .. 'failed', 0, name)
@@ -88,63 +131,88 @@ local function ended(run, name, status)
 end
 
 local function living(run, name)
-  call('ZADD', base .. 'live:' .. run.workflow, 0, name)
+  lives[run.workflow] = lives[run.workflow] or {}
+  add(lives[run.workflow], 0, name)
   call('HSET', base .. 's:' .. run.subscriber, 'r:' .. name, '')
+end
+
+-- Puts a run into the queue at its instant, or takes it out; one that a worker holds waits beside the queue.
+local function wants(name, due)
+  if call('ZSCORE', base .. 'held', name) then
+    call('ZADD', base .. 'held', due == '' and '+inf' or due, name)
+  elseif due == '' then
+    call('ZREM', base .. 'due', name)
+  else
+    call('ZADD', base .. 'due', due, name)
+  end
 end
 
 -- A run comes as {name, sequence, subscriber, workflow, entered}.
 local function stands(run)
-  local row = row_of(run[1])
-  return row and tonumber(row.sequence) == run[2] and row or nil
+  local row = parsed(call('HGET', base .. 'run', run[1]))
+  return row and row.sequence == run[2]
 end
 
+local function labelled(run, assigned)
+  local subscriber = run[3]
+  local fits = takes(function(split)
+    return call('HGET', base .. 's:' .. subscriber, 'a:' .. split)
+  end, assigned)
+  if fits then
+    assign(subscriber, assigned)
+  end
+  return fits
+end
+
+-- Counts a run among the living or the ended, as it was moved from a row to another status.
+local function counted_in(own, name, row, status)
+  local lived, lives_on = alive(row.status), alive(status)
+  if row.status == '4' and status ~= '4' then
+    call('ZREM', base .. 'failed', name)
+  end
+  if lives_on and not lived then
+    living(own, name)
+    call('ZREM', base .. 'r:' .. own.subscriber, name)
+  elseif lived and not lives_on then
+    ended(own, name, status)
+  end
+end
+
+-- Moves runs that nobody else moved. Those of a claim that ends with this script are put into the queue with its end.
 local function move(one, claimed, unclaimed, refuse)
-  local moved, lives = {}, alive(one.status)
+  local names, met = {}, {}
   for place, run in ipairs(one.runs) do
-    local row = stands(run)
-    local name, subscriber = run[1], run[3]
-    local free = row and not (unclaimed and call('ZSCORE', base .. 'held', name))
+    names[place] = run[1]
+  end
+  local texts_of = many(base .. 'run', names)
+  local thaws = frozen and (claimed or not alive(one.status)) and not one.keeps
+  for place, run in ipairs(one.runs) do
+    local name, row = run[1], parsed(texts_of[place])
+    local free = row and row.sequence == run[2] and not met[name]
+    free = free and not (unclaimed and call('ZSCORE', base .. 'held', name))
     if free and #one.assigned > 0 then
-      free = takes(function(split)
-        return call('HGET', base .. 's:' .. subscriber, 'a:' .. split)
-      end, one.assigned)
-      if free then
-        assign(subscriber, one.assigned)
-      end
+      free = labelled(run, one.assigned)
     end
     if not free then
       refuse(place)
     else
+      met[name] = true
       local version = one.version or row.version
       local text = whole(run[2] + 1) .. '|' .. one.due .. '|' .. one.status .. '|' .. version .. '|' .. one.state
-      call('HSET', base .. 'run', name, text)
-      local own = { name = name, subscriber = subscriber, workflow = run[4], entered = run[5] }
-      moved[#moved + 1] = own
-      local lived = alive(row.status)
-      if lives then
-        if not lived then
-          living(own, name)
-          call('ZREM', base .. 'r:' .. subscriber, name)
-          call('ZREM', base .. 'failed', name)
-        end
-        if one.due ~= row.due then
-          wants(name, one.due)
-        end
-      else
-        if row.status == '4' and one.status ~= '4' then
-          call('ZREM', base .. 'failed', name)
-        end
-        if lived then
-          ended(own, name, one.status)
-        end
-        wants(name, '')
+      add(rows, name, text)
+      local own = { name = name, subscriber = run[3], workflow = run[4], entered = run[5] }
+      counted_in(own, name, row, one.status)
+      if one.due ~= row.due and not (ask.ends and held_here[name]) then
+        wants(name, one.due)
       end
-      if (claimed or not lives) and not one.keeps then
+      if thaws then
         call('DEL', base .. 'f:' .. name)
+        call('SREM', base .. 'frozen', name)
       end
+      written(one.body, own)
     end
   end
-  written(one.body, moved)
+  write_rows()
 end
 
 local highest_run = 0
@@ -153,10 +221,9 @@ local function begin(subscriber, started)
   local number = counted('run', 1)
   local name = name_of(number)
   highest_run = number
-  local row = '1|' .. started.due .. '|' .. started.status .. '|' .. started.version .. '|' .. started.state
-  call('HSET', base .. 'run', name, row)
-  call('HSET', base .. 'born', name, started.born)
-  call('XADD', base .. 'order', whole(number) .. '-0', '', '')
+  add(rows, name, '1|' .. started.due .. '|' .. started.status .. '|' .. started.version .. '|' .. started.state)
+  add(borns, name, started.born)
+  order[#order + 1] = whole(number) .. '-0'
   local own = { name = name, subscriber = subscriber, workflow = started.workflow, entered = started.entered }
   if alive(started.status) then
     living(own, name)
@@ -164,9 +231,9 @@ local function begin(subscriber, started)
     ended(own, name, started.status)
   end
   if started.due ~= '' then
-    call('ZADD', base .. 'due', started.due, name)
+    add(dues, started.due, name)
   end
-  written(started.body, { own })
+  written(started.body, own)
 end
 
 local function has_room(change)
@@ -275,7 +342,7 @@ local function write(change)
     move(one, false, false, function() end)
   end
   for _, line in ipairs(change.lines) do
-    written(line[2], { { subscriber = subscriber } }, cjson.encode({ subscriber, line[1] }))
+    written(line[2], { subscriber = subscriber }, cjson.encode({ subscriber, line[1] }))
   end
 end
 
@@ -287,22 +354,31 @@ for place, change in ipairs(ask.changes) do
     refused[#refused + 1] = place - 1
   end
 end
+write_rows()
 for place, one in ipairs(ask.moves) do
   move(one, claim ~= nil, ask.unclaimed, function(run)
     stale[#stale + 1] = { place - 1, run - 1 }
   end)
 end
-if claim and ask.ends and #stale == 0 then
-  local runs = call('HGET', claim, 'runs')
-  for name in string.gmatch(runs, '%x+') do
-    call('ZREM', base .. 'held', name)
-    local row = row_of(name)
-    if row and row.due ~= '' then
-      call('ZADD', base .. 'due', row.due, name)
+write_steps()
+if claim and ask.ends then
+  -- A run that was moved may have another instant by now, whether the claim ends or not.
+  local held = #stale > 0
+  local scores = {}
+  for place, text in ipairs(many(base .. 'run', holding)) do
+    local due = text and string.match(text, '^%d+|(%-?%d*)|') or ''
+    if held then
+      add(scores, due == '' and '+inf' or due, holding[place])
+    elseif due ~= '' then
+      add(scores, due, holding[place])
     end
   end
-  call('DEL', claim, base .. 'notes:' .. ask.claim, base .. 'window:' .. ask.claim)
-  call('ZREM', base .. 'claims', ask.claim)
+  spread('ZADD', base .. (held and 'held' or 'due'), scores)
+  if not held then
+    spread('ZREM', base .. 'held', holding)
+    call('DEL', claim, base .. 'notes:' .. ask.claim, base .. 'window:' .. ask.claim)
+    call('ZREM', base .. 'claims', ask.claim)
+  end
 end
-local lines = tonumber(call('HGET', base .. 'counts', 'line') or '0')
-return { 'done', refused, stale, highest_run, lines }
+keep_counts()
+return { 'done', refused, stale, highest_run, counts.line or 0 }

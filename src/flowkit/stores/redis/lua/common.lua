@@ -24,15 +24,36 @@ local function clock()
   return tonumber(time[1]) + tonumber(time[2]) / 1000000
 end
 
--- The next number of a kind in this partition, and not below what the caller has seen of other partitions.
+-- The next number of a kind in this partition, and not below what the caller has seen of other partitions. Numbers are
+-- kept here until the script writes them with `keep_counts`, once.
+local counts = {}
+
 local function counted(kind, by)
+  local last = counts[kind] or tonumber(call('HGET', base .. 'counts', kind) or '0')
   local floor = ask.floor and ask.floor[kind] or 0
-  local last = tonumber(call('HGET', base .. 'counts', kind) or '0')
   if last < floor then
     last = floor
   end
-  call('HSET', base .. 'counts', kind, whole(last + by))
+  counts[kind] = last + by
   return last + 1
+end
+
+local function keep_counts()
+  for kind, last in pairs(counts) do
+    call('HSET', base .. 'counts', kind, whole(last))
+  end
+end
+
+-- Calls a command with any number of arguments behind its key, as many at a time as Lua takes.
+local function spread(command, key, arguments, before)
+  for first = 1, #arguments, CHUNK do
+    local last = math.min(first + CHUNK - 1, #arguments)
+    if before then
+      call(command, key, before, unpack(arguments, first, last))
+    else
+      call(command, key, unpack(arguments, first, last))
+    end
+  end
 end
 
 local function pairs_of(flat)
@@ -61,13 +82,12 @@ local function many(key, fields)
 end
 
 -- A run's row: sequence|due|status|version|state, with no due instant where it does not want to go on.
-local function row_of(name)
-  local row = call('HGET', base .. 'run', name)
+local function parsed(row)
   if not row then
     return nil
   end
   local sequence, due, status, version, state = string.match(row, '^(%d+)|(%-?%d*)|(%d)|(%d+)|(.*)$')
-  return { sequence = sequence, due = due, status = status, version = version, state = state }
+  return { sequence = tonumber(sequence), due = due, status = status, version = version, state = state }
 end
 
 local function alive(status)
@@ -81,17 +101,6 @@ local function rows_of(names)
     found[place] = { names[place], rows[place], born[place] }
   end
   return found
-end
-
--- Puts a run into the queue at its instant, or takes it out; one that a worker holds waits beside the queue.
-local function wants(name, due)
-  if call('ZSCORE', base .. 'held', name) then
-    call('ZADD', base .. 'held', due == '' and '+inf' or due, name)
-  elseif due == '' then
-    call('ZREM', base .. 'due', name)
-  else
-    call('ZADD', base .. 'due', due, name)
-  end
 end
 
 -- Whether the bans of anybody in this partition stand.

@@ -1,19 +1,35 @@
--- Notes how the calls ended whose outcomes come along, and that another one begins; 0 where the claim is no longer held.
+-- plain
+-- Notes how calls ended, and that another one begins; 0 where the claim is no longer held. It is run for every message,
+-- so it takes its arguments as they are: the token, the key that begins or nothing, then keys and outcomes in turn.
 
-local claim, notes = base .. 'claim:' .. ask.token, base .. 'notes:' .. ask.token
-local at = call('HGET', claim, 'at')
+local base, token, begins = KEYS[1], ARGV[1], ARGV[2]
+local at = redis.call('HGET', base .. 'claim:' .. token, 'at')
 if not at then
   return 0
 end
 
--- When it was made: each call by the worker that noted its begin.
-for _, one in ipairs(ask.settled) do
-  local begun = string.match(call('HGET', notes, one[1]) or '', '^[?#]%d+ (%-?%d+)$')
-  call('HSET', notes, one[1], '!' .. (begun or at) .. ' ' .. one[2])
-  call('HDEL', base .. 'window:' .. ask.token, one[1])
+local notes = base .. 'notes:' .. token
+local asked, settled = { begins }, {}
+for place = 3, #ARGV, 2 do
+  asked[#asked + 1] = ARGV[place]
+  settled[#settled + 1] = ARGV[place]
 end
-if ask.begins then
-  local deaths = string.match(call('HGET', notes, ask.begins) or '', '^[?#](%d+) ') or '0'
-  call('HSET', notes, ask.begins, '?' .. deaths .. ' ' .. at)
+local known, written = redis.call('HMGET', notes, unpack(asked)), {}
+local again = false
+for place, key in ipairs(settled) do
+  again = again or key == begins
+  -- A call was made by the worker that noted its begin.
+  local begun = string.match(known[place + 1] or '', '^[?#]%d+ (%-?%d+)$')
+  written[#written + 1] = key
+  written[#written + 1] = '!' .. (begun or at) .. ' ' .. ARGV[2 * place + 2]
+end
+if begins ~= '' then
+  local deaths = not again and string.match(known[1] or '', '^[?#](%d+) ') or '0'
+  written[#written + 1] = begins
+  written[#written + 1] = '?' .. deaths .. ' ' .. at
+end
+redis.call('HSET', notes, unpack(written))
+if #settled > 0 then
+  redis.call('HDEL', base .. 'window:' .. token, unpack(settled))
 end
 return 1

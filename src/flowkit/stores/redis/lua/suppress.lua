@@ -21,4 +21,5 @@ for place, one in ipairs(ask.subscribers) do
     changed[#changed + 1] = place - 1
   end
 end
+keep_counts()
 return changed
