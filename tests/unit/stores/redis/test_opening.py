@@ -17,9 +17,10 @@ from flowkit import (
     StoreVersionError,
     UnsafeServer,
 )
+from flowkit.ports import Move
 from flowkit.stores.redis.scripts import SCRIPTS
 from flowkit.stores.redis.wire import Wire
-from flowkit.testing.bench import Bench, Ticks
+from flowkit.testing.bench import DONE_STATE, SENDING, Bench, Ticks, key_of
 from tests.support.valkey import Server
 
 
@@ -153,3 +154,20 @@ def test_what_the_server_replies_has_its_error(server, monkeypatch, reply, kind)
     with closing(server.client(retry=None)) as client, pytest.raises(FlowkitError) as caught:
         Wire(client).run("failing", "{x}:", {})
     assert type(caught.value) is kind
+
+
+def test_a_user_needs_the_keys_and_commands_that_the_documentation_names(server, client):
+    kinds = ["scripting", "hash", "set", "sortedset", "list", "stream", "keyspace", "connection"]
+    rights = [*(f"+@{kind}" for kind in kinds), "+info", "+time"]
+    client.execute_command("ACL SETUSER", "shop", "on", ">secret", "~{shop*", "-@all", *rights, "-keys", "-flushall")
+    with closing(server.client(username="shop", password="secret")) as own:
+        bench = Bench(RedisStore(own, prefix="shop"), Ticks(), lambda same: same)
+        bench.enter("s", state=SENDING)
+        claim = bench.held()
+        bench.freeze(claim, {key_of(claim.runs[0]): "input"})
+        bench.notes(claim).begin(claim.runs[0])
+        bench.lapse()
+        moves = [Move(claim.runs, DONE_STATE, None, ())]
+        assert not bench.commit(moves=moves, claim=claim, ends=True)
+        with pytest.raises(StoreError, match="refused the user"):
+            RedisStore(own, prefix="other")
