@@ -45,7 +45,7 @@ def faults(plan, evidence):
 def test_a_campaign_of_kills_loses_nothing_and_repeats_only_what_was_in_doubt(tmp_path, kind, request):
     kills, server, lease = KILLS, "", 4.0
     if kind == "redis":  # Where no lock on a file tells of a death, each one costs a lease.
-        kills, lease = max(1, KILLS // 8), 1.0
+        kills, lease = max(1, KILLS // 12), 1.0
         server = f"{request.getfixturevalue('valkey_url')}#{request.getfixturevalue('valkey_prefix')}"
     plan = Plan(tmp_path, kills=kills, subscribers=SUBSCRIBERS_A_KILL * kills, seed=SEED, lease=lease, server=server)
 

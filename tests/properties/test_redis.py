@@ -23,7 +23,7 @@ def compared(scenario, store, *, waiting=False):
 
 
 @given(scenarios)
-@settings(max_examples=30)
+@settings(max_examples=20)
 @pytest.mark.parametrize("waiting", [False, True], ids=["sync", "async"])
 def test_a_server_keeps_it_as_memory_does(valkey_url, waiting, scenario):
     with closing(RedisStore(valkey_url, prefix=uuid4().hex)) as store:
@@ -31,7 +31,7 @@ def test_a_server_keeps_it_as_memory_does(valkey_url, waiting, scenario):
 
 
 @given(scenarios)
-@settings(max_examples=30)
+@settings(max_examples=20)
 def test_a_cluster_keeps_it_as_memory_does(valkey_cluster, scenario):
     with closing(RedisCluster.from_url(valkey_cluster)) as client:
         compared(scenario, RedisStore(client, prefix=uuid4().hex, partitions=8))

@@ -15,10 +15,11 @@ __all__ = ["SCHEMA_VERSION", "connect", "open_layout", "refuse_unsafe"]
 SCHEMA_VERSION: Final = 1
 """The version of the keys and rows; a store of a later one is refused."""
 _OLDEST: Final = (6, 2)
+_PATIENCE: Final = 10.0
 
 
 def connect(url: str) -> Client:
-    """Make a client of a URL, ``redis://``, ``rediss://`` or ``unix://``.
+    """Make a client of a URL, ``redis://``, ``rediss://`` or ``unix://``; what the URL says of time-outs wins.
 
     Raises:
         ConfigurationError: redis-py is not installed, or the URL names no server.
@@ -29,8 +30,8 @@ def connect(url: str) -> Client:
         message = "RedisStore on a URL needs redis-py: install flowkit-journeys[redis], or pass a client"
         raise ConfigurationError(message) from error
     try:
-        make: Callable[[str], Client] = getattr(Redis, "from_url")  # noqa: B009 - its options have no types
-        client = make(url)
+        make: Callable[..., Client] = getattr(Redis, "from_url")  # noqa: B009 - its options have no types
+        client = make(url, socket_timeout=_PATIENCE, socket_connect_timeout=_PATIENCE)
     except ValueError as error:
         message = f"{url!r} is not the URL of a server: {error}"
         raise ConfigurationError(message) from error

@@ -179,7 +179,10 @@ class RedisStore:
 
     def extend(self, claim: Claim, lease: timedelta) -> bool:
         """Hold a claim longer; see ``Store.extend``."""
-        return self._claims.extend(claim, lease)
+        held = self._claims.extend(claim, lease)
+        if not held:
+            self._notes.pop(claim.token, None)
+        return held
 
     def release(self, claim: Claim) -> None:
         """Give a claim back; see ``Store.release``."""
