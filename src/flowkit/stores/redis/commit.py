@@ -81,13 +81,16 @@ class Committer:
             # Who was turned away for want of room gets the places of those who were turned away for another reason.
             if refused.lost or not full or not any(change.totals for change in given_back):
                 refused_ids += [change.subscriber_id for change in full]
-                return Refused(refused_ids, runs, refused.lost) if refused_ids or runs or refused.lost else refused
+                if not (refused_ids or runs or refused.lost):
+                    return refused
+                return Refused(refused_ids, runs, refused.lost, refused.outdated and not full)
             open_changes, rest = full, evolve(batch, moves=(), ends=False)
 
     def _write(self, batch: Changes) -> Refused:
         own = None if batch.claim is None else part_of_token(batch.claim.token)
         refused: set[int] = set()
         runs: list[Run] = []
+        outdated = True
         places = {id(change): place for place, change in enumerate(batch.changes)}
         parts = list(self._parts(batch, own))
         for place, part in enumerate(parts):
@@ -100,12 +103,14 @@ class Committer:
                 refused.update(places[id(change)] for change in part.changes)
                 runs += turned.runs
                 continue
+            outdated = False
             refused.update(places[id(part.changes[int(index)])] for index in reply[1])
             runs += [part.moves[int(move)].runs[int(run)] for move, run in reply[2]]
             self._floors.saw(run=reply[3], line=reply[4])
         if not refused and not runs:
             return NOTHING_REFUSED
-        return Refused([batch.changes[place].subscriber_id for place in sorted(refused)], runs)
+        names = [batch.changes[place].subscriber_id for place in sorted(refused)]
+        return Refused(names, runs, outdated=outdated)
 
     def _parts(self, batch: Changes, own: int | None) -> Iterator[_Part]:
         """Take a batch apart by partition and size, that of the claim first."""

@@ -50,8 +50,8 @@ def failure(error: BaseException) -> FlowkitError:
         return StoreBusy(f"the server is held up by a script: {text}; nothing was written")
     if "user_script" in text:
         message = (
-            f"a script failed: {text}; a part of the call may have been written: somebody else wrote to the store's keys, "
-            "or this is a defect of flowkit's"
+            f"a script failed: {text}; a part of the call may have been written: somebody else wrote to the store's "
+            "keys, or this is a defect of flowkit's"
         )
         return StoreError(message)
     return StoreError(f"the server refused: {text}; nothing was written")
