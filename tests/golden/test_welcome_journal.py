@@ -24,6 +24,7 @@ from flowkit.events import Event
 from flowkit.rendering.model import Template
 from flowkit.runs.effects import Outcome, Result
 from flowkit.stores.memory import MemoryStore
+from flowkit.stores.redis import RedisStore
 from flowkit.stores.sqlite import SqliteStore
 from flowkit.testing.recording import RecordingSender
 from flowkit.workflows.codec import load
@@ -118,14 +119,17 @@ def text_of(world):
     return "{\n" + ",\n".join(parts) + "\n}\n"
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", "sqlite", "redis"])
 def store(request, tmp_path):
     if request.param == "memory":
         yield MemoryStore()
-    else:
+        return
+    if request.param == "sqlite":
         kept = SqliteStore(tmp_path / "flowkit.db")
-        yield kept
-        kept.close()
+    else:
+        kept = RedisStore(request.getfixturevalue("valkey_url"), prefix=request.getfixturevalue("valkey_prefix"))
+    yield kept
+    kept.close()
 
 
 @pytest.mark.parametrize("waiting", [False, True], ids=["sync", "async"])

@@ -130,6 +130,11 @@ def on_sqlite(scenario: Scenario) -> World:
             store.close()
 
 
+def on_redis(scenario: Scenario, store: Store, *, waiting: bool = False) -> World:
+    """On a store that is opened already, by an engine of one kind or the other."""
+    return asyncio.run(_lived(scenario, store, waiting=waiting))
+
+
 async def _lived(scenario: Scenario, store: Store, *, waiting: bool = False) -> World:
     profiles, receiver = MemoryProfiles(scenario.people), Receiver(scenario.mood, scenario.key_window)
     wrap = Waiting if waiting else lambda port: port

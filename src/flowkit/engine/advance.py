@@ -124,7 +124,7 @@ async def _runs(parts: Parts, now: datetime | None, limit: int | None, stop: Sto
             return total, True
         shift = Shift(parts, claim, Hold(parts.store, claim, parts.lease, since, stop), at)
         total += _advanced(await shift.work(), shift.results)
-        if claim.fresh and len(claim.runs) < size and not shift.leaves_due:
+        if claim.fresh and not claim.partial and len(claim.runs) < size and not shift.leaves_due:
             return total, True  # The queue gave less than was asked for, so there is nothing more to ask for.
     return total, False
 

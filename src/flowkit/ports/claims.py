@@ -29,6 +29,8 @@ class Claim:
             engine's clock: its calls were made then, as far as the rules are concerned.
         deaths: How many workers died over this claim without an effect begun.
         fresh: Whether the runs come from the queue, and are no lapsed claim of another worker.
+        partial: Whether more may be due though fewer runs were given than were asked for, as where a store takes all
+            runs of a claim from one of its partitions.
     """
 
     token: str
@@ -39,6 +41,7 @@ class Claim:
     begun: Mapping[str, int] = field(factory=dict[str, int])
     deaths: int = 0
     fresh: bool = True
+    partial: bool = False
 
 
 class Attempts(Protocol):

@@ -1,0 +1,3 @@
+-- Reads the rows of runs by name.
+
+return rows_of(ask.names)

@@ -1,0 +1,3 @@
+-- Reads all sweeps as name and row.
+
+return call('HGETALL', base .. 'sweeps')

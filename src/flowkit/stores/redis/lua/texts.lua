@@ -1,0 +1,3 @@
+-- Reads texts that rows share, by digest.
+
+return many(base .. 'text', ask.digests)
