@@ -152,6 +152,8 @@ if TYPE_CHECKING:
 
 
 __all__ = [
+    "ENGAGEMENT_NEEDS",
+    "STANDARD_FALLBACKS",
     "Action",
     "AllOf",
     "AnyOf",
@@ -187,7 +189,6 @@ __all__ = [
     "DocumentError",
     "Door",
     "Duration",
-    "ENGAGEMENT_NEEDS",
     "EmitEvent",
     "EngagementAtLeast",
     "EngagementFeatures",
@@ -279,7 +280,6 @@ __all__ = [
     "RetryTransaction",
     "Run",
     "RunHas",
-    "STANDARD_FALLBACKS",
     "Sample",
     "Schedule",
     "Segments",
