@@ -215,6 +215,14 @@ FROZEN_ENTRIES = {
     '[["migrated","n","a",{"from":1,"to":2,"node":"m","course":"moved","seconds":-5}]]': (
         Entry(Kind.MIGRATED, "n", "a", {"from": 1, "to": 2, "node": "m", "course": "moved", "seconds": -5}),
     ),
+    '[["feedback","n","a",{"type":"conversion","template_id":"t","key":"k","machine":true,"value":9.5}]]': (
+        Entry(
+            Kind.FEEDBACK,
+            "n",
+            "a",
+            {"type": "conversion", "template_id": "t", "key": "k", "machine": True, "value": 9.5},
+        ),
+    ),
     '[["completed"]]': (Entry(Kind.COMPLETED),),
     '[["entered","start",null,{"trigger":"t"}],["waiting","start","wait",{"seconds":0.5}]]': (
         Entry(Kind.ENTERED, "start", None, {"trigger": "t"}),
