@@ -6,7 +6,7 @@ Names and reasons are made one visible line each, and cut in tables. Whoever wri
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Final
 
@@ -27,6 +27,7 @@ QUANTILES: Final = (0.5, 0.75, 0.9, 0.95, 0.99)
 _NOTHING: Final = "–"
 _NAME: Final = 40
 _DAY: Final = 24
+_SCORES: Final = frozenset({"improve_engagement", "high_processing_time", "optimize_performance"})
 _HEARD: Final = {
     "delivery": "Delivered",
     "email_open": "Opened",
@@ -45,12 +46,12 @@ def title_of(journey: Journey) -> str:
 
 def about_words(journey: Journey) -> str:
     """Say what was counted, and when."""
-    begin = "the beginning" if journey.since is None else f"{journey.since:%Y-%m-%d %H:%M}"
-    end = "now" if journey.until is None else f"before {journey.until:%Y-%m-%d %H:%M}"
+    begin = "the beginning" if journey.since is None else _instant(journey.since)
+    end = "now" if journey.until is None else f"before {_instant(journey.until)}"
     which = "all versions" if journey.version is None else f"version {journey.version}"
     return (
         f"Workflow {clean(journey.workflow.workflow_id)}, {which}, from {begin} to {end}; "
-        f"as of {journey.at:%Y-%m-%d %H:%M} UTC."
+        f"as of {_instant(journey.at)} UTC."
     )
 
 
@@ -106,8 +107,8 @@ def _findings(journey: Journey) -> Iterator[Block]:
             one.severity.value,
             one.kind.replace("_", " "),
             _NOTHING if one.node is None else _node_name(journey, one.node),
-            _measure(one.value),
-            _measure(one.expected),
+            _measure(one.kind, one.value),
+            _measure(one.kind, one.expected),
             "; ".join(one.suggestions) or _NOTHING,
         )
         for one in journey.findings
@@ -144,7 +145,7 @@ def _graph(journey: Journey) -> Iterator[Block]:
     yield Heading("Ways")
     yield Figure(
         partial(workflow.to_svg, counts=counts, edge_counts=edges),
-        f"Version {journey.drawn}, with the counts of what is told about",
+        f"Version {journey.drawn}, with how many came to each node, are there, and went each way",
         mermaid=partial(workflow.to_mermaid, counts=counts, edge_counts=edges),
     )
     rows = tuple(
@@ -178,7 +179,7 @@ def _course(journey: Journey) -> Iterator[Block]:
         if point.began or point.ended
     )
     if rows:
-        caption = f"Runs in steps of {step} (UTC); those in which nothing happened are left out"
+        caption = f"In steps of {step} (UTC), without empty ones"
         yield Table(caption, ("From", "Began", "Ended"), rows)
 
 
@@ -260,9 +261,9 @@ def _endings(metrics: WorkflowMetrics) -> Iterator[Block]:
     yield Table("Runs by their end", ("End", "Reason", "Runs", "Of those that ended"), rows)
     ages = metrics.completion_times
     if ages.count:
-        times = [("mean", ages.mean)] + [(f"{share:.0%} within", ages.quantile(share)) for share in QUANTILES]
+        times = [("mean", ages.mean)] + [(f"{part * 100:.0f} % within", ages.quantile(part)) for part in QUANTILES]
         yield Table(
-            "From the entry to the end, of runs that completed; quantiles are rounded down to the minute, hour or day",
+            "From entry to completion; shares to the minute, hour or day",
             ("What", "Time"),
             tuple((name, _time(seconds)) for name, seconds in times),
         )
@@ -289,13 +290,23 @@ def _refusals(metrics: WorkflowMetrics) -> Iterator[Block]:
         yield Paragraph("Nobody was refused or held out.")
         return
     rows = tuple((reason, f"{number:,}") for reason, number in counts)
-    yield Table("Entries that were refused, by reason", ("Reason", "Entries"), rows)
+    yield Table("Entries refused, and subscribers held out", ("Reason", "Entries"), rows)
 
 
 def _in_order(journey: Journey) -> Iterator[tuple[str, NodeMetrics]]:
-    """Give the nodes as the document has them, then those of other versions."""
-    nodes = journey.metrics.nodes
-    for name in dict.fromkeys([*journey.workflow.nodes, *nodes]):
+    """Give the nodes as one comes to them from the entry, then the others, such as those of other versions."""
+    nodes, known = journey.metrics.nodes, journey.workflow.nodes
+    order = dict.fromkeys([journey.workflow.entry_node])
+    ahead = list(order)
+    while ahead:
+        node_id = ahead.pop(0)
+        named = [*known[node_id].next_nodes.values()] if node_id in known else []
+        went = [way.to for way in nodes[node_id].ways] if node_id in nodes else []
+        for name in (*named, *went):
+            if name not in order:
+                order[name] = None
+                ahead.append(name)
+    for name in dict.fromkeys([*order, *known, *nodes]):
         if name in nodes:
             yield name, nodes[name]
 
@@ -314,8 +325,12 @@ def _reasons(counts: Mapping[str, int]) -> str:
     return f"{sum(counts.values()):,}{f' ({named})' if named else ''}"
 
 
-def _measure(value: float) -> str:
-    return _percent(value) if 0 <= value <= 1 else f"{value:,.1f}"
+def _measure(kind: str, value: float) -> str:
+    return f"{value:,.1f}" if kind in _SCORES else _percent(value)
+
+
+def _instant(instant: datetime) -> str:
+    return f"{instant.astimezone(UTC):%Y-%m-%d %H:%M}"
 
 
 def _percent(value: float | None) -> str:

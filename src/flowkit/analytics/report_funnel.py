@@ -22,7 +22,8 @@ class FunnelStep:
         count: How often the node was entered, or how many runs they are.
         of_begun: That as a share of the runs that began; above 1 where nodes are entered again, or where runs came to
             it that began before the window. None where none began.
-        of_before: Likewise, of the step before.
+        of_before: Likewise, of the step before; None for the first, and for runs that completed, which may have come
+            another way.
     """
 
     node_id: str | None
@@ -49,8 +50,7 @@ def funnel_of(workflow: Workflow, metrics: WorkflowMetrics) -> Sequence[FunnelSt
         node = metrics.nodes.get(node_id, NodeMetrics(node_id))
         steps.append(_step(node_id, node.visits, steps))
         node_id = _next(workflow, node, passed)
-    steps.append(_step(None, metrics.completed, steps))
-    return steps
+    return [*steps, FunnelStep(None, metrics.completed, share(metrics.completed, begun), None)]
 
 
 def gone_to(node: NodeMetrics) -> dict[str, int]:

@@ -23,6 +23,7 @@ _STYLE: Final = """
 body { font: 15px/1.5 system-ui, sans-serif; margin: 0 auto; max-width: 60rem; padding: 1.5rem; }
 h1 { font-size: 1.6rem; line-height: 1.25; } h2 { font-size: 1.15rem; margin-top: 2rem; }
 table { border-collapse: collapse; font-size: .87rem; margin: .75rem 0; font-variant-numeric: tabular-nums; }
+table { min-width: min(100%, 26rem); }
 caption { text-align: left; opacity: .7; padding-bottom: .25rem; }
 th, td { border-bottom: 1px solid color-mix(in srgb, currentColor 22%, transparent); padding: .3rem .6rem .3rem 0; }
 th, td { text-align: left; vertical-align: top; } thead th { border-bottom-width: 2px; }
