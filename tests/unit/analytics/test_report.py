@@ -16,10 +16,9 @@ from flowkit.analytics.findings import findings, measures_of
 from flowkit.engine.aio import AsyncEngine
 from flowkit.errors import ConfigurationError, UnknownWorkflow
 from flowkit.stores.memory import MemoryStore
-from flowkit.stores.sqlite import SqliteStore
 from flowkit.testing.recording import RecordingSender
 from tests.support.browser import browser, shown
-from tests.support.journeys import DAY, HOUR, START
+from tests.support.journeys import DAY, HOUR, START, sqlite_store
 from tests.support.reported import basket, told
 
 GOLDEN = Path(__file__).parents[2] / "golden"
@@ -59,9 +58,17 @@ def test_a_small_journey_to_the_letter(report, form, ending):
     assert getattr(report, form) == (GOLDEN / f"journey_report.{ending}").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("store", [MemoryStore, lambda: SqliteStore(":memory:")], ids=["read", "counted"])
-def test_the_numbers_are_those_of_the_metrics(store):
-    engine = told(store())
+@pytest.fixture(params=["memory", "sqlite"])
+def engine(request, tmp_path):
+    """The journey in a store that is read line by line, and in one that counts itself."""
+    if request.param == "memory":
+        yield told(MemoryStore())
+    else:
+        with sqlite_store(tmp_path / "flowkit.db", synchronous="NORMAL") as store:
+            yield told(store)
+
+
+def test_the_numbers_are_those_of_the_metrics(engine):
     metrics, report = engine.metrics("basket"), engine.report("basket")
     data = report.to_dict()
     assert report.journey.metrics == metrics
