@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from flowkit.analytics.explain import Door, Explanation, Reason
     from flowkit.analytics.metrics import WorkflowMetrics
     from flowkit.analytics.monitor import Lookout
+    from flowkit.analytics.report import JourneyReport
     from flowkit.conditions import (
         AllOf,
         AnyOf,
@@ -219,6 +220,7 @@ __all__ = [
     "Holdout",
     "HttpWebhooks",
     "Instead",
+    "JourneyReport",
     "Kind",
     "Late",
     "Line",
@@ -430,6 +432,7 @@ _HOMES: Final = {
     "Holdout": "flowkit.workflows.goals:Holdout",
     "HttpWebhooks": "flowkit.adapters.http:HttpWebhooks",
     "Instead": "flowkit.workflows.waits:Instead",
+    "JourneyReport": "flowkit.analytics.report:JourneyReport",
     "Kind": "flowkit.runs.model:Kind",
     "Late": "flowkit.workflows.timing:Late",
     "Line": "flowkit.runs.model:Line",

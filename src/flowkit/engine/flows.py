@@ -12,6 +12,7 @@ from attrs import evolve
 from flowkit.analytics.explain import Explanation
 from flowkit.analytics.metrics import WorkflowMetrics
 from flowkit.analytics.monitor import Alert
+from flowkit.analytics.report import JourneyReport
 from flowkit.analytics.tally import Slot, Tally
 from flowkit.conditions import Condition, Custom
 from flowkit.conditions.walk import leaves
@@ -22,7 +23,7 @@ from flowkit.engine.dead_letters import Requeue, requeue
 from flowkit.engine.drive import resolve
 from flowkit.engine.ingest import Ingested, ingest
 from flowkit.engine.looks import look_at_changed
-from flowkit.engine.measuring import metrics_of, roll_up, tallies_of
+from flowkit.engine.measuring import metrics_of, report_of, roll_up, tallies_of
 from flowkit.engine.migration import Migration, migrate_workflow
 from flowkit.engine.monitoring import Monitor
 from flowkit.engine.parts import Parts
@@ -78,6 +79,7 @@ __all__ = [
     "pause_runs",
     "proceed",
     "publish",
+    "reported",
     "requeued",
     "resume_runs",
     "resumed",
@@ -408,6 +410,13 @@ async def metrics(
 ) -> WorkflowMetrics:
     """Work out what a workflow comes to in numbers."""
     return await metrics_of(parts, workflow_id, since, until, version)
+
+
+async def reported(
+    parts: Parts, workflow_id: str, since: datetime | None, until: datetime | None, version: int | None
+) -> JourneyReport:
+    """Put the report of a workflow together."""
+    return await report_of(parts, workflow_id, since, until, version)
 
 
 async def tallies(

@@ -9,15 +9,18 @@ from itertools import groupby
 from typing import Final
 
 from flowkit.analytics.metrics import WorkflowMetrics, workflow_metrics
+from flowkit.analytics.report import JourneyReport
+from flowkit.analytics.report_journey import journey_of
 from flowkit.analytics.tally import HOUR, Slot, Tallied, Tally, age_of, essence, tally, total
 from flowkit.engine.drive import resolve
 from flowkit.engine.parts import Parts
-from flowkit.errors import ConfigurationError
+from flowkit.errors import ConfigurationError, UnknownWorkflow
 from flowkit.events import to_micros
 from flowkit.ports import TallyStore
 from flowkit.runs.model import Entry, Line, Run
+from flowkit.workflows.model import Workflow
 
-__all__ = ["metrics_of", "roll_up", "tallies_of"]
+__all__ = ["metrics_of", "report_of", "roll_up", "tallies_of"]
 
 _PAGE: Final = 1000
 _STEPS: Final = 100_000
@@ -28,14 +31,25 @@ async def metrics_of(
     parts: Parts, workflow_id: str, since: datetime | None, until: datetime | None, version: int | None
 ) -> WorkflowMetrics:
     """Work out the metrics of a workflow, or of one version of it, over whole hours."""
-    slots = await tallies_of(parts, workflow_id, since, until)
-    living = await resolve("store.living", parts.store.living(workflow_id))
-    standing: Counter[str] = Counter()
-    for one in living:
-        if one.node is not None and version in {None, one.version}:
-            standing[one.node] += one.runs
-    counted = total(found for slot, found in slots.items() if version in {None, slot.version})
-    return workflow_metrics(workflow_id, counted, standing)
+    slots, standing = await _counted(parts, workflow_id, since, until, version)
+    return workflow_metrics(workflow_id, total(slots.values()), standing)
+
+
+async def report_of(
+    parts: Parts, workflow_id: str, since: datetime | None, until: datetime | None, version: int | None
+) -> JourneyReport:
+    """Report on a workflow, or on one version of it, over whole hours.
+
+    Raises:
+        ConfigurationError: An instant is not on a whole hour.
+        UnknownWorkflow: Nothing of it, or no such version, is published.
+    """
+    workflow, number = await _drawn(parts, workflow_id, version)
+    slots, standing = await _counted(parts, workflow_id, since, until, version)
+    at = parts.clock.now()
+    return JourneyReport(
+        journey_of(workflow, number, slots, standing, at=at, since=since, until=until, version=version)
+    )
 
 
 async def tallies_of(
@@ -64,6 +78,33 @@ async def roll_up(parts: Parts) -> int:
         if steps < _STEPS:
             break
     return counted
+
+
+async def _counted(
+    parts: Parts, workflow_id: str, since: datetime | None, until: datetime | None, version: int | None
+) -> tuple[Mapping[Slot, Tally], Mapping[str, int]]:
+    """Count what belongs to a workflow and a version, and tell who stands at each node now."""
+    slots = await tallies_of(parts, workflow_id, since, until)
+    living = await resolve("store.living", parts.store.living(workflow_id))
+    standing: Counter[str] = Counter()
+    for one in living:
+        if one.node is not None and version in {None, one.version}:
+            standing[one.node] += one.runs
+    return {slot: found for slot, found in slots.items() if version in {None, slot.version}}, standing
+
+
+async def _drawn(parts: Parts, workflow_id: str, version: int | None) -> tuple[Workflow, int]:
+    """Choose the version that is drawn: the one that is asked for, else the live one, else the last one."""
+    _, editions = await resolve("store.editions", parts.store.editions())
+    await parts.catalogue.refresh()
+    mine = {edition.number: edition for edition in editions if edition.workflow_id == workflow_id}
+    live = [number for number, edition in mine.items() if edition.live]
+    number = version if version is not None else max(live or mine, default=None)
+    if number is None or number not in mine:
+        which = "" if version is None else f" in version {version}"
+        message = f"workflow {workflow_id!r} is not published{which}, or no run is left in it; `versions` lists them"
+        raise UnknownWorkflow(message)
+    return parts.catalogue.program(number).workflow, number
 
 
 def _hour(name: str, instant: datetime) -> int:

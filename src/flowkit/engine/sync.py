@@ -10,6 +10,7 @@ from typing import Final
 from flowkit.analytics.explain import Explanation
 from flowkit.analytics.metrics import WorkflowMetrics
 from flowkit.analytics.monitor import Alert
+from flowkit.analytics.report import JourneyReport
 from flowkit.analytics.tally import Slot, Tally
 from flowkit.conditions import NO_PREDICATES, Condition, Predicate
 from flowkit.engine import flows
@@ -626,6 +627,31 @@ class Engine:
             ConfigurationError: An instant is not on a whole hour: steps are counted by the hour.
         """
         return run_sync(flows.metrics(self._parts, workflow_id, since, until, version))
+
+    def report(
+        self,
+        workflow_id: str,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        version: int | None = None,
+    ) -> JourneyReport:
+        """Report what became of the runs of a workflow in a window of time: text, Markdown, HTML, or data.
+
+        Args:
+            workflow_id: Which workflow.
+            since: From when on; a whole hour (UTC). None from the beginning.
+            until: Before when; a whole hour. None up to now.
+            version: Of which version alone; None for all, drawn with the live one.
+
+        Returns:
+            The numbers of `metrics`, with funnel, graph, course and findings.
+
+        Raises:
+            ConfigurationError: An instant is not on a whole hour: steps are counted by the hour.
+            UnknownWorkflow: The workflow, or the version, is not published, or was replaced and has no run left.
+        """
+        return run_sync(flows.reported(self._parts, workflow_id, since, until, version))
 
     def tallies(
         self, workflow_id: str | None = None, *, since: datetime | None = None, until: datetime | None = None

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Final, TypeAlias
-
-from attrs import frozen
+from functools import partial
+from typing import Final
 
 from flowkit.experiments.findings import (
     Bound,
@@ -15,49 +14,12 @@ from flowkit.experiments.findings import (
     Verdict,
 )
 from flowkit.experiments.model import AlwaysValid, DecisionRule, Experiment, FixedSample, GroupSequential, Metric
+from flowkit.experiments.report_plots import draw_course, draw_intervals
 from flowkit.experiments.wording import NOTHING, bound_text, p_text, percent, signed, signed_percent, value_text
+from flowkit.workflows.pictures.pages import Block, Figure, Heading, Paragraph, Table
 
-__all__ = ["Block", "Figure", "Heading", "Paragraph", "Table", "blocks_of", "verdict_words"]
+__all__ = ["blocks_of", "verdict_words"]
 
-
-@frozen
-class Heading:
-    """The title of a section."""
-
-    text: str
-
-
-@frozen
-class Paragraph:
-    """A sentence or two; `loud` for what must not be passed over."""
-
-    text: str
-    loud: bool = False
-
-
-@frozen
-class Table:
-    """Rows of texts under a caption; all columns but the first are numbers or short words."""
-
-    caption: str
-    head: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-
-
-@frozen
-class Figure:
-    """A picture of what the next table says.
-
-    Attributes:
-        kind: ``intervals`` or ``course``.
-        caption: What it shows.
-    """
-
-    kind: str
-    caption: str
-
-
-Block: TypeAlias = Heading | Paragraph | Table | Figure
 
 _RARE: Final = 0.001
 _OUTCOMES: Final = {
@@ -116,11 +78,13 @@ def blocks_of(found: Findings) -> Iterator[Block]:
     yield from _sizes(found)
     yield Heading(f"Primary metric: {experiment.primary.name}")
     yield Paragraph(_rule_words(experiment.rule, experiment))
-    yield Figure("intervals", f"{experiment.primary.name}: treatment less control")
+    yield Figure(partial(draw_intervals, found), f"{experiment.primary.name}: treatment less control")
     yield _comparisons(found, (experiment.primary,), found.primary, "Primary metric")
     if found.course:
         yield Heading("How it came about")
-        yield Figure("course", "The effect so far, with the interval that holds at all instants together")
+        yield Figure(
+            partial(draw_course, found), "The effect so far, with the interval that holds at all instants together"
+        )
         yield _course(found)
     if found.effects:
         yield Heading("Factors")
