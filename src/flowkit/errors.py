@@ -20,6 +20,7 @@ __all__ = [
     "RetryTransaction",
     "StoreBusy",
     "StoreError",
+    "StoreUnavailable",
     "StoreVersionError",
     "UnknownHandler",
     "UnknownRun",
@@ -183,6 +184,14 @@ class StoreError(FlowkitError):
 
 class StoreBusy(StoreError):
     """The store stayed locked for longer than its time-out; nothing was written, so the call may be made again."""
+
+
+class StoreUnavailable(StoreError):
+    """The server of a store is out of reach, or was lost on the way; the same call may be made again.
+
+    Where it was lost while it committed, the call may have been kept: then the same events are known when they are told
+    again, and a worker's claim is found by the next one.
+    """
 
 
 class StoreVersionError(StoreError):
