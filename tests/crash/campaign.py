@@ -13,16 +13,19 @@ from typing import Final, NamedTuple
 
 from attrs import define, field, frozen
 
-from flowkit import Engine, SqliteStore
+from flowkit import Engine
 from flowkit.events import to_micros
+from flowkit.ports import Store
 from flowkit.testing.recording import RecordingSender
 from tests.crash.audit import Delivery, read_ledger
 from tests.crash.fleet import Child, Fleet, Words, fleet
+from tests.crash.stores import open_store
 from tests.crash.world import PHASES, owed, welcome_series
 
 _HEARING: Final = 0.05
 _GRANT: Final = 8
 _LOW: Final = 4
+_PRODUCERS: Final = 2
 _LONGEST_PAUSE: Final = 60
 _SHARES: Final = (0.45, 0.85, 1.0)
 """The share of the kills that is over by the end of each phase; they go by what there is to do in it."""
@@ -44,6 +47,8 @@ class Plan:
         mutant: What is wrong with the store, on purpose.
         moments: When a worker may be killed; None for any time.
         lease: For how long a worker holds what it claims, in seconds.
+        address: Of the store; empty for a file in the folder.
+        workers: How many work at once.
     """
 
     folder: Path
@@ -53,11 +58,13 @@ class Plan:
     mutant: str = "none"
     moments: Sequence[str] | None = None
     lease: float = 4.0
+    address: str = ""
+    workers: int = 2
 
     @property
-    def path(self) -> Path:
-        """The store's file."""
-        return self.folder / "flowkit.db"
+    def path(self) -> str:
+        """The store's address: a file of the folder, unless another one is given."""
+        return self.address or str(self.folder / "flowkit.db")
 
 
 class Evidence(NamedTuple):
@@ -129,7 +136,7 @@ class Campaign:
 
     plan: Plan
     _fleet: Fleet
-    _store: SqliteStore
+    _store: Store
     _random: Random
     _watches: dict[str, _Watch] = field(factory=dict[str, _Watch])
     _killed: set[str] = field(factory=set[str])
@@ -149,10 +156,10 @@ class Campaign:
         """Play one phase: everything that is due at its instant, and the kills that fall into it."""
         kills = round(self.plan.kills * _SHARES[number])
         total = len(owed(self.plan.subscribers, number + 1))
-        for _ in range(2):
+        for _ in range(self.plan.workers):
             self._start_worker(now)
-            if not number:
-                self._start_producer()
+        for _ in range(0 if number else _PRODUCERS):
+            self._start_producer()
         last = number == len(PHASES) - 1
         while not self._over(now) or (last and self._kills_on(kills)):
             assert monotonic() < self._moved_at + _LONGEST_PAUSE, f"nothing moves: {self}"
@@ -249,7 +256,7 @@ class Campaign:
         self._watch(
             self._fleet.start(
                 "worker",
-                path=str(self.plan.path),
+                path=self.plan.path,
                 ledger=str(self.plan.folder / "ledger"),
                 now=now.isoformat(),
                 lease=self.plan.lease,
@@ -264,7 +271,7 @@ class Campaign:
         self._watch(
             self._fleet.start(
                 "producer",
-                path=str(self.plan.path),
+                path=self.plan.path,
                 count=self.plan.subscribers,
                 first=first,
                 mutant=self.plan.mutant,
@@ -308,7 +315,7 @@ class Campaign:
 def play(plan: Plan) -> Evidence:
     """Play a campaign to its end."""
     began = monotonic()
-    with closing(SqliteStore(plan.path)) as store, fleet(plan.folder) as ships:
+    with closing(open_store(plan.path)) as store, fleet(plan.folder) as ships:
         Engine(store, sender=RecordingSender()).publish(welcome_series())
         campaign = Campaign(plan, ships, store, Random(plan.seed))
         campaign.play()

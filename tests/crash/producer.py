@@ -13,7 +13,7 @@ from attrs import frozen
 
 from flowkit import ConflictError, Engine, StoreBusy
 from tests.crash.child import Moments, Pace
-from tests.crash.mutants import MUTANTS
+from tests.crash.stores import open_store
 from tests.crash.world import START, batches
 
 
@@ -22,7 +22,7 @@ class Orders:
     """What a producer is told.
 
     Attributes:
-        path: The store's file.
+        path: The store's address.
         name: Its name, which nobody else ever had.
         count: How many subscribers there are.
         first: The batch to begin with.
@@ -37,7 +37,7 @@ class Orders:
 
 
 def produce(orders: Orders, moments: Moments, pace: Pace) -> None:
-    with closing(MUTANTS[orders.mutant](orders.path)) as store:
+    with closing(open_store(orders.path, orders.mutant)) as store:
         engine = Engine(store)
         moments.tell("ready")
         for index, batch in list(enumerate(batches(orders.count)))[orders.first :]:

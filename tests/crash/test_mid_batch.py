@@ -13,11 +13,12 @@ from types import MappingProxyType
 import pytest
 from attrs import evolve
 
-from flowkit import Engine, Result, SendEmail, SqliteStore, Status
+from flowkit import Engine, Result, SendEmail, Status
 from flowkit.testing.recording import RecordingSender
 from flowkit.workflows.model import Delivery
 from tests.crash.audit import all_lines, all_runs, faults_of_ledger, read_ledger, repeats
 from tests.crash.fleet import fleet
+from tests.crash.stores import open_store
 from tests.crash.world import START, batches, owed, subscriber, welcome_series
 
 pytestmark = pytest.mark.crash
@@ -31,11 +32,11 @@ NOBODY = MappingProxyType({})
 class Bench:
     """A store in which two hundred sends are due, and the workers that try."""
 
-    def __init__(self, folder, ships, delivery=Delivery.AT_LEAST_ONCE, *, detached=False):
+    def __init__(self, folder, ships, delivery=Delivery.AT_LEAST_ONCE, *, detached=False, address=""):
         self.ships = ships
-        self._path = folder / "flowkit.db"
+        self._path = address or str(folder / "flowkit.db")
         self._ledger = folder / "ledger"
-        with closing(SqliteStore(self._path)) as store:
+        with closing(open_store(self._path)) as store:
             engine = Engine(store, sender=RecordingSender())
             engine.publish(delivered(welcome_series(), delivery, detached=detached))
             for batch in batches(SENDS):
@@ -45,7 +46,7 @@ class Bench:
         """Start a worker that nothing holds back."""
         worker = self.ships.start(
             "worker",
-            path=str(self._path),
+            path=self._path,
             ledger=str(self._ledger),
             now=START.isoformat(),
             batch=SENDS,
@@ -71,7 +72,7 @@ class Bench:
 
     def books(self):
         """Read all runs and the whole journal."""
-        with closing(SqliteStore(self._path)) as store:
+        with closing(open_store(self._path)) as store:
             engine = Engine(store)
             return all_runs(engine), all_lines(engine)
 

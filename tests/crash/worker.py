@@ -19,12 +19,12 @@ from typing import Any
 
 from attrs import field, frozen
 
-from flowkit import Engine, Outcome, OutgoingMessage, Result, SqliteStore, StoreBusy
+from flowkit import Engine, Outcome, OutgoingMessage, Result, StoreBusy
 from flowkit.events import NO_NEEDS, to_micros
 from flowkit.ports import Changes, Claim, InDoubt, Refused
 from flowkit.runs.effects import DONE
 from tests.crash.child import Fault, Moments, Pace
-from tests.crash.mutants import MUTANTS
+from tests.crash.stores import open_store
 
 
 @frozen
@@ -32,7 +32,7 @@ class Orders:
     """What a worker is told.
 
     Attributes:
-        path: The store's file.
+        path: The store's address.
         ledger: The ledger's file.
         name: The worker's name, a letter and a number, which nobody else ever had.
         now: The instant at which everything happens.
@@ -88,7 +88,7 @@ class Ledger:
         return [self._done]
 
 
-def told(kind: type[SqliteStore], moments: Moments) -> type[SqliteStore]:
+def told(kind: Any, moments: Moments) -> type:
     """Make a store that tells the moments of its transactions."""
 
     class Told(kind):
@@ -114,8 +114,7 @@ def told(kind: type[SqliteStore], moments: Moments) -> type[SqliteStore]:
 
 
 def work(orders: Orders, moments: Moments, pace: Pace) -> None:
-    kind = told(MUTANTS[orders.mutant], moments)
-    with closing(kind(orders.path)) as store:
+    with closing(open_store(orders.path, orders.mutant, lambda kind: told(kind, moments))) as store:
         sender = Ledger(orders, moments, pace)
         engine = Engine(store, sender=sender, lease=timedelta(seconds=orders.lease), batch=orders.batch)
         moments.tell("ready")
