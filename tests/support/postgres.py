@@ -61,7 +61,7 @@ class Database:
             for (name,) in names:
                 table = sql.Identifier(self.schema, name)
                 if name == "meta":
-                    connection.execute(sql.SQL("UPDATE {} SET value = 0 WHERE name = 'stamp'").format(table))
+                    connection.execute(sql.SQL("UPDATE {} SET value = 0 WHERE name <> 'schema'").format(table))
                 else:
                     connection.execute(sql.SQL("DELETE FROM {}").format(table))
             connection.execute(

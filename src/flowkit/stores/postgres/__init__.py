@@ -6,6 +6,6 @@ if find_spec("psycopg") is None:
     message = "PostgresStore needs psycopg 3: pip install 'flowkit-journeys[postgres]'"
     raise ImportError(message)
 
-from flowkit.stores.postgres.store import PostgresStore  # noqa: E402 - what is missing is said before it is missed
+from flowkit.stores.postgres.store import PostgresStore
 
 __all__ = ["PostgresStore"]

@@ -12,6 +12,7 @@ from copy import copy
 from datetime import timedelta
 from typing import Final, Self, get_args
 
+from flowkit.analytics.tally import Tallied
 from flowkit.errors import ConfigurationError
 from flowkit.events import Occurrence
 from flowkit.ports import (
@@ -56,6 +57,7 @@ from flowkit.stores.postgres.recall import read_assigned, recall
 from flowkit.stores.postgres.shared import Shared
 from flowkit.stores.postgres.suppressions import lift, read_bans, read_suppressions, suppress
 from flowkit.stores.postgres.sweeps import put, read_sweeps, replace, take
+from flowkit.stores.postgres.tallies import read_tallies, roll_up
 from flowkit.stores.postgres.windows import freeze, look, read_flight
 
 __all__ = ["PostgresStore"]
@@ -314,6 +316,21 @@ class PostgresStore:
     ) -> Sequence[Line]:
         """Read the journal a page at a time; see ``Store.lines``."""
         return self._access.read(lambda link: read_lines(link, self._decoder, subscriber_id, run, after, limit))
+
+    # -- counts -------------------------------------------------------------------------------------------------------
+
+    def roll_up(self, *, limit: int) -> int:
+        """Count steps that were not counted yet; see ``TallyStore.roll_up``.
+
+        Steps that were written while another transaction was under way may be left to the next call.
+        """
+        return roll_up(self._access, self._decoder, limit)
+
+    def tallies(self, workflow_id: str | None, since: int, until: int) -> Sequence[Tallied]:
+        """Give the counts of whole hours; see ``TallyStore.tallies``."""
+        return self._access.read(lambda link: read_tallies(link, self._decoder, workflow_id, since, until))
+
+    # -- what is due --------------------------------------------------------------------------------------------------
 
     def next_due(self) -> int | None:
         """Tell when the next run, watch or sweep wants to go on; see ``Store.next_due``."""

@@ -118,6 +118,14 @@ CREATE TABLE flowkit.journal(
 );
 CREATE INDEX journal_subscriber ON flowkit.journal(subscriber);
 
+-- What was counted of the journal, up to the row that `tallied` names: equal steps of a version (0: of no run) within
+-- an hour. given, given_before: up to which number rows are there when no transaction before that one is under way.
+CREATE TABLE flowkit.shape(id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY, text text NOT NULL);
+CREATE TABLE flowkit.tally(
+    hour bigint NOT NULL, age bigint NOT NULL, steps bigint NOT NULL, micros bigint NOT NULL, workflow integer NOT NULL,
+    version integer NOT NULL, shape integer NOT NULL, PRIMARY KEY(workflow, hour, version, shape, age)
+);
+
 -- Rows of these live for the length of a batch: they are vacuumed by their number, not by a share of the table.
 ALTER TABLE flowkit.claim SET (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500);
 ALTER TABLE flowkit.held SET (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
@@ -125,7 +133,8 @@ ALTER TABLE flowkit.note SET (autovacuum_vacuum_scale_factor = 0, autovacuum_vac
 -- And the queue before a fifth of it is dead.
 ALTER TABLE flowkit.run SET (autovacuum_vacuum_scale_factor = 0.05, autovacuum_analyze_scale_factor = 0.05);
 
-INSERT INTO flowkit.meta(name, value) VALUES('schema', {SCHEMA_VERSION}), ('stamp', 0);
+INSERT INTO flowkit.meta(name, value)
+    VALUES('schema', {SCHEMA_VERSION}), ('stamp', 0), ('tallied', 0), ('given', 0), ('given_before', 0);
 """
 
 TABLES: Final = tuple(statement for statement in _TABLES.split(";\n") if statement.strip())
