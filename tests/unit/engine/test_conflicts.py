@@ -13,8 +13,6 @@ from flowkit.events import NO_NEEDS, Event
 from flowkit.ports import Change, Changes, Move
 from flowkit.runs.effects import Outcome, Result
 from flowkit.runs.model import State, Status
-from flowkit.stores.memory import MemoryStore
-from flowkit.stores.sqlite import SqliteStore
 from flowkit.testing.recording import RecordingSender
 from tests.support.between import Between
 from tests.support.journeys import (
@@ -42,14 +40,9 @@ JOURNEY = workflow(
 )
 
 
-@pytest.fixture(params=["memory", "sqlite"])
-def store(request, tmp_path):
-    if request.param == "memory":
-        yield MemoryStore()
-    else:
-        kept = SqliteStore(tmp_path / "flowkit.db", synchronous="NORMAL")
-        yield kept
-        kept.close()
+@pytest.fixture
+def store(any_store):
+    return any_store
 
 
 class Meanwhile(RecordingSender):
