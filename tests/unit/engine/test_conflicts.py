@@ -142,9 +142,7 @@ def test_an_outcome_that_comes_after_the_end_is_told_as_late(store):
     assert entered == "entered@start"
     # On a machine that is slow enough the last look comes once more before its call, and finds that it has ended.
     assert told[:1] == ["late@start"][: len(told)]
-    assert len(told) == sum(message.subscriber_id == "s1" for message in sender.messages), (
-        "all that was sent is told"
-    )
+    assert len(told) == sum(message.subscriber_id == "s1" for message in sender.messages), "all that was sent is told"
     assert {run.state.node for run in engine.runs() if run.subscriber_id != "s1"} == {"rest"}
 
 
