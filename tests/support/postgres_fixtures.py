@@ -34,6 +34,12 @@ def _postgres_kept(postgres_dsn: str) -> Iterator[Database]:
     database.drop()
 
 
+@pytest.fixture(scope="session")
+def postgres_kept(_postgres_kept: Database) -> Database:
+    """The schema of ``postgres``, for a test with many examples, which makes it empty after each."""
+    return _postgres_kept
+
+
 @pytest.fixture
 def postgres(_postgres_kept: Database) -> Iterator[Database]:
     """A schema whose tables are empty, or that has none yet; a test leaves them as they are made."""

@@ -130,6 +130,10 @@ def on_sqlite(scenario: Scenario) -> World:
             store.close()
 
 
+def on_store(scenario: Scenario, store: Store) -> World:
+    return asyncio.run(_lived(scenario, store))
+
+
 async def _lived(scenario: Scenario, store: Store, *, waiting: bool = False) -> World:
     profiles, receiver = MemoryProfiles(scenario.people), Receiver(scenario.mood, scenario.key_window)
     wrap = Waiting if waiting else lambda port: port
