@@ -20,7 +20,7 @@ from flowkit.stores.rows import read_entries, write_entries
 __all__ = ["read_tallies", "roll_up"]
 
 _GIVEN: Final = "SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM flowkit.journal_id_seq"
-_NEXT_TRANSACTION: Final = "SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint"
+_THIS_TRANSACTION: Final = "SELECT pg_current_xact_id()::text::bigint"
 _OLDEST_TRANSACTION: Final = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
 # Who counts counts alone.
 _LOCK: Final = "SELECT value FROM flowkit.meta WHERE name = 'tallied' FOR UPDATE"
@@ -80,15 +80,14 @@ class _Place(NamedTuple):
 
 def roll_up(access: Access, decoder: Decoder, limit: int) -> int:
     """Count the oldest steps that were not counted yet; see ``TallyStore.roll_up``."""
-    # In this order: whoever was given a number by then is older than the next transaction.
+    # Before the transaction that counts: whoever was given a number by then is an older one.
     given = access.read(lambda link: link.number(_GIVEN))
-    following = access.read(lambda link: link.number(_NEXT_TRANSACTION))
-    return access.write(lambda link: _count(link, decoder, given, following, limit))
+    return access.write(lambda link: _count(link, decoder, given, limit))
 
 
-def _count(link: Link, decoder: Decoder, given: int, following: int, limit: int) -> int:
+def _count(link: Link, decoder: Decoder, given: int, limit: int) -> int:
     mark = link.number(_LOCK)
-    upto = _settled(link, given, following)
+    upto = _settled(link, given)
     [(last, steps)] = link.rows(_SPAN, mark, upto, limit)
     if not steps:
         return 0
@@ -101,16 +100,18 @@ def _count(link: Link, decoder: Decoder, given: int, following: int, limit: int)
     return int(steps)
 
 
-def _settled(link: Link, given: int, following: int) -> int:
+def _settled(link: Link, given: int) -> int:
     """Say up to which number no row can come to light any more."""
     [(noted,), (before,)] = link.rows(_NOTED)
+    this = link.number(_THIS_TRANSACTION)
     oldest = link.number(_OLDEST_TRANSACTION)
-    if following <= oldest:
+    if oldest == this:
         return given
-    if before > oldest:
+    if oldest < before <= this:
         return 0
-    link.write(_NOTE, ["given", "given_before"], [given, following])
-    return int(noted)
+    link.write(_NOTE, ["given", "given_before"], [given, this])
+    # A note of a transaction that is to come is another server's, from which the tables were taken over.
+    return int(noted) if before <= this else 0
 
 
 def _shapes(link: Link, texts: Sequence[str]) -> dict[str, int]:
