@@ -70,7 +70,7 @@ if TYPE_CHECKING:
         StoreError,
         StoreFull,
         StoreReadOnly,
-        StoreUnreachable,
+        StoreUnavailable,
         StoreVersionError,
         UnknownHandler,
         UnknownTarget,
@@ -115,6 +115,7 @@ if TYPE_CHECKING:
     from flowkit.runs.model import Entry, Kind, Line, Run, Status
     from flowkit.runs.policy import FrequencyCap, RateLimit, SendPolicy
     from flowkit.stores.memory import MemoryStore
+    from flowkit.stores.postgres import PostgresStore
     from flowkit.stores.redis import RedisStore
     from flowkit.stores.sqlite import SqliteStore
     from flowkit.triggers.calendar import Offset, Unit, Weekday
@@ -152,6 +153,8 @@ if TYPE_CHECKING:
 
 
 __all__ = [
+    "ENGAGEMENT_NEEDS",
+    "STANDARD_FALLBACKS",
     "Action",
     "AllOf",
     "AnyOf",
@@ -187,7 +190,6 @@ __all__ = [
     "DocumentError",
     "Door",
     "Duration",
-    "ENGAGEMENT_NEEDS",
     "EmitEvent",
     "EngagementAtLeast",
     "EngagementFeatures",
@@ -258,6 +260,7 @@ __all__ = [
     "Personalization",
     "Piece",
     "PortSuspended",
+    "PostgresStore",
     "Prediction",
     "PreferredTime",
     "Problem",
@@ -279,7 +282,6 @@ __all__ = [
     "RetryTransaction",
     "Run",
     "RunHas",
-    "STANDARD_FALLBACKS",
     "Sample",
     "Schedule",
     "Segments",
@@ -299,7 +301,7 @@ __all__ = [
     "StoreError",
     "StoreFull",
     "StoreReadOnly",
-    "StoreUnreachable",
+    "StoreUnavailable",
     "StoreVersionError",
     "SubscriberHas",
     "Suppressed",
@@ -470,6 +472,7 @@ _HOMES: Final = {
     "Personalization": "flowkit.rendering.personal.personalize:Personalization",
     "Piece": "flowkit.rendering.personal.model:Piece",
     "PortSuspended": "flowkit.errors:PortSuspended",
+    "PostgresStore": "flowkit.stores.postgres:PostgresStore",
     "Prediction": "flowkit.rendering.personal.model:Prediction",
     "PreferredTime": "flowkit.workflows.waits:PreferredTime",
     "Problem": "flowkit.errors:Problem",
@@ -511,7 +514,7 @@ _HOMES: Final = {
     "StoreError": "flowkit.errors:StoreError",
     "StoreFull": "flowkit.errors:StoreFull",
     "StoreReadOnly": "flowkit.errors:StoreReadOnly",
-    "StoreUnreachable": "flowkit.errors:StoreUnreachable",
+    "StoreUnavailable": "flowkit.errors:StoreUnavailable",
     "StoreVersionError": "flowkit.errors:StoreVersionError",
     "SubscriberHas": "flowkit.conditions:SubscriberHas",
     "Suppressed": "flowkit.engine.suppressing:Suppressed",
