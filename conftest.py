@@ -3,11 +3,13 @@
 import contextlib
 import os
 import zoneinfo
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pytest
 from sybil import Sybil
 from sybil.parsers.myst import PythonCodeBlockParser
+
+pytest_plugins = ["tests.support.postgres_fixtures"]
 
 # Time zones come from the pinned tzdata package, never from the machine: here, and in the processes
 # that tests start.
@@ -22,9 +24,17 @@ def in_a_folder_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator
         yield
 
 
+def _pages(*patterns: str, excludes: Sequence[str] = (), fixtures: Sequence[str] = ()) -> Sybil:
+    return Sybil(
+        parsers=[PythonCodeBlockParser()],
+        patterns=patterns,
+        excludes=excludes,
+        fixtures=["in_a_folder_of_its_own", *fixtures],
+    )
+
+
 # Every Python block of a page is run, in order, in one namespace a page. There is no parser for skipping one.
-pytest_collect_file = Sybil(
-    parsers=[PythonCodeBlockParser()],
-    patterns=["README.md", "docs/*.md", "docs/**/*.md"],
-    fixtures=["in_a_folder_of_its_own"],
+pytest_collect_file = (
+    _pages("README.md", "docs/*.md", "docs/**/*.md", excludes=["docs/postgres.md"])
+    + _pages("docs/postgres.md", fixtures=["database_url"])
 ).pytest()

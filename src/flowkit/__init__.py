@@ -71,7 +71,7 @@ if TYPE_CHECKING:
         StoreError,
         StoreFull,
         StoreReadOnly,
-        StoreUnreachable,
+        StoreUnavailable,
         StoreVersionError,
         UnknownHandler,
         UnknownTarget,
@@ -116,6 +116,7 @@ if TYPE_CHECKING:
     from flowkit.runs.model import Entry, Kind, Line, Run, Status
     from flowkit.runs.policy import FrequencyCap, RateLimit, SendPolicy
     from flowkit.stores.memory import MemoryStore
+    from flowkit.stores.postgres import PostgresStore
     from flowkit.stores.redis import RedisStore
     from flowkit.stores.sqlite import SqliteStore
     from flowkit.triggers.calendar import Offset, Unit, Weekday
@@ -261,6 +262,7 @@ __all__ = [
     "Personalization",
     "Piece",
     "PortSuspended",
+    "PostgresStore",
     "Prediction",
     "PreferredTime",
     "Problem",
@@ -301,7 +303,7 @@ __all__ = [
     "StoreError",
     "StoreFull",
     "StoreReadOnly",
-    "StoreUnreachable",
+    "StoreUnavailable",
     "StoreVersionError",
     "SubscriberHas",
     "Suppressed",
@@ -473,6 +475,7 @@ _HOMES: Final = {
     "Personalization": "flowkit.rendering.personal.personalize:Personalization",
     "Piece": "flowkit.rendering.personal.model:Piece",
     "PortSuspended": "flowkit.errors:PortSuspended",
+    "PostgresStore": "flowkit.stores.postgres:PostgresStore",
     "Prediction": "flowkit.rendering.personal.model:Prediction",
     "PreferredTime": "flowkit.workflows.waits:PreferredTime",
     "Problem": "flowkit.errors:Problem",
@@ -514,7 +517,7 @@ _HOMES: Final = {
     "StoreError": "flowkit.errors:StoreError",
     "StoreFull": "flowkit.errors:StoreFull",
     "StoreReadOnly": "flowkit.errors:StoreReadOnly",
-    "StoreUnreachable": "flowkit.errors:StoreUnreachable",
+    "StoreUnavailable": "flowkit.errors:StoreUnavailable",
     "StoreVersionError": "flowkit.errors:StoreVersionError",
     "SubscriberHas": "flowkit.conditions:SubscriberHas",
     "Suppressed": "flowkit.engine.suppressing:Suppressed",

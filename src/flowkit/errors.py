@@ -22,7 +22,7 @@ __all__ = [
     "StoreError",
     "StoreFull",
     "StoreReadOnly",
-    "StoreUnreachable",
+    "StoreUnavailable",
     "StoreVersionError",
     "UnknownHandler",
     "UnknownRun",
@@ -203,8 +203,12 @@ class StoreBusy(StoreError):
     """The store stayed locked for longer than its time-out; nothing was written, so the call may be made again."""
 
 
-class StoreUnreachable(StoreError):
-    """The server was not there, or was lost in mid-call; whether a write was kept is not known, so call again."""
+class StoreUnavailable(StoreError):
+    """The server of a store is out of reach, or was lost on the way; the same call may be made again.
+
+    Where it was lost while it wrote, the call may have been kept: then the same events are known when they are told
+    again, and a worker's claim is found by the next one.
+    """
 
 
 class StoreFull(StoreError):

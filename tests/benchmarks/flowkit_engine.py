@@ -7,6 +7,7 @@ Variants:
     batched (default): a thousand signups an ``ingest``, then one ``advance``.
     single: each signup ingested and committed alone, with an ``advance`` after it.
     memory: as batched, over the store in memory.
+    postgres: as batched, over a schema of the server that BENCH_POSTGRES names; see `limit_postgres`.
     redis: as batched, over the store on the server `BENCH_REDIS`; its keys begin with the folder's name.
 """
 
@@ -16,6 +17,7 @@ import os
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from welcome import DEMO, REENGAGE, TIPS, WELCOME, World, drive, subscriber
 from welcome import Result as Measured
@@ -34,7 +36,10 @@ from flowkit.stores.sqlite import SqliteStore
 from flowkit.triggers.model import Trigger
 from flowkit.workflows.model import Action, CheckEngagement, Node, SendEmail, Wait, Workflow
 
-VARIANTS = ("batched", "single", "memory", "redis")
+if TYPE_CHECKING:
+    from flowkit.stores.postgres import PostgresStore
+
+VARIANTS = ("batched", "single", "memory", "postgres", "redis")
 BATCH = 1000
 ENGAGED = Facts(engagement={"opens": 1})
 SILENT = Facts()
@@ -109,7 +114,9 @@ class Outside:
 class Hosted:
     """flowkit as one host runs it."""
 
-    def __init__(self, world: World, store: MemoryStore | SqliteStore | RedisStore, *, variant: str) -> None:
+    def __init__(
+        self, world: World, store: MemoryStore | SqliteStore | PostgresStore | RedisStore, *, variant: str
+    ) -> None:
         self._store = store
         self._single = variant == "single"
         self._clock = VirtualClock(datetime.fromtimestamp(world.now, UTC))
@@ -157,6 +164,8 @@ def run(n: int, path: Path, *, variant: str = "batched") -> Measured:
     if variant not in VARIANTS:
         message = f"flowkit has the variants {', '.join(VARIANTS)}, not {variant!r}"
         raise ValueError(message)
+    if variant == "postgres":
+        return _in_postgres(n, path)
     memory = MemoryStore()
     sync = os.environ.get("BENCH_SYNC", "NORMAL").upper()
 
@@ -168,3 +177,15 @@ def run(n: int, path: Path, *, variant: str = "batched") -> Measured:
         return Hosted(world, SqliteStore(path, synchronous="FULL" if sync == "FULL" else "NORMAL"), variant=variant)
 
     return drive(opened, n=n, path=path)
+
+
+def _in_postgres(n: int, path: Path) -> Measured:
+    from limit_postgres import play, server, synchronous  # noqa: PLC0415 - the others do without the driver
+
+    from flowkit.stores.postgres import PostgresStore  # noqa: PLC0415 - likewise
+
+    def opened(schema: str, world: World) -> Hosted:
+        store = PostgresStore(server(), schema=schema, synchronous_commit="on" if synchronous() == "on" else "off")
+        return Hosted(world, store, variant="postgres")
+
+    return play(opened, n=n, path=path)

@@ -13,8 +13,9 @@ from typing import Final, NamedTuple
 
 from attrs import define, field, frozen
 
-from flowkit import Engine, RedisStore, SqliteStore
+from flowkit import Engine
 from flowkit.events import to_micros
+from flowkit.ports import Store
 from flowkit.testing.recording import RecordingSender
 from tests.crash.audit import Delivery, read_ledger
 from tests.crash.fleet import Child, Fleet, Words, fleet
@@ -24,6 +25,7 @@ from tests.crash.world import PHASES, owed, welcome_series
 _HEARING: Final = 0.05
 _GRANT: Final = 8
 _LOW: Final = 4
+_PRODUCERS: Final = 2
 _LONGEST_PAUSE: Final = 60
 _SHARES: Final = (0.45, 0.85, 1.0)
 """The share of the kills that is over by the end of each phase; they go by what there is to do in it."""
@@ -46,6 +48,7 @@ class Plan:
         moments: When a worker may be killed; None for any time.
         lease: For how long a worker holds what it claims, in seconds.
         server: The store's place on a server; empty for a file in the folder.
+        workers: How many work at once.
     """
 
     folder: Path
@@ -56,6 +59,7 @@ class Plan:
     moments: Sequence[str] | None = None
     lease: float = 4.0
     server: str = ""
+    workers: int = 2
 
     @property
     def path(self) -> str:
@@ -132,7 +136,7 @@ class Campaign:
 
     plan: Plan
     _fleet: Fleet
-    _store: SqliteStore | RedisStore
+    _store: Store
     _random: Random
     _watches: dict[str, _Watch] = field(factory=dict[str, _Watch])
     _killed: set[str] = field(factory=set[str])
@@ -152,10 +156,10 @@ class Campaign:
         """Play one phase: everything that is due at its instant, and the kills that fall into it."""
         kills = round(self.plan.kills * _SHARES[number])
         total = len(owed(self.plan.subscribers, number + 1))
-        for _ in range(2):
+        for _ in range(self.plan.workers):
             self._start_worker(now)
-            if not number:
-                self._start_producer()
+        for _ in range(0 if number else _PRODUCERS):
+            self._start_producer()
         last = number == len(PHASES) - 1
         while not self._over(now) or (last and self._kills_on(kills)):
             assert monotonic() < self._moved_at + _LONGEST_PAUSE, f"nothing moves: {self}"
@@ -252,7 +256,7 @@ class Campaign:
         self._watch(
             self._fleet.start(
                 "worker",
-                path=str(self.plan.path),
+                path=self.plan.path,
                 ledger=str(self.plan.folder / "ledger"),
                 now=now.isoformat(),
                 lease=self.plan.lease,
@@ -267,7 +271,7 @@ class Campaign:
         self._watch(
             self._fleet.start(
                 "producer",
-                path=str(self.plan.path),
+                path=self.plan.path,
                 count=self.plan.subscribers,
                 first=first,
                 mutant=self.plan.mutant,

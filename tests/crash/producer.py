@@ -22,7 +22,7 @@ class Orders:
     """What a producer is told.
 
     Attributes:
-        path: The store's file, or its place on a server.
+        path: The store's place.
         name: Its name, which nobody else ever had.
         count: How many subscribers there are.
         first: The batch to begin with.

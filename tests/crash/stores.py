@@ -1,23 +1,33 @@
-"""The stores of the crash tests: by a path one file of SQLite, by a URL with a prefix behind ``#`` keys of a server."""
+"""The stores of the crash tests by their places, as they are told to processes.
+
+By a path it is one file of SQLite; by ``URL#PREFIX`` keys of a Redis server, by ``DSN#SCHEMA`` a schema of PostgreSQL.
+"""
 
 from __future__ import annotations
 
-from flowkit import RedisStore, SqliteStore
+from flowkit import PostgresStore, RedisStore, SqliteStore
 from tests.crash.mutants import MUTANTS
 
+_REDIS = ("redis://", "rediss://", "unix://")
 
-def kind_of(place: str, mutant: str = "none") -> type[SqliteStore | RedisStore]:
+AnyStore = SqliteStore | PostgresStore | RedisStore
+
+
+def kind_of(place: str, mutant: str = "none") -> type[AnyStore]:
     """Make the class of the store at a place, with what is wrong with it on purpose."""
-    base = RedisStore if "://" in place else SqliteStore
+    on_server = RedisStore if place.startswith(_REDIS) else PostgresStore
+    base = on_server if "#" in place else SqliteStore
     return type(f"{base.__name__}Under{mutant.title()}", (*MUTANTS[mutant], base), {})
 
 
-def opened(kind: type[SqliteStore | RedisStore], place: str) -> SqliteStore | RedisStore:
+def opened(kind: type[AnyStore], place: str) -> AnyStore:
     """Open a store of that class at a place."""
-    url, mark, prefix = place.partition("#")
-    return kind(url, prefix=prefix) if mark else kind(place)
+    server, _, name = place.rpartition("#")
+    if issubclass(kind, SqliteStore):
+        return kind(place)
+    return kind(server, prefix=name) if issubclass(kind, RedisStore) else kind(server, schema=name)
 
 
-def store_at(place: object) -> SqliteStore | RedisStore:
+def store_at(place: object) -> AnyStore:
     """Open the store at a place."""
     return opened(kind_of(str(place)), str(place))

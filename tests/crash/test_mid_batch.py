@@ -46,7 +46,7 @@ class Bench:
         """Start a worker that nothing holds back."""
         worker = self.ships.start(
             "worker",
-            path=str(self._path),
+            path=self._path,
             ledger=str(self._ledger),
             now=START.isoformat(),
             batch=SENDS,

@@ -20,7 +20,7 @@ from flowkit import (
     Status,
     StoreError,
     StoreFull,
-    StoreUnreachable,
+    StoreUnavailable,
 )
 from flowkit.events import NO_NEEDS
 from flowkit.ports import InDoubt
@@ -36,15 +36,9 @@ pytestmark = pytest.mark.crash
 
 
 @pytest.fixture
-def place(valkey_url, valkey_prefix):
-    """Where the store of a test is, for a worker of its own process."""
-    return f"{valkey_url}#{valkey_prefix}"
-
-
-@pytest.fixture
-def bench(tmp_path, place):
+def bench(tmp_path, redis_place):
     with fleet(tmp_path) as ships:
-        yield Bench(tmp_path, ships, server=place)
+        yield Bench(tmp_path, ships, server=redis_place)
 
 
 def work(bench, *fault, **more):
@@ -76,9 +70,9 @@ def test_a_death_repeats_the_call_that_it_came_in_at_most(bench, moment, time, r
     assert bench.nodes() == {"wait_3_days"}
 
 
-def test_what_is_sent_at_most_once_is_never_repeated(tmp_path, place):
+def test_what_is_sent_at_most_once_is_never_repeated(tmp_path, redis_place):
     with fleet(tmp_path) as ships:
-        bench = Bench(tmp_path, ships, Delivery.AT_MOST_ONCE, server=place)
+        bench = Bench(tmp_path, ships, Delivery.AT_MOST_ONCE, server=redis_place)
         work(bench, "delivered", 100, signal.SIGKILL)
         work(bench)
         sent = [one.subscriber_id for one in bench.ledger]
@@ -165,7 +159,7 @@ def test_what_was_accepted_under_always_is_there_after_every_kill_of_the_server(
             for _ in range(10):
                 accepted += entered(engine, accepted).accepted
                 server.kill()
-                with pytest.raises(StoreUnreachable):
+                with pytest.raises(StoreUnavailable):
                     entered(engine, accepted)
                 server.start()
                 assert len(engine.runs(limit=1000)) == accepted
@@ -180,7 +174,7 @@ def test_a_server_that_is_stopped_in_mid_run_costs_no_message_and_repeats_one_at
         engine = Engine(store, sender=mail, lease=timedelta(seconds=1))
         engine.publish(welcome_series())
         entered(engine, 0, 100)
-        with pytest.raises(StoreUnreachable):
+        with pytest.raises(StoreUnavailable):
             engine.advance(now=START)
         assert len(mail.sent) == 50
         server.start()
@@ -221,7 +215,7 @@ def test_a_server_that_stands_still_is_given_up_and_nothing_is_done_twice():
         engine.publish(welcome_series())
         entered(engine, 0)
         os.kill(server.pid, signal.SIGSTOP)
-        with pytest.raises(StoreUnreachable):
+        with pytest.raises(StoreUnavailable):
             entered(engine, 5)
         os.kill(server.pid, signal.SIGCONT)
         assert entered(engine, 0, 15).accepted in {0, 5}

@@ -19,12 +19,12 @@ from typing import Any
 
 from attrs import field, frozen
 
-from flowkit import Engine, Outcome, OutgoingMessage, RedisStore, Result, SqliteStore, StoreBusy
+from flowkit import Engine, Outcome, OutgoingMessage, Result, StoreBusy
 from flowkit.events import NO_NEEDS, to_micros
 from flowkit.ports import Changes, Claim, InDoubt, Refused
 from flowkit.runs.effects import DONE
 from tests.crash.child import Fault, Moments, Pace
-from tests.crash.stores import kind_of, opened
+from tests.crash.stores import AnyStore, kind_of, opened
 
 
 @frozen
@@ -32,7 +32,7 @@ class Orders:
     """What a worker is told.
 
     Attributes:
-        path: The store's file, or its place on a server.
+        path: The store's place.
         ledger: The ledger's file.
         name: The worker's name, a letter and a number, which nobody else ever had.
         now: The instant at which everything happens.
@@ -88,7 +88,7 @@ class Ledger:
         return [self._done]
 
 
-def told(kind: type[SqliteStore | RedisStore], moments: Moments) -> type[SqliteStore | RedisStore]:
+def told(kind: type[AnyStore], moments: Moments) -> type[AnyStore]:
     """Make a store that tells the moments of its transactions."""
 
     class Told(kind):

@@ -9,12 +9,12 @@ from redis.cluster import RedisCluster
 
 from flowkit import RedisStore
 from tests.properties.test_sync_async import scenarios
-from tests.support.worlds import on_memory, on_redis
+from tests.support.worlds import on_memory, on_store
 
 
 def compared(scenario, store, *, waiting=False):
     """Hold what is left on a store against memory, as far as a store with partitions promises it."""
-    memory, redis = on_memory(scenario), on_redis(scenario, store, waiting=waiting)
+    memory, redis = on_memory(scenario), on_store(scenario, store, waiting=waiting)
     assert redis.by_run == memory.by_run
     assert redis.runs == memory.runs
     assert redis.profiles == memory.profiles

@@ -130,7 +130,7 @@ def on_sqlite(scenario: Scenario) -> World:
             store.close()
 
 
-def on_redis(scenario: Scenario, store: Store, *, waiting: bool = False) -> World:
+def on_store(scenario: Scenario, store: Store, *, waiting: bool = False) -> World:
     """On a store that is opened already, by an engine of one kind or the other."""
     return asyncio.run(_lived(scenario, store, waiting=waiting))
 

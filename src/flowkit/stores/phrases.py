@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
+from copy import copy
 from typing import Final
 
 from flowkit.runs.model import Entry, State
@@ -27,6 +28,16 @@ class Phrases:
         self._texts: dict[int, str] = {}
         self._once: OrderedDict[str, None] = OrderedDict()
         self._added: dict[str, int] = {}
+
+    def fork(self) -> Phrases:
+        """Give them for one transaction of several that are open: what it adds is the others' after ``committed``."""
+        own = copy(self)
+        own._added = {}  # noqa: SLF001 - its own class
+        return own
+
+    def knows(self, number: int) -> bool:
+        """Whether the text of a phrase is at hand."""
+        return number in self._texts
 
     def learn(self, rows: Iterable[tuple[int, str]]) -> None:
         """Take phrases that are committed."""

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from flowkit.documents import is_object
 from flowkit.events import Occurrence
-from flowkit.ports import Pending
+from flowkit.ports import Hold, HoldKind, Pending
 from flowkit.runs.beside import Beside
 from flowkit.runs.effects import Effect, Outcome, PauseClock, Result
 from flowkit.runs.model import NO_WATCH, Deferred, Entry, Kind, Pause, State, Status, Waiting, Watch
@@ -18,11 +18,13 @@ __all__ = [
     "STATUSES",
     "STATUS_CODES",
     "read_entries",
+    "read_hold",
     "read_occurrence",
     "read_outcome",
     "read_pending",
     "read_state",
     "write_entries",
+    "write_hold",
     "write_occurrence",
     "write_outcome",
     "write_pending",
@@ -271,3 +273,18 @@ def write_pending(pending: tuple[Pending, ...]) -> str | None:
 def read_pending(text: str | None) -> tuple[Pending, ...]:
     """Read what ``write_pending`` wrote."""
     return () if text is None else tuple(Pending(*entry) for entry in json.loads(text))
+
+
+def write_hold(hold: Hold | None) -> str | None:
+    """Write what is ordered for a workflow as an object of ``kind``, ``since``, ``reason`` and ``clock``."""
+    if hold is None:
+        return None
+    return _encode({"kind": hold.kind.value, "since": hold.since, "reason": hold.reason, "clock": hold.clock.value})
+
+
+def read_hold(text: str | None) -> Hold | None:
+    """Read what ``write_hold`` wrote."""
+    if text is None:
+        return None
+    read: dict[str, Any] = json.loads(text)
+    return Hold(HoldKind(read["kind"]), read["since"], reason=read["reason"], clock=PauseClock(read["clock"]))

@@ -5,11 +5,12 @@ from contextlib import closing
 import pytest
 
 from flowkit.stores.memory import MemoryStore
+from flowkit.stores.postgres import PostgresStore
 from flowkit.stores.redis import RedisStore
 from tests.support.journeys import sqlite_store
 
 
-@pytest.fixture(params=["memory", "sqlite", "redis"])
+@pytest.fixture(params=["memory", "sqlite", "postgres", "redis"])
 def any_store(request, tmp_path):
     """An empty store of each kind."""
     match request.param:
@@ -17,6 +18,10 @@ def any_store(request, tmp_path):
             yield MemoryStore()
         case "sqlite":
             with sqlite_store(tmp_path / "flowkit.db", synchronous="NORMAL") as store:
+                yield store
+        case "postgres":
+            database = request.getfixturevalue("postgres")
+            with closing(PostgresStore(database.dsn, schema=database.schema)) as store:
                 yield store
         case _:
             url, prefix = request.getfixturevalue("valkey_url"), request.getfixturevalue("valkey_prefix")

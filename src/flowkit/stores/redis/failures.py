@@ -6,7 +6,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Final
 
-from flowkit.errors import FlowkitError, StoreBusy, StoreError, StoreFull, StoreReadOnly, StoreUnreachable
+from flowkit.errors import FlowkitError, StoreBusy, StoreError, StoreFull, StoreReadOnly, StoreUnavailable
 
 __all__ = ["failure", "is_unknown_script", "translated"]
 
@@ -36,7 +36,7 @@ def failure(error: BaseException) -> FlowkitError:
             f"the server could not be reached, or was lost in mid-call: {text}; whether a write was kept is not known, "
             "so make the call again"
         )
-        return StoreUnreachable(message)
+        return StoreUnavailable(message)
     if "OutOfMemoryError" in kinds or "OOM " in text:
         message = f"the server is full: {text}; nothing was written; raise maxmemory, or make room"
         return StoreFull(message)

@@ -65,7 +65,7 @@ class RedisStore:
         ConfigurationError: The prefix or the number of partitions cannot be, or is not that of the store.
         UnsafeServer: The server loses what it has accepted.
         StoreVersionError: The store was written by a later version of flowkit.
-        StoreUnreachable: There is no server.
+        StoreUnavailable: There is no server.
     """
 
     def __init__(

@@ -65,7 +65,7 @@ class Wire:
         """Call a script, and give its reply with all texts decoded.
 
         Raises:
-            StoreUnreachable: The server could not be reached, or the connection broke.
+            StoreUnavailable: The server could not be reached, or the connection broke.
             StoreFull: The server has no memory left.
             StoreReadOnly: It is a replica, or it cannot write its disk.
             StoreError: The server refused.

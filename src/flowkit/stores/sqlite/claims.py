@@ -11,13 +11,13 @@ from typing import Any, Final, NamedTuple
 
 from flowkit.ports import Claim
 from flowkit.runs.effects import Outcome
-from flowkit.stores.rows import read_outcome, write_outcome
 from flowkit.stores.sqlite import schema as sql
 from flowkit.stores.sqlite.decode import Decoder
 from flowkit.stores.sqlite.editions import read_stamp
 from flowkit.stores.sqlite.notes import NoteFile, is_abandoned, read_notes, remove_notes
 from flowkit.stores.sqlite.session import Session
 from flowkit.stores.sqlite.shared import Shared
+from flowkit.stores.takeovers import Lapsed, take_over
 
 __all__ = ["Taken", "claim", "extend", "release", "take_lapsed"]
 
@@ -99,46 +99,32 @@ def _find_lapsed(cursor: sqlite3.Cursor, clock: float) -> tuple[Any, ...] | None
 def take_lapsed(cursor: sqlite3.Cursor, now: int, clock: float, until: float, notes: NoteFile) -> Taken | None:
     """Take over a claim whose lease is over or whose worker is dead, together with the notes of that worker.
 
-    A call that was begun and not ended counts as a death against its key. Where none was begun, the first death takes
-    the claim over whole; from the second on its runs are taken one at a time, until the one that kills is alone.
+    See ``take_over`` for what of it is taken.
     """
     row = _find_lapsed(cursor, clock)
     if row is None:
         return None
     old, at, handles, path, inherited, deaths, released, _ = row
-    runs: list[int] = json.loads(handles)
     settled, begun = read_notes(path, str(old))
-    # Of each call how it ended, or in how many workers died; and when.
-    known: dict[str, tuple[Any, int]] = json.loads(inherited)
-    known.update({key: (write_outcome(outcome), at) for key, outcome in settled.items()})
-    for key in begun:
-        earlier, _ = known.get(key, (0, at))
-        known[key] = (1 + (earlier if isinstance(earlier, int) else 0), at)
+    estate = take_over(Lapsed(at, json.loads(handles), inherited, deaths, bool(released), settled, begun))
     token = randbits(62)
-    rest: list[int] = []
-    if not released and not begun:
-        if len(runs) > 1 and deaths:
-            runs, rest, deaths = runs[:1], runs[1:], 0
-        else:
-            deaths += 1
-    kept = _encode(known)
-    if rest:
+    if estate.rest:
         # The rest gets a new token too: the worker that held all of it holds nothing any more.
         cursor.execute(
             "UPDATE flowkit_claim SET token = ?, runs = ?, inherited = ? WHERE token = ?",
-            (randbits(62), _encode(rest), kept, old),
+            (randbits(62), _encode(estate.rest), estate.inherited, old),
         )
     else:
         cursor.execute("DELETE FROM flowkit_claim WHERE token = ?", (old,))
-    cursor.execute(sql.CLAIM, (token, until, now, _encode(runs), notes.path, kept, deaths))
-    rows = cursor.execute(sql.THESE, (_encode(runs),)).fetchall()
+    runs = _encode(estate.runs)
+    cursor.execute(sql.CLAIM, (token, until, now, runs, notes.path, estate.inherited, estate.deaths))
     return Taken(
         token,
-        rows,
-        {key: read_outcome(told) for key, (told, _) in known.items() if not isinstance(told, int)},
-        {key: told for key, (told, _) in known.items() if isinstance(told, int)},
-        {key: began for key, (_, began) in known.items()},
-        deaths,
+        cursor.execute(sql.THESE, (runs,)).fetchall(),
+        estate.settled,
+        estate.doubtful,
+        estate.begun_at,
+        estate.deaths,
         fresh=False,
         spent="" if path == notes.path else path,
     )

@@ -9,8 +9,9 @@ from typing import Any, Final
 
 from flowkit.ports import Change, Changes, Refused
 from flowkit.runs.model import Run
+from flowkit.stores.labels import Labels, wanted_labels
 from flowkit.stores.sqlite import schema as sql
-from flowkit.stores.sqlite.assignments import Labels
+from flowkit.stores.sqlite.assignments import read_assigned
 from flowkit.stores.sqlite.history import has_newer_past
 
 __all__ = ["has_newer", "held_runs", "stale"]
@@ -20,7 +21,9 @@ _encode: Final = json.JSONEncoder(separators=(",", ":")).encode
 
 def stale(cursor: sqlite3.Cursor, changes: Changes, workflows: Callable[[str], int]) -> Refused:
     """Look at every row that a batch was decided on, and say what of it others wrote since, or does not fit a limit."""
-    room, labels = _room(cursor, changes), Labels.of(cursor, changes)
+    room = _room(cursor, changes)
+    wanted, splits = wanted_labels(changes)
+    labels = Labels(read_assigned(cursor, wanted, splits) if wanted else {})
     refused: list[str] = []
     for change in changes.changes:
         fits = all(added <= room[workflow_id] for workflow_id, added in change.totals if workflow_id in room)

@@ -9,7 +9,7 @@ from typing import Final
 
 from flowkit.errors import StoreError
 from flowkit.ports import Edition, Hold, HoldKind
-from flowkit.runs.effects import PauseClock
+from flowkit.stores.rows import read_hold, write_hold
 from flowkit.stores.sqlite import schema as sql
 
 __all__ = ["hold_workflow", "publish", "read_editions", "read_source", "read_stamp"]
@@ -56,7 +56,7 @@ def hold_workflow(cursor: sqlite3.Cursor, workflow_id: str, hold: Hold | None) -
         StoreError: None is live.
     """
     stamp = _stamped(cursor)
-    cursor.execute("UPDATE flowkit_workflow SET hold = ? WHERE name = ?", (_write_hold(hold), workflow_id))
+    cursor.execute("UPDATE flowkit_workflow SET hold = ? WHERE name = ?", (write_hold(hold), workflow_id))
     live = "live AND workflow IN (SELECT id FROM flowkit_workflow WHERE name = ?)"
     cursor.execute(f"UPDATE flowkit_edition SET changed = ? WHERE {live}", (stamp, workflow_id))  # noqa: S608 - constants
     found = _editions(cursor, "e.live AND w.name = ?", (workflow_id,))
@@ -64,19 +64,6 @@ def hold_workflow(cursor: sqlite3.Cursor, workflow_id: str, hold: Hold | None) -
         message = f"no version of workflow {workflow_id!r} is live"
         raise StoreError(message)
     return found[0]
-
-
-def _write_hold(hold: Hold | None) -> str | None:
-    if hold is None:
-        return None
-    return _encode({"kind": hold.kind.value, "since": hold.since, "reason": hold.reason, "clock": hold.clock.value})
-
-
-def _read_hold(text: str | None) -> Hold | None:
-    if text is None:
-        return None
-    read = json.loads(text)
-    return Hold(HoldKind(read["kind"]), read["since"], reason=read["reason"], clock=PauseClock(read["clock"]))
 
 
 def _stamped(cursor: sqlite3.Cursor) -> int:
@@ -109,7 +96,7 @@ def _editions(cursor: sqlite3.Cursor, where: str, values: tuple[object, ...]) ->
             json.loads(templates),
             bool(live),
             published,
-            _read_hold(hold) if live else None,
+            read_hold(hold) if live else None,
         )
         for number, name, digest, document, templates, live, published, hold in rows
     ]

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Mapping
-from itertools import chain
 from typing import Final
 
-from flowkit.ports import Changes, Claim, Intake, Move, parts_of
+from flowkit.ports import Changes, Claim
 from flowkit.runs.effects import RUN_ID_LENGTH
+from flowkit.stores.inputs import thawed
 from flowkit.stores.sqlite import schema as sql
 
 __all__ = ["freeze", "thaw"]
@@ -37,13 +37,6 @@ def thaw(cursor: sqlite3.Cursor, changes: Changes, *, frozen: bool) -> None:
         changes: What is written.
         frozen: Whether inputs were kept under the claim.
     """
-    own = [part.moves for part in parts_of(changes.changes) if not isinstance(part, Intake) and part.moves]
-    moves = chain(changes.moves, *own)
-    over = [move.runs for move in moves if not move.state.keeps_inputs and (frozen or _ends_trying(move))]
+    over = thawed(changes, frozen=frozen)
     if over:
-        cursor.execute(sql.THAW, (_encode([run.handle for runs in over for run in runs]),))
-
-
-def _ends_trying(move: Move) -> bool:
-    """Whether runs, which stand alike, end before an effect that they were to try again."""
-    return not move.state.alive and bool(move.runs) and move.runs[0].state.keeps_inputs
+        cursor.execute(sql.THAW, (_encode(over),))

@@ -13,7 +13,7 @@ from flowkit import (
     StoreError,
     StoreFull,
     StoreReadOnly,
-    StoreUnreachable,
+    StoreUnavailable,
     StoreVersionError,
     UnsafeServer,
 )
@@ -92,7 +92,7 @@ def test_what_is_no_url_is_refused():
 
 
 def test_where_there_is_no_server_that_is_said():
-    with pytest.raises(StoreUnreachable, match="make the call again"):
+    with pytest.raises(StoreUnavailable, match="make the call again"):
         RedisStore("unix:///nowhere/s")
 
 
@@ -114,7 +114,7 @@ def test_a_client_of_the_hosts_will_do(server, kind, decode):
 
 def test_errors_of_the_other_driver_are_translated_too(server):
     client = Valkey.from_url("unix:///nowhere/s")
-    with pytest.raises(StoreUnreachable):
+    with pytest.raises(StoreUnavailable):
         RedisStore(client)
 
 
@@ -141,8 +141,8 @@ def test_a_server_that_forgot_the_scripts_is_given_them_again(server, client):
         ("READONLY You can't write against a read only replica.", StoreReadOnly),
         ("MISCONF Errors writing to the AOF file: No space left on device", StoreReadOnly),
         ("BUSY script is running", StoreBusy),
-        ("LOADING the dataset in memory", StoreUnreachable),
-        ("CLUSTERDOWN The cluster is down", StoreUnreachable),
+        ("LOADING the dataset in memory", StoreUnavailable),
+        ("CLUSTERDOWN The cluster is down", StoreUnavailable),
         ("NOPERM this user has no permissions", StoreError),
         ("ERR whatever", StoreError),
     ],
