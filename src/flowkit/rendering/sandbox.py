@@ -135,6 +135,8 @@ def _default(
     path: str = "",
 ) -> object:
     value = None if isinstance(value, Undefined) else value
+    if isinstance(value, str) and value[:1].isspace():
+        _meter(context).room(len(value))  # It is looked through for something else than white space.
     given, stood_in = with_default(value, fallback)
     if stood_in and path:
         _meter(context).defaulted[path] = None
@@ -157,6 +159,14 @@ def _turns(context: Context, values: object, weight: int) -> object:
         return cast("object", values)
     message = f"{type(values).__name__} is no list"
     raise TypeError(message)
+
+
+@jinja2.pass_context
+def _gone_through(context: Context, values: object) -> object:
+    """Count what is searched, or copied in part, as if it were made."""
+    if isinstance(values, (list, tuple, str)):
+        _meter(context).room(len(cast("Sized", values)))
+    return values
 
 
 @jinja2.pass_context
@@ -227,7 +237,7 @@ def _sandbox() -> _Sandbox:
         name: _filter(function, takes_missing=name in SIZES) for name, function in FILTERS.items()
     }
     filters |= {"d": _default, "default": _default}
-    filters |= {" fallback": _fallback, " turns": _turns, " concat": _concat}
+    filters |= {" fallback": _fallback, " turns": _turns, " through": _gone_through, " concat": _concat}
     writers: Mapping[str, Write] = {
         "plain": str,
         "text": escaping.text,

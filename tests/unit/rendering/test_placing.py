@@ -157,3 +157,35 @@ def test_a_value_of_the_hosts_that_is_html_is_printed_as_it_is_in_text_alone():
 
 def test_a_text_that_only_looks_trusted_is_escaped():
     assert render("{{ x }}", x="<b>") == "&lt;b&gt;"
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "<\u202ascript>{{ x }}</script>",
+        "<\u2066a onclick='{{ x }}'>y</a>",
+        "<a on\u202eclick='{{ x }}'>y</a>",
+        "<a href='java\u202cscript:{{ x }}'>y</a>",
+    ],
+)
+def test_what_is_taken_out_of_a_message_hides_no_markup(source):
+    refused(source)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "<!--{{ x }}> <a title={{ y }}> -->",
+        "<!-- {{ x }}> <a title='{{ y }}'> -->",
+        "<!-- {{ x }}-> {{ y }} -->",
+        "<!-- {{ x }}!> {{ y }} -->",
+        "<!-- -{{ x }}-{{ x }}> {{ y }} -->",
+        "<!--[if {{ x }}]> {{ y }} <![endif]-->",
+    ],
+)
+def test_a_value_ends_no_comment_together_with_what_follows(source):
+    refused(source)
+
+
+def test_a_comment_may_hold_values():
+    assert render("<!--{{ x }}--><!-- {{ x }} > --><p>{{ x }}</p>", x="-") == "<!-----><!-- - > --><p>-</p>"

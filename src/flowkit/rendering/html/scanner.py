@@ -23,6 +23,7 @@ _ATTRIBUTE: Final = re.compile(r"[^\t\n\f\r />=]*")
 _SPACE: Final = re.compile(r"[\t\n\f\r ]*")
 _UNQUOTED: Final = re.compile(r"[^\t\n\f\r >]*")
 _COMMENT_END: Final = re.compile(r"--!?>")
+_COMMENT_TAILS: Final = (">", "->", "!>")
 _CONDITIONAL: Final = re.compile(r"<!--\[if[^<>\]]*\]>(?!(?:<!)?-->)", re.IGNORECASE)
 _HALF: Final = re.compile(r"<!--\[(?:i|if[^<>\]]*\]?)?", re.IGNORECASE)
 _BEGUN: Final = "[if"  # stands for an element, in a comment that may be the beginning of a conditional one
@@ -180,7 +181,12 @@ class Scanner:
                 broken = first not in "\t\n\f\r />"
                 self._phase = Phase.BETWEEN
             case Phase.COMMENT:
-                broken = self._cut and (first in "->![" or self._element == _BEGUN)
+                # Behind a value, too: one that is empty or ends with dashes must not end it together with what follows.
+                broken = (
+                    self._element == _BEGUN
+                    or (self._cut and first in "->![")
+                    or self._source.startswith(_COMMENT_TAILS, start)
+                )
             case _:
                 broken = self._cut and (self._phase is Phase.RAW or first in "->!")
         self._ambiguous = self._ambiguous or broken
