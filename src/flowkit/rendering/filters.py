@@ -296,8 +296,8 @@ def _first(meter: Meter, values: object) -> object:
 
 
 def _last(meter: Meter, values: object) -> object:
-    several = _items(meter, values) if isinstance(values, Mapping) else _listed(values)
-    return next(reversed(several), None)
+    several = _listed(values)
+    return next(reversed(_items(meter, several) if isinstance(several, Mapping) else several), None)
 
 
 def _reverse(meter: Meter, values: object) -> list[object]:

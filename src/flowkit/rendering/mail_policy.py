@@ -98,7 +98,7 @@ class MailPolicy:
         return {} if url is None else {UNSUBSCRIBE_URL: url}
 
     def prepare(self, template: Template) -> Template:
-        """Make a template ready to be published, in all its locales: its links, and its plain part where it has none."""
+        """Make a template ready to be published, in all locales: its links, and its plain part where it has none."""
         locales = {locale: self.prepare(one) for locale, one in template.locales.items()}
         if template.html is None:
             return evolve(template, locales=locales)

@@ -102,8 +102,8 @@ class _Sandbox(ImmutableSandboxedEnvironment):
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
         for operand in (left, right):
-            if isinstance(operand, _Missing):
-                raise MissingValueError(operand.path)
+            if isinstance(operand, Undefined):
+                return operand  # Nothing comes of what is missing, as with filters.
         return calculated(operator, left, right)
 
 
@@ -166,13 +166,17 @@ def _gone_through(context: Context, values: object) -> object:
     """Count what is searched, or copied in part, as if it were made."""
     if isinstance(values, (list, tuple, str)):
         _meter(context).room(len(cast("Sized", values)))
+        return cast("object", values)
     return values
 
 
 @jinja2.pass_context
-def _concat(context: Context, values: list[object]) -> str:
-    """Join values to one text, as ``~`` does."""
-    texts = [str(value) if isinstance(value, Undefined) else str(_present(value)) for value in values]
+def _concat(context: Context, values: list[object]) -> object:
+    """Join values to one text, as ``~`` does; nothing comes of it where one is missing."""
+    for value in values:
+        if isinstance(value, Undefined):
+            return value
+    texts = [str(_present(value)) for value in values]
     _meter(context).room(sum(map(len, texts)))
     return "".join(texts)
 

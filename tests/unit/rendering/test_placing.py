@@ -189,3 +189,39 @@ def test_a_value_ends_no_comment_together_with_what_follows(source):
 
 def test_a_comment_may_hold_values():
     assert render("<!--{{ x }}--><!-- {{ x }} > --><p>{{ x }}</p>", x="-") == "<!-----><!-- - > --><p>-</p>"
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "<svg><title><a onclick='{{ x }}'>",
+        "<svg><textarea><a onclick='{{ x }}'>",
+        "<svg><style><a onclick='</style>{{ x }}'>",
+        "<math><title><a onclick='{{ x }}'>",
+        "<select><title></select><a onclick='{{ x }}'>",
+        "<select><style></select><a onclick='</style>{{ x }}'>",
+        "<svg><![CDATA[ > <a title=']]><img onerror={{ x }}>'>",
+        "<svg><script><!--</script><a onclick='{{ x }}'>",
+        "<noscript><p title='</noscript><a onclick={{ x }}>'>",
+        "<noscript><p title='<{% if y %}/noscript><a onclick={{ x }}>{% endif %}'>",
+        "<noscript><!-- </noscript><a onclick={{ x }}> -->",
+        "{% if y %}<svg>{% endif %}<title><a onclick='{{ x }}'>",
+    ],
+)
+def test_what_browsers_may_read_otherwise_is_refused(source):
+    refused(source)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "<svg><title>Logo</title><path d='M0'/></svg><p title='{{ x }}'>{{ x }}</p>",
+        "<noscript><p title='a'>{{ x }}</p></noscript>{{ x }}",
+        "<select><option>{{ x }}</option></select><!-- plain -->{{ x }}",
+        "{% if y %}<svg></svg>{% endif %}<p title='{{ x }}'>",
+        "<svg><![CDATA[a]]></svg>{{ x }}",
+        "<title>a < b</title><p title='<'>{{ x }}</p>",
+    ],
+)
+def test_what_all_browsers_read_alike_is_taken(source):
+    assert "&lt;" in render(source, x="<", y=True)
