@@ -46,7 +46,7 @@ class Sources:
         if digest not in self._templates:
             source = await resolve("store.source", self._store.source(digest))
             template = read_source(source)
-            _keep(self._open_links, digest, template.html is not None and has_open_links(template.html))
+            _keep(self._open_links, digest, _has_open_links(template))
             _keep(self._templates, digest, _compiled(template))
         return self._templates[digest]
 
@@ -77,6 +77,11 @@ def _keep(kept: dict[K, T], key: K, value: T) -> None:
     while len(kept) >= _KEPT:
         del kept[next(iter(kept))]
     kept[key] = value
+
+
+def _has_open_links(template: Template) -> bool:
+    own = template.html is not None and has_open_links(template.html)
+    return own or any(_has_open_links(one) for one in template.locales.values())
 
 
 def _compiled(template: Template) -> CompiledTemplate | TemplateError:
@@ -152,11 +157,11 @@ async def edition_of(
 
 
 def _prepared(template: Template, mail: MailPolicy) -> Template:
-    ready = mail.prepare(template)
+    ready = mail.prepare(evolve(template, locales={}))
     if template.text is None and isinstance(_compiled(ready), TemplateError):
         # What is wrong, if anything, is told of the template as it was written.
-        return evolve(ready, text=None)
-    return ready
+        ready = evolve(ready, text=None)
+    return evolve(ready, locales={locale: _prepared(one, mail) for locale, one in template.locales.items()})
 
 
 def template_ids(workflow: Workflow) -> set[str]:

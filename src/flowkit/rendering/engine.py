@@ -367,6 +367,7 @@ def _compile(source: str, part: str, terms: _Terms) -> _Part:
 
 
 def _compiled(source: str, part: str, terms: _Terms) -> _Part:
+    source = clean(source)  # What comes out of the message anyhow must not hide markup from those who look at it.
     tree = SANDBOX.parse(source)
     positions = Positions(SANDBOX, source)
     attributes = frozenset(check_grammar(tree, part, positions, terms.limits))

@@ -6,9 +6,10 @@ Each takes a value that is there, and is bounded: what it makes is announced to 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sized
+from collections.abc import Callable, Mapping, Sequence, Sized
 from datetime import date, datetime, timedelta
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_UP, Decimal, InvalidOperation
+from itertools import islice
 from types import MappingProxyType
 from typing import Final, TypeAlias, cast
 from urllib.parse import quote
@@ -22,6 +23,8 @@ _Filter: TypeAlias = Callable[..., object]
 _DIGITS: Final = 15
 _LARGEST: Final = 300
 """How many digits a number may have before its point."""
+_NUMBER_LENGTH: Final = 1000
+_DATE_LENGTH: Final = 100
 _WORD: Final = re.compile(r"[^\s\-(\[{<]+")
 _MONTHS: Final = (
     "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
@@ -108,8 +111,11 @@ def _plural(meter: Meter, value: object, one: object = "", many: object = "s") -
 
 
 def _decimal(value: object) -> Decimal:
+    text = str(printable(value))
+    if len(text) > _NUMBER_LENGTH:
+        raise BadValueError("not_a_number")
     try:
-        number = Decimal(str(printable(value)))
+        number = Decimal(text)
     except InvalidOperation:
         raise BadValueError("not_a_number") from None
     if not number.is_finite() or number.adjusted() > _LARGEST:
@@ -207,7 +213,7 @@ def _date(meter: Meter, value: object, form: object = _STANDARD_DATE) -> str:
 def _moment(value: object) -> date:
     if isinstance(value, date):
         return value
-    if isinstance(value, str):
+    if isinstance(value, str) and len(value) <= _DATE_LENGTH:
         text = value.strip()
         try:
             return date.fromisoformat(text) if len(text) == len("2026-01-01") else datetime.fromisoformat(text)
@@ -264,41 +270,45 @@ def _plus_days(meter: Meter, value: object, days: object) -> date:
 # -- lists -------------------------------------------------------------------------------------------------------------
 
 
-def _items(values: object) -> list[object]:
-    if isinstance(values, str):
-        return list(values)
-    if isinstance(values, (list, tuple, Mapping)):
-        several: Iterable[object] = cast("Iterable[object]", values)
-        return list(several)
+def _listed(values: object) -> Sequence[object] | Mapping[object, object]:
+    if isinstance(values, (str, list, tuple, Mapping)):
+        return cast("Sequence[object] | Mapping[object, object]", values)
     message = "a list is needed"
     raise TypeError(message)
 
 
+def _items(meter: Meter, values: object) -> list[object]:
+    several = _listed(values)
+    meter.room(len(several))
+    return list(several)
+
+
 def _join(meter: Meter, values: object, between: object = "") -> str:
     """Join what a list holds, without its nulls."""
-    texts = [str(printable(value)) for value in _items(values) if value is not None]
+    texts = [str(printable(value)) for value in _items(meter, values) if value is not None]
     separator = str(printable(between))
     meter.room(sum(map(len, texts)) + len(separator) * len(texts))
     return separator.join(texts)
 
 
 def _first(meter: Meter, values: object) -> object:
-    return next(iter(_items(values)), None)
+    return next(iter(_listed(values)), None)
 
 
 def _last(meter: Meter, values: object) -> object:
-    return next(reversed(_items(values)), None)
+    several = _listed(values)
+    return next(reversed(_items(meter, several) if isinstance(several, Mapping) else several), None)
 
 
 def _reverse(meter: Meter, values: object) -> list[object]:
-    items = _items(values)
-    meter.room(len(items))
-    return items[::-1]
+    return _items(meter, values)[::-1]
 
 
 def _limit(meter: Meter, values: object, most: object) -> list[object]:
     """Give the first few of a list."""
-    return _items(values)[: max(_integer(most), 0)]
+    several, most = _listed(values), max(_integer(most), 0)
+    meter.room(min(len(several), most))
+    return list(islice(several, most))
 
 
 def _length(meter: Meter, value: object) -> int:

@@ -16,11 +16,12 @@ from attrs import frozen
 from flowkit.documents import is_list
 from flowkit.errors import ConfigurationError, FlowkitError
 
-__all__ = ["LinkToken", "LinkTokens", "TokenError", "TokenFault"]
+__all__ = ["LONGEST_TOKEN", "LinkToken", "LinkTokens", "TokenError", "TokenFault"]
 
 _KEY_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,20}")
 _SHORTEST_KEY: Final = 16
-_LONGEST_TOKEN: Final = 4_000
+LONGEST_TOKEN: Final = 4_000
+"""Characters of a token; what is longer is not read."""
 _MAC_OCTETS: Final = 16
 _PARTS: Final = 3
 _FIELDS: Final = 2
@@ -133,7 +134,7 @@ class LinkTokens:
         Raises:
             TokenError: It is not taken; its ``fault`` says why.
         """
-        parts = token.split(".") if len(token) <= _LONGEST_TOKEN else []
+        parts = token.split(".") if len(token) <= LONGEST_TOKEN else []
         if len(parts) != _PARTS:
             raise TokenError(TokenFault.MALFORMED)
         key_id, payload, given = parts

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from typing import Final
 from urllib.parse import quote, urlsplit
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from flowkit.errors import ConfigurationError
 from flowkit.rendering.html.links import LinkRules, rewrite_links
 from flowkit.rendering.html.text import LinkStyle, derive_text
-from flowkit.rendering.link_tokens import LinkTokens
+from flowkit.rendering.link_tokens import LONGEST_TOKEN, LinkTokens
 from flowkit.rendering.model import OutgoingMessage, Template
 
 __all__ = ["CLICK", "REPORT", "UNSUBSCRIBE", "UNSUBSCRIBE_URL", "MailPolicy"]
@@ -32,6 +32,7 @@ _LIST_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63})+")
 _SENDER_ID: Final = re.compile(r"[A-Za-z0-9_-]{5,15}")
 _OTHER: Final = re.compile(r"[^A-Za-z0-9_.-]+")
 _MAILTO: Final = re.compile(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+")
+_SIGNED: Final = re.compile(r"[A-Za-z0-9_-]{1,20}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]{22}")
 _WORD_LENGTH: Final = 40
 
 
@@ -97,14 +98,15 @@ class MailPolicy:
         return {} if url is None else {UNSUBSCRIBE_URL: url}
 
     def prepare(self, template: Template) -> Template:
-        """Make a template ready to be published: its links, and its plain part where it has none."""
+        """Make a template ready to be published, in all locales: its links, and its plain part where it has none."""
+        locales = {locale: self.prepare(one) for locale, one in template.locales.items()}
         if template.html is None:
-            return template
+            return evolve(template, locales=locales)
         html, rules = template.html, self.links
         text = derive_text(html, links=self.link_style) or None if template.text is None else template.text
         if rules is not None:
             html = rewrite_links(html, rules.apply, is_template=True)
-        return Template(template.template_id, subject=template.subject, html=html, text=text)
+        return evolve(template, html=html, text=text, locales=locales)
 
     def unsubscribe_link(self, subscriber_id: str, topic: str | None, key: str, workflow_id: str) -> str | None:
         """Give the URL by which a subscriber leaves; None where the policy has none."""
@@ -135,15 +137,25 @@ class MailPolicy:
         )
 
     def _link(self, url: str, click: str | None, message: OutgoingMessage, *, open_links: bool) -> str:
-        if self.unsubscribe_url is not None and url.startswith(self.unsubscribe_url.partition(_TOKEN)[0]):
+        if self._leads_out(url):
             return url
         if open_links and self.links is not None:
             url = self.links.apply(url)
         if click is None:
             return url
-        return click.replace(
-            _TOKEN, self.tokens.sign(CLICK, [url, message.subscriber_id, message.key, _workflow_of(message)])
-        )
+        token = self.tokens.sign(CLICK, [url, message.subscriber_id, message.key, _workflow_of(message)])
+        # What is too long to be verified would lead nowhere.
+        return url if len(token) > LONGEST_TOKEN else click.replace(_TOKEN, token)
+
+    def _leads_out(self, url: str) -> bool:
+        """Tell whether a URL is the policy's own to unsubscribe: with a token, and not only on the same site."""
+        if self.unsubscribe_url is None:
+            return False
+        before, _, behind = self.unsubscribe_url.partition(_TOKEN)
+        if not url.startswith(before):
+            return False
+        token = _SIGNED.match(url, len(before))
+        return token is not None and url.startswith(behind, token.end())
 
     def _leave(self, subscriber_id: str, topic: str | None, key: str, workflow_id: str) -> str:
         return self.tokens.sign(UNSUBSCRIBE, [subscriber_id, topic or "", key, workflow_id])

@@ -13,6 +13,7 @@ from flowkit.rendering.placing import Places
 
 __all__ = ["rewrite"]
 
+_SEARCHES: Final = frozenset({"in", "notin"})
 _DEFAULTS: Final = frozenset({"d", "default"})
 
 
@@ -53,6 +54,29 @@ class _Rewriter(NodeTransformer):
         """Let ``~`` make no more than it may."""
         self.generic_visit(node)
         return _filter(nodes.List(node.nodes, lineno=node.lineno), " concat", [])
+
+    def visit_Operand(self, node: nodes.Operand) -> nodes.Operand:
+        """Let a search with ``in`` count what it goes through."""
+        self.generic_visit(node)
+        if node.op in _SEARCHES:
+            node.expr = _filter(node.expr, " through", [])
+        return node
+
+    def visit_Test(self, node: nodes.Test) -> nodes.Test:
+        """Let a search with ``is in`` count what it goes through."""
+        self.generic_visit(node)
+        if node.name == "in":
+            node.args = [_filter(one, " through", []) for one in node.args]
+            for named in node.kwargs:
+                named.value = _filter(named.value, " through", [])
+        return node
+
+    def visit_Getitem(self, node: nodes.Getitem) -> nodes.Getitem:
+        """Let a slice count what it may copy."""
+        self.generic_visit(node)
+        if isinstance(node.arg, nodes.Slice):
+            node.node = _filter(node.node, " through", [])
+        return node
 
     def visit_Filter(self, node: nodes.Filter) -> nodes.Filter:
         """Let a default tell what it stands in for."""

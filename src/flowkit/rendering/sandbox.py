@@ -102,8 +102,8 @@ class _Sandbox(ImmutableSandboxedEnvironment):
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
         for operand in (left, right):
-            if isinstance(operand, _Missing):
-                raise MissingValueError(operand.path)
+            if isinstance(operand, Undefined):
+                return operand  # Nothing comes of what is missing, as with filters.
         return calculated(operator, left, right)
 
 
@@ -135,6 +135,8 @@ def _default(
     path: str = "",
 ) -> object:
     value = None if isinstance(value, Undefined) else value
+    if isinstance(value, str) and value[:1].isspace():
+        _meter(context).room(len(value))  # It is looked through for something else than white space.
     given, stood_in = with_default(value, fallback)
     if stood_in and path:
         _meter(context).defaulted[path] = None
@@ -160,9 +162,21 @@ def _turns(context: Context, values: object, weight: int) -> object:
 
 
 @jinja2.pass_context
-def _concat(context: Context, values: list[object]) -> str:
-    """Join values to one text, as ``~`` does."""
-    texts = [str(value) if isinstance(value, Undefined) else str(_present(value)) for value in values]
+def _gone_through(context: Context, values: object) -> object:
+    """Count what is searched, or copied in part, as if it were made."""
+    if isinstance(values, (list, tuple, str)):
+        _meter(context).room(len(cast("Sized", values)))
+        return cast("object", values)
+    return values
+
+
+@jinja2.pass_context
+def _concat(context: Context, values: list[object]) -> object:
+    """Join values to one text, as ``~`` does; nothing comes of it where one is missing."""
+    for value in values:
+        if isinstance(value, Undefined):
+            return value
+    texts = [str(_present(value)) for value in values]
     _meter(context).room(sum(map(len, texts)))
     return "".join(texts)
 
@@ -227,7 +241,7 @@ def _sandbox() -> _Sandbox:
         name: _filter(function, takes_missing=name in SIZES) for name, function in FILTERS.items()
     }
     filters |= {"d": _default, "default": _default}
-    filters |= {" fallback": _fallback, " turns": _turns, " concat": _concat}
+    filters |= {" fallback": _fallback, " turns": _turns, " through": _gone_through, " concat": _concat}
     writers: Mapping[str, Write] = {
         "plain": str,
         "text": escaping.text,

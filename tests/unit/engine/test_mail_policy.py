@@ -12,6 +12,7 @@ from flowkit import (
     Engine,
     Event,
     EventIs,
+    Fallbacks,
     MemoryConsent,
     MemoryProfiles,
     MemoryStore,
@@ -47,13 +48,13 @@ def workflow(do):
     return Workflow("w", "W", trigger=trigger, nodes=[Node("start", "Start", actions=[Action("send", do)])])
 
 
-def sent(do, *, sender=None, templates=TEMPLATES, **policy):
+def sent(do, *, sender=None, templates=TEMPLATES, people=PROFILES, **policy):
     sender = sender or RecordingSender()
     engine = Engine(
         MemoryStore(),
         clock=VirtualClock(MONDAY),
         sender=sender,
-        profiles=MemoryProfiles(PROFILES),
+        profiles=MemoryProfiles(people),
         templates=templates,
         consent=MemoryConsent({"news": ["ann"]}),
         mail=MailPolicy(tokens=TOKENS, **policy),
@@ -150,3 +151,33 @@ def test_a_message_that_a_service_makes_is_whole():
     [message] = sender.messages
     assert len(message) == len(message._fields)
     assert message == OutgoingMessage(message.key, "ann", "t", subject="Hi", metadata=message.metadata)
+
+
+def test_a_policy_takes_nothing_from_a_template():
+    german = Template("t", subject="Hallo", html="<p><a href='{{ own }}'>los</a></p>")
+    template = Template(
+        "t",
+        subject="{{ nick }}, hello",
+        html="<p>Hi {{ nick }}</p>",
+        fallbacks=Fallbacks(subject={"nick": "You"}, body={"nick": "reader"}),
+        locales={"de": german},
+    )
+    options = {"templates": DictTemplates({"t": template}), "unsubscribe_url": URL}
+    [message] = sent(SendEmail("t"), **options)
+    assert (message.subject, message.html, message.text) == ("You, hello", "<p>Hi reader</p>", "Hi reader\n")
+    people = {"ann": {**PROFILES["ann"], "locale": "de-AT"}}
+    [message] = sent(SendEmail("t"), **options, people=people, links=LinkRules({"utm_source": "m"}))
+    assert message.subject == "Hallo"
+    assert "x=1&amp;utm_source=m#y" in message.html
+    assert message.text == "los <https://shop.test/b?x=1#y>\n"
+
+
+def test_the_template_that_stands_in_is_prepared_too():
+    templates = DictTemplates(
+        {
+            "t": Template("t", html="<p>{{ nick }}</p>", instead="simple"),
+            "simple": Template("simple", html="<a href='https://shop.test/'>x</a>"),
+        }
+    )
+    [message] = sent(SendEmail("t"), templates=templates, unsubscribe_url=URL, links=LinkRules({"utm_source": "m"}))
+    assert message.html == "<a href='https://shop.test/?utm_source=m'>x</a>"

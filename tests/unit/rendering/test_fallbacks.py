@@ -105,3 +105,15 @@ def test_the_nearest_locale_is_taken(locale, text, taken):
     found = compiled.render({"locale": locale})
     assert (found.text, found.locale) == (text, taken)
     assert compiled.variables == {"locale"}
+
+
+@pytest.mark.parametrize(
+    "source", ["{{ 'a' ~ name }}", "{{ 1 + name }}", "{{ (name * 2) | number }}", "{{ 'a' ~ name ~ 'b' | upper }}"]
+)
+def test_nothing_comes_of_what_is_missing(source):
+    blank = compile_template(Template("t", text=f"<{source}>", missing=Missing.BLANK)).render(context({}, None))
+    assert (blank.text, blank.blanked) == ("<>", ("name",))
+    with pytest.raises(MessageAborted, match="missing_value: name"):
+        compile_template(Template("t", text=source)).render(context({}, None))
+    guarded = compile_template(Template("t", text=source.replace("{{", "{{ (").replace("}}", ") | default('no') }}")))
+    assert guarded.render(context({}, None)).text == "no"

@@ -84,3 +84,46 @@ def test_a_source_and_its_depth_have_bounds():
 def test_loops_that_move_through_markup_are_compiled_in_bounded_time():
     source = "<p " + "{% for a in b %}c" * 14 + "{% endfor %}" * 14 + ">"
     assert compile_template(Template("t", html=source)).variables == {"b"}
+
+
+@pytest.mark.parametrize(
+    "search",
+    [
+        "{% if 'ab' in b %}{% endif %}",
+        "{% if 'ab' not in b %}{% endif %}",
+        "{% if 'ab' is in b %}{% endif %}",
+        "{% if 'ab' is in(seq=b) %}{% endif %}",
+        "{% if 2 in n %}{% endif %}",
+        "{% set c = b[1:] %}",
+        "{% set c = n[1:] %}",
+        "{% set c = w | default('x') %}",
+    ],
+)
+def test_what_is_gone_through_again_and_again_counts(search):
+    values = {"x": [1] * 1_000, "b": "a" * 100_000, "n": [1] * 100_000, "w": " " * 100_000}
+    source = f"{{% for a in x %}}{search}{{% endfor %}}"
+    assert reason(source, limits=RenderLimits(), **values) == "text (made)"
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("{{ b | first }}", "9"),
+        ("{{ b | last }}", "9"),
+        ("{{ b | limit(2) | join }}", "99"),
+        ("{{ b | int(7) }}", "7"),
+        ("{{ m | last }}{{ m | first }}{{ m | limit(1) | join }}", "dcc"),
+        ("{{ 2 in s }}{{ 4 not in s }}{{ 2 is in s }}{{ (s[1:]) | join }}{{ 'c' in m }}", "TrueTrueTrue23True"),
+    ],
+)
+def test_an_end_of_a_long_text_costs_no_more_than_that_of_a_short_one(source, said):
+    limits = RenderLimits(made=1_000)
+    values = {"b": "9" * 100_000, "m": {"c": 1, "d": 2}, "s": [1, 2, 3]}
+    assert compile_template(Template("t", text=source), limits=limits).render(context(values, None)).text == said
+
+
+@pytest.mark.parametrize("filter_", ["number", "money", "round", "plural"])
+def test_a_text_is_no_number_that_is_longer_than_any(filter_):
+    compiled = compile_template(Template("t", text=f"{{{{ b | {filter_} }}}}"))
+    with pytest.raises(MessageAborted, match="not_a_number"):
+        compiled.render(context({"b": "0." + "1" * 100_000}, None))

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from email import message_from_bytes, policy
 
 import pytest
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,7 +15,7 @@ from flowkit.errors import ConfigurationError
 from flowkit.rendering.html.links import LinkRules
 from flowkit.rendering.link_tokens import LinkTokens
 from flowkit.rendering.mail_policy import CLICK, REPORT, UNSUBSCRIBE, MailPolicy
-from flowkit.rendering.model import OutgoingMessage, Template
+from flowkit.rendering.model import Fallbacks, Missing, OutgoingMessage, Template
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 TOKENS = LinkTokens({"1": b"0123456789abcdef"}, current="1")
@@ -124,3 +125,45 @@ def test_hostile_ids_add_nothing_to_the_message(subscriber, key, topic):
 def test_what_cannot_work_is_refused(options, said):
     with pytest.raises(ConfigurationError, match=re.escape(said)):
         MailPolicy(tokens=TOKENS, **options)
+
+
+def test_all_of_a_template_is_kept_when_it_is_prepared():
+    made = MailPolicy(tokens=TOKENS, links=LinkRules({"utm_source": "m"}))
+    german = Template("t", html="<a href='https://x.test/'>los</a>", missing=Missing.BLANK)
+    source = Template(
+        "t",
+        subject="{{ n }}",
+        html="<p>{{ n }}</p>",
+        fallbacks=Fallbacks(subject={"n": "you"}, body={"n": "reader"}),
+        missing=Missing.BLANK,
+        instead="simple",
+        subjects={"urgent": "Now"},
+        locales={"de": german},
+    )
+    ready = made.prepare(source)
+    assert evolve(ready, text=None, locales={}) == evolve(source, locales={})
+    assert ready.locales["de"].html == "<a href='https://x.test/?utm_source=m'>los</a>"
+    assert ready.locales["de"].text == "los <https://x.test/>\n"
+    assert ready.locales["de"].missing is Missing.BLANK
+    only_there = made.prepare(Template("t", text="x", locales={"de": german}))
+    assert only_there.locales["de"].html == ready.locales["de"].html
+
+
+def test_only_the_way_out_is_left_alone_on_its_site():
+    made = MailPolicy(
+        tokens=TOKENS, unsubscribe_url="https://shop.test/{token}/leave", click_url="https://c.test/{token}"
+    )
+    out = made.unsubscribe_link("ann", None, "key:1", "w")
+    html = f"<a href='https://shop.test/sale'>a</a><a href='{out}'>b</a><a href='{out}?lang=de'>c</a>"
+    said = made.apply(message(html=html), marketing=True, topic=None, open_links=False).html
+    assert re.findall("https://([a-z.]*)/", said) == ["c.test", "shop.test", "shop.test"]
+
+
+def test_a_url_that_is_too_long_to_be_signed_leads_where_it_led():
+    for length in (2_000, 2_700, 2_900, 3_500):
+        url = f"https://shop.test/{'a' * length}"
+        said = applied(message(html=f"<a href='{url}'>x</a>"), click_url="https://c.test/{token}").html
+        led = re.fullmatch("<a href='(.*)'>x</a>", said)[1]
+        token = led.removeprefix("https://c.test/")
+        assert led == url or fields(CLICK, token)[0] == url
+    assert led == url

@@ -157,3 +157,71 @@ def test_a_value_of_the_hosts_that_is_html_is_printed_as_it_is_in_text_alone():
 
 def test_a_text_that_only_looks_trusted_is_escaped():
     assert render("{{ x }}", x="<b>") == "&lt;b&gt;"
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "<\u202ascript>{{ x }}</script>",
+        "<\u2066a onclick='{{ x }}'>y</a>",
+        "<a on\u202eclick='{{ x }}'>y</a>",
+        "<a href='java\u202cscript:{{ x }}'>y</a>",
+    ],
+)
+def test_what_is_taken_out_of_a_message_hides_no_markup(source):
+    refused(source)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "<!--{{ x }}> <a title={{ y }}> -->",
+        "<!-- {{ x }}> <a title='{{ y }}'> -->",
+        "<!-- {{ x }}-> {{ y }} -->",
+        "<!-- {{ x }}!> {{ y }} -->",
+        "<!-- -{{ x }}-{{ x }}> {{ y }} -->",
+        "<!--[if {{ x }}]> {{ y }} <![endif]-->",
+    ],
+)
+def test_a_value_ends_no_comment_together_with_what_follows(source):
+    refused(source)
+
+
+def test_a_comment_may_hold_values():
+    assert render("<!--{{ x }}--><!-- {{ x }} > --><p>{{ x }}</p>", x="-") == "<!-----><!-- - > --><p>-</p>"
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "<svg><title><a onclick='{{ x }}'>",
+        "<svg><textarea><a onclick='{{ x }}'>",
+        "<svg><style><a onclick='</style>{{ x }}'>",
+        "<math><title><a onclick='{{ x }}'>",
+        "<select><title></select><a onclick='{{ x }}'>",
+        "<select><style></select><a onclick='</style>{{ x }}'>",
+        "<svg><![CDATA[ > <a title=']]><img onerror={{ x }}>'>",
+        "<svg><script><!--</script><a onclick='{{ x }}'>",
+        "<noscript><p title='</noscript><a onclick={{ x }}>'>",
+        "<noscript><p title='<{% if y %}/noscript><a onclick={{ x }}>{% endif %}'>",
+        "<noscript><!-- </noscript><a onclick={{ x }}> -->",
+        "{% if y %}<svg>{% endif %}<title><a onclick='{{ x }}'>",
+    ],
+)
+def test_what_browsers_may_read_otherwise_is_refused(source):
+    refused(source)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "<svg><title>Logo</title><path d='M0'/></svg><p title='{{ x }}'>{{ x }}</p>",
+        "<noscript><p title='a'>{{ x }}</p></noscript>{{ x }}",
+        "<select><option>{{ x }}</option></select><!-- plain -->{{ x }}",
+        "{% if y %}<svg></svg>{% endif %}<p title='{{ x }}'>",
+        "<svg><![CDATA[a]]></svg>{{ x }}",
+        "<title>a < b</title><p title='<'>{{ x }}</p>",
+    ],
+)
+def test_what_all_browsers_read_alike_is_taken(source):
+    assert "&lt;" in render(source, x="<", y=True)

@@ -7,7 +7,18 @@ from enum import IntEnum, StrEnum
 from html import unescape
 from typing import Final, NamedTuple
 
-__all__ = ["ESCAPABLE", "SCHEMES", "START", "URL_ATTRIBUTES", "Context", "Phase", "State", "UrlPart", "url_part"]
+__all__ = [
+    "DOUBTFUL",
+    "ESCAPABLE",
+    "SCHEMES",
+    "START",
+    "URL_ATTRIBUTES",
+    "Context",
+    "Phase",
+    "State",
+    "UrlPart",
+    "url_part",
+]
 
 
 class Context(StrEnum):
@@ -81,6 +92,9 @@ URL_ATTRIBUTES: Final = frozenset({
     "manifest", "poster", "profile", "src", "usemap", "xlink:href",
 })  # fmt: skip
 ESCAPABLE: Final = frozenset({"textarea", "title"})
+DOUBTFUL: Final = frozenset({"frameset", "math", "noscript", "select", "svg"})
+"""Within them browsers read ``title``, ``style`` and the like as any other element, or not at all, and ``<![CDATA[``;
+``noscript`` is a text where scripts run. So ``<`` within a value, a comment or a text may begin markup there."""
 _LISTS: Final = frozenset({"archive", "imagesrcset", "ping", "srcset"})
 _BETWEEN: Final = frozenset({Phase.TAG_NAME, Phase.BETWEEN, Phase.JOINED, Phase.NAME, Phase.AFTER_NAME})
 _FLOWING: Final = frozenset({Phase.TEXT, Phase.COMMENT})
@@ -111,6 +125,7 @@ class State(NamedTuple):
         conditional: Whether this is in a conditional comment.
         cut: Whether the text so far ends with what may be the beginning of markup.
         ambiguous: Whether markup was cut in two.
+        doubtful: Whether an element was opened from which on readers may differ about what is text: see `DOUBTFUL`.
     """
 
     phase: Phase = Phase.TEXT
@@ -123,6 +138,7 @@ class State(NamedTuple):
     conditional: bool = False
     cut: bool = False
     ambiguous: bool = False
+    doubtful: bool = False
 
     @property
     def context(self) -> Context:
@@ -173,6 +189,8 @@ class State(NamedTuple):
         """
         if self == other:
             return self
+        if self.doubtful != other.doubtful:
+            return self._replace(doubtful=True).join(other._replace(doubtful=True))
         one, two = self._replace(url=UrlPart.REST, scheme=""), other._replace(url=UrlPart.REST, scheme="")
         if one == two:
             worse = max(self, other, key=lambda state: state.url)

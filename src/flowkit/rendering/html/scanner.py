@@ -1,7 +1,8 @@
 """The one reader of HTML: a state machine after the WHATWG's tokenizer, in linear time whatever it is given.
 
-It reads in pieces, so that a template's tags may stand anywhere between them, and forms no tree. What it does not do,
-since nothing here hangs on it: the rules by which browsers mend trees, and CDATA within SVG.
+It reads in pieces, so that a template's tags may stand anywhere between them, and forms no tree. It knows neither the
+rules by which browsers mend trees nor CDATA within SVG; where these could make markup of what it takes for text, it
+calls the place ambiguous.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
-from flowkit.rendering.html.context import ESCAPABLE, START, URL_ATTRIBUTES, Phase, State, UrlPart, url_part
+from flowkit.rendering.html.context import DOUBTFUL, ESCAPABLE, START, URL_ATTRIBUTES, Phase, State, UrlPart, url_part
 from flowkit.rendering.html.tokens import Attribute, Comment, EndTag, StartTag, Text, Token
 
 __all__ = ["Scanner", "after", "scan"]
@@ -23,6 +24,7 @@ _ATTRIBUTE: Final = re.compile(r"[^\t\n\f\r />=]*")
 _SPACE: Final = re.compile(r"[\t\n\f\r ]*")
 _UNQUOTED: Final = re.compile(r"[^\t\n\f\r >]*")
 _COMMENT_END: Final = re.compile(r"--!?>")
+_COMMENT_TAILS: Final = (">", "->", "!>")
 _CONDITIONAL: Final = re.compile(r"<!--\[if[^<>\]]*\]>(?!(?:<!)?-->)", re.IGNORECASE)
 _HALF: Final = re.compile(r"<!--\[(?:i|if[^<>\]]*\]?)?", re.IGNORECASE)
 _BEGUN: Final = "[if"  # stands for an element, in a comment that may be the beginning of a conditional one
@@ -97,6 +99,7 @@ class Scanner:
             self._conditional,
             self._cut,
             self._ambiguous,
+            self._doubtful,
         ) = state
         self._begun = 0  # of the token
         self._attributes: list[Attribute] = []
@@ -116,6 +119,7 @@ class Scanner:
             self._conditional,
             self._cut,
             self._ambiguous,
+            self._doubtful,
         )
 
     def feed(self, start: int, end: int) -> None:
@@ -180,7 +184,12 @@ class Scanner:
                 broken = first not in "\t\n\f\r />"
                 self._phase = Phase.BETWEEN
             case Phase.COMMENT:
-                broken = self._cut and (first in "->![" or self._element == _BEGUN)
+                # Behind a value, too: one that is empty or ends with dashes must not end it together with what follows.
+                broken = (
+                    self._element == _BEGUN
+                    or (self._cut and first in "->![")
+                    or self._source.startswith(_COMMENT_TAILS, start)
+                )
             case _:
                 broken = self._cut and (self._phase is Phase.RAW or first in "->!")
         self._ambiguous = self._ambiguous or broken
@@ -216,6 +225,7 @@ class Scanner:
                 return self._raw(start, end)
             case Phase.COMMENT:
                 found = _COMMENT_END.search(self._source, start, end)
+                self._hides(start, end if found is None else found.start())
                 return end if found is None else self._commented(found.end())
             case Phase.DECLARATION:
                 found_at = self._source.find(">", start, end)
@@ -265,6 +275,10 @@ class Scanner:
             if end - at < len("<!--") and "<!--".startswith(source[at:end]):
                 self._phase = Phase.OPENING
                 return end
+            if source.startswith("<![", at, end):
+                stop = source.find(">", at, end)
+                if not source.endswith("]]", at, max(stop, at)):
+                    self._ambiguous = self._ambiguous or self._doubtful
             return self._opened(Phase.DECLARATION, at, at + 2)
         if not self._conditional and (found := _CONDITIONAL.match(source, at, end)):
             self._flush(at)
@@ -314,16 +328,19 @@ class Scanner:
         if element == "script":
             return self._in_script(start, end)
         found = _ENDS[element].search(self._source, start, end)
+        self._hides(start, end if found is None else found.start())
         if found is None:
             return end
         return self._ended(found.start(), found.end())
 
     def _in_script(self, start: int, end: int) -> int:
         found = _SCRIPT.search(self._source, start, end)
+        self._hides(start, end if found is None else found.start())
         if found is None:
             return end
         match found[0][:2], self._script:
             case "<!", depth:
+                self._hides(found.start(), found.end())
                 self._script = max(depth, 1)
                 return found.start() + 2  # the dashes may end it, too
             case "--", _:
@@ -355,6 +372,7 @@ class Scanner:
         while (whole := _WHOLE.match(source, start, end)) is not None:
             name, reached = whole[1], whole.end()
             start = reached
+            self._hides(whole.end(1), reached)
             if not self._closing:
                 value_start, value_end = whole.span(2)
                 if value_start < 0:
@@ -385,6 +403,7 @@ class Scanner:
         else:
             self.tokens.append(StartTag(name, self._begun, end, tuple(self._attributes), self._conditional))
         self._begun, self._attribute = end, ""
+        self._doubtful = self._doubtful or name in DOUBTFUL
         self._phase = Phase.TEXT
         if not self._closing and name in _TEXT_ONLY:
             self._phase = Phase.RAW
@@ -454,12 +473,18 @@ class Scanner:
             found = _UNQUOTED.match(source, start, end)
             reached = start if found is None else found.end()
             ended = reached < end
+        self._hides(start, reached)
         if ended:
             self._attributed(reached + len(quote), value_end=reached, quote=quote)
             return reached + len(quote)
         if self._attribute in URL_ATTRIBUTES:
             self._url, self._scheme = url_part(self._url, self._scheme, source[start : start + 99])
         return end
+
+    def _hides(self, start: int, end: int) -> None:
+        """Note that what is no markup here may be some to another reader."""
+        if self._doubtful and self._source.find("<", start, end) >= 0:
+            self._ambiguous = True
 
     def _attributed(self, end: int, *, value_end: int = -1, quote: str = "") -> None:
         """End an attribute."""

@@ -62,6 +62,15 @@ _READS: Final[Mapping[str, frozenset[str]]] = {
     _SEASONAL: frozenset({"location", "hemisphere"}),
     _LOCAL: frozenset({"location"}),
 }
+_MADE: Final[Mapping[str, frozenset[str]]] = {
+    _PRODUCTS: frozenset({"products"}),
+    _CONTENT: frozenset({"articles"}),
+    _ACTIVITY: frozenset({"activities"}),
+    _SEASONAL: frozenset({"piece"}),
+    _LOCAL: frozenset({"piece"}),
+    _CALL: frozenset({"call"}),
+}
+"""What is worked out for a block; all else that it reads is the reader's."""
 _ZONED: Final = frozenset({_TIME, _SEASONAL, _PRODUCTS, _CONTENT, *_DATES})
 _HIGH: Final = 0.7
 _STANDARD_DATE: Final = "%-d %B %Y"
@@ -216,6 +225,8 @@ def wants(personalization: Personalization, template: CompiledTemplate, subject:
     more = frozenset[str]().union(*(_READS.get(name, frozenset()) for name in shown))
     if _ACTIVITY in shown:
         more |= {_ACTIVITY}
+    for block in shown & personalization.compiled.keys():
+        more |= personalization.compiled[block].variables - (_MADE.get(block, frozenset()) | _COMPUTED)
     return Wants(
         read=read,
         attributes=(read - _COMPUTED) | more,

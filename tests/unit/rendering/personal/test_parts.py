@@ -5,12 +5,13 @@ import pytest
 from flowkit.conditions import Equals, Performed, SubscriberHas, at_least, less_than
 from flowkit.errors import ConfigurationError
 from flowkit.events import Facts
-from flowkit.rendering.model import TemplateError
+from flowkit.rendering.engine import compile_template
+from flowkit.rendering.model import Template, TemplateError
 from flowkit.rendering.personal.blocks import BlockLinks, BlockTemplate
 from flowkit.rendering.personal.confidence import confidence
 from flowkit.rendering.personal.features import ENGAGEMENT_NEEDS, EngagementFeatures
 from flowkit.rendering.personal.model import NEUTRAL, Prediction
-from flowkit.rendering.personal.personalize import Personalization
+from flowkit.rendering.personal.personalize import Personalization, wants
 from flowkit.rendering.personal.rules import Applied, PersonalRule, SetTag, ShowBlock, TakeVariant, applied, holding
 from tests.support.personal import AT
 
@@ -108,3 +109,17 @@ def test_links_keep_what_they_have_and_get_parameters(url, link):
 
 def test_without_parameters_a_link_stays_as_it_is():
     assert BlockLinks(site="https://s.example", parameters={}).to("/a", "x") == "https://s.example/a"
+
+
+def test_what_a_block_reads_of_the_profile_is_asked_for():
+    block = BlockTemplate(html="<p>{{ city }} {{ call.label }}</p>", text="{{ plan }}")
+    show = PersonalRule("r", VIP, ShowBlock("offer", "primaryCTA"))
+    for how, source in [
+        (Personalization(blocks={"mine": block, "primaryCTA": block}), "{{ mine }}{{ primaryCTA }}"),
+        (Personalization(blocks={"primaryCTA": block}, rules=[show]), "{{ offer }}"),
+    ]:
+        assert {"city", "plan"} <= wants(how, compile_template(Template("t", html=source))).attributes
+    alone = wants(
+        Personalization(blocks={"primaryCTA": block}), compile_template(Template("t", html="{{ primaryCTA }}"))
+    )
+    assert alone.attributes == {"city", "plan"}
