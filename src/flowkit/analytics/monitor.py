@@ -37,7 +37,7 @@ class Lookout:
         hours: How many hours are looked at together: more hours find smaller changes, and later.
         weeks: How many weeks back.
         around: How many hours before and after are taken from each of those weeks too.
-        feedback_hours: Over how many hours up to the end of the hour at hand complaints, unsubscriptions and bounces are
+        feedback_hours: Over how many hours up to the end of that hour complaints, unsubscriptions and bounces are
             held against messages, since they come in after them; those of the weeks before likewise.
         false_alarms: See `anomalies`.
         least: The smallest change that matters, as a share of what was before.
