@@ -17,6 +17,7 @@ from flowkit.worker.turns import Turn
 FOLDER = "FLOWKIT_POOL_FOLDER"
 STORE = "flowkit.db"
 PIPE = "told"
+GATE = "gate"
 
 
 class Teller:
@@ -30,7 +31,7 @@ class Teller:
 
 
 class Sender:
-    """Tells of each message; one to `stuck` never ends."""
+    """Tells of each message; one to `stuck` never ends, one to `gated` when it was let through two gates."""
 
     key_window = None
     timeout = timedelta(seconds=5)
@@ -45,6 +46,11 @@ class Sender:
         self._teller.tell("sent", message.subscriber_id, os.getpid())
         if message.subscriber_id == "stuck":
             threading.Event().wait()
+        if message.subscriber_id == "gated":
+            with (Path(os.environ[FOLDER]) / GATE).open("rb", buffering=0) as gate:
+                gate.read(1)
+                self._teller.tell("passed")
+                gate.read(1)
         return [DONE]
 
 

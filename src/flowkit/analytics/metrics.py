@@ -8,7 +8,8 @@ from decimal import Decimal
 
 from attrs import Factory, field, frozen
 
-from flowkit.analytics.tally import Ages, Tally, Way
+from flowkit.analytics.tally import Ages, Heard, Tally, Way
+from flowkit.runs.feedback import FeedbackKind
 from flowkit.runs.model import Kind
 
 __all__ = ["ActionMetrics", "MessageMetrics", "NodeMetrics", "WorkflowMetrics", "share", "workflow_metrics"]
@@ -235,8 +236,12 @@ def workflow_metrics(workflow_id: str, tally: Tally, standing: Mapping[str, int]
         messages=_messages(tally),
         heard=_heard(tally, machine=False),
         by_machines=_heard(tally, machine=True),
-        revenue=sum((worth for told, worth in tally.revenue.items() if not told.machine), Decimal(0)),
+        revenue=sum((worth for told, worth in tally.revenue.items() if _is_sale(told)), Decimal(0)),
     )
+
+
+def _is_sale(told: Heard) -> bool:
+    return told.kind == FeedbackKind.CONVERSION.value and not told.machine
 
 
 def _heard(tally: Tally, *, machine: bool, template: str | None = None) -> dict[str, int]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
+from statistics import median_low
 from typing import Final, NamedTuple
 
 from attrs import define, field, frozen
 
-from flowkit.analytics.anomalies import Against, Direction, Volume, anomalies, same_hours
+from flowkit.analytics.anomalies import Against, Direction, Volume, anomalies
 from flowkit.analytics.findings import Counted, Finding, Severity
 from flowkit.analytics.tally import Slot, Tally
 from flowkit.runs.model import Kind
@@ -20,6 +21,7 @@ _COMPLAINTS: Final = (
     ("unsubscribe", Severity.MEDIUM),
     ("bounce", Severity.HIGH),
 )
+_TOLD_LATER: Final = frozenset(kind for kind, _ in _COMPLAINTS)
 _ENDS: Final = (Kind.COMPLETED, Kind.EXITED, Kind.FAILED)
 
 
@@ -28,12 +30,15 @@ class Lookout:
     """Looks at an hour of every workflow, and at how it was in the same hours of the weeks before.
 
     Looked at are completion and failures of the runs that ended, the drop-off of each node, how many messages of each
-    template failed, complaints, unsubscriptions and bounces against the messages of the hours, and how many runs began.
+    template failed, complaints, unsubscriptions and bounces against the messages, and how many runs began. Runs that
+    began are held against the median of the weeks, so that one import does not count for all of them.
 
     Attributes:
         hours: How many hours are looked at together: more hours find smaller changes, and later.
         weeks: How many weeks back.
         around: How many hours before and after are taken from each of those weeks too.
+        feedback_hours: Over how many hours up to the end of that hour complaints, unsubscriptions and bounces are
+            held against messages, since they come in after them; those of the weeks before likewise.
         false_alarms: See `anomalies`.
         least: The smallest change that matters, as a share of what was before.
     """
@@ -43,18 +48,20 @@ class Lookout:
     around: int = 1
     false_alarms: float = 0.01
     least: float = 0.1
+    feedback_hours: int = 24
 
     @property
     def reach(self) -> int:
         """How many hours before the hour at hand it reads."""
-        return self.weeks * _WEEK + self.around + self.hours
+        return self.weeks * _WEEK + max(self.around + self.hours, self.feedback_hours)
 
-    def look(self, slots: Mapping[Slot, Tally], until: int) -> Sequence[Finding]:
+    def look(self, slots: Mapping[Slot, Tally], until: int, *, closed: Container[str] = ()) -> Sequence[Finding]:
         """Find what chance does not explain.
 
         Args:
             slots: The counts of all workflows, from ``until - reach`` on.
             until: The hour before which is looked, in hours since 1970.
+            closed: Workflows that nobody may enter: that none of their runs begin is no news.
         """
         by_workflow: dict[str, dict[int, Tally]] = {}
         for slot, counted in slots.items():
@@ -63,37 +70,53 @@ class Lookout:
         points: list[Against | Volume] = []
         for name, hours in sorted(by_workflow.items()):
             points += self._points(name, hours, until)
+            if name not in closed:
+                points += self._entries(name, hours, until)
         return anomalies(points, false_alarms=self.false_alarms)
 
     def _points(self, name: str, hours: Mapping[int, Tally], until: int) -> Iterable[Against | Volume]:
         rates: dict[_Rate, dict[int, Counted]] = {}
-        entered: dict[int, Counted] = {}
         for hour, counted in hours.items():
             for rate, one in _rates(counted):
                 rates.setdefault(rate, {})[hour] = one
-            entered[hour] = Counted(counted.count(Kind.ENTERED), 0)
         for rate, counts in sorted(rates.items()):
-            now, before = self._now(counts, until), self._before(counts, until)
             measure, direction, node, severity = rate
+            told_later = measure in _TOLD_LATER
+            span, around = (self.feedback_hours, 0) if told_later else (self.hours, self.around)
+            now = _together(counts, range(until - span, until))
+            weeks = [_together(counts, hours) for hours in self._weeks(until, span, around)]
+            before = Counted(sum(one.part for one in weeks), sum(one.whole for one in weeks))
+            if told_later:
+                now, before = _no_more_than_all(now), _no_more_than_all(before)
             yield Against(name, measure, direction, now, before, node=node or None, severity=severity, least=self.least)
+
+    def _entries(self, name: str, hours: Mapping[int, Tally], until: int) -> Iterable[Volume]:
+        """Hold the number of runs that began against that of the weeks that are known from their first hour on."""
+        entered = {hour: Counted(one.count(Kind.ENTERED), 0) for hour, one in hours.items()}
+        first = min(entered, default=until)
+        known = [span for span in self._weeks(until, self.hours, self.around) if first <= span.start]
         # Of a workflow that is younger than a week nobody knows how many should come.
-        weeks = sum(any(hour < until - week * _WEEK for hour in entered) for week in range(1, self.weeks + 1))
-        if weeks:
-            past = self._before(entered, until).part
-            span = weeks * self.hours * (2 * self.around + 1)
-            current = self._now(entered, until).part
+        if known:
+            usual = median_low(_together(entered, span).part for span in known)
+            current = _together(entered, range(until - self.hours, until)).part
+            past, span = usual * len(known), sum(map(len, known))
             yield Volume(name, "entries", Direction.DROP, current, self.hours, past, span, least=max(self.least, 0.5))
 
-    def _now(self, counts: Mapping[int, Counted], until: int) -> Counted:
-        found = [counts[hour] for hour in range(until - self.hours, until) if hour in counts]
-        return Counted(sum(one.part for one in found), sum(one.whole for one in found))
+    def _weeks(self, until: int, span: int, around: int) -> Iterable[range]:
+        """Give the same hours in each of the weeks before, with those around them."""
+        for week in range(1, self.weeks + 1):
+            end = until - week * _WEEK
+            yield range(end - span - around, end + around)
 
-    def _before(self, counts: Mapping[int, Counted], until: int) -> Counted:
-        part = whole = 0
-        for hour in range(until - self.hours, until):
-            past = same_hours(counts, hour, weeks=self.weeks, around=self.around)
-            part, whole = part + past.part, whole + past.whole
-        return Counted(part, whole)
+
+def _together(counts: Mapping[int, Counted], hours: Iterable[int]) -> Counted:
+    found = [counts[hour] for hour in hours if hour in counts]
+    return Counted(sum(one.part for one in found), sum(one.whole for one in found))
+
+
+def _no_more_than_all(one: Counted) -> Counted:
+    """Count no more that was told than was sent: some of it may be about messages of the days before."""
+    return Counted(min(one), one.whole)
 
 
 class _Rate(NamedTuple):
@@ -111,7 +134,7 @@ def _rates(counted: Tally) -> Iterable[tuple[_Rate, Counted]]:
     sent = sum(number for message, number in counted.messages.items() if message.kind == "done")
     for kind, severity in _COMPLAINTS:
         told = sum(number for one, number in counted.heard.items() if one.kind == kind and not one.machine)
-        yield _Rate(kind, Direction.SPIKE, "", severity), Counted(min(told, sent), sent)
+        yield _Rate(kind, Direction.SPIKE, "", severity), Counted(told, sent)
     nodes: dict[str, list[int]] = {}
     for way, number in counted.ways.items():
         nodes.setdefault(way.node, [0, 0])[1] += number

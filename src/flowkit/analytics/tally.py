@@ -222,7 +222,7 @@ class Tally:
         actions: What became of actions.
         messages: What became of messages.
         heard: What became of messages after they were handed over.
-        revenue: What that is worth together, as was told; exact.
+        revenue: What that is worth together, as was told, of whatever kind it was; exact.
         labels: How often a branch, a split or a look gave a label, by node, action and label.
         ages: How old runs were when they ended, by kind.
         goal_ages: How old they were when they reached a goal, by goal.

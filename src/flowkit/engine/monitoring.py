@@ -18,6 +18,7 @@ from flowkit.ports import Alerts
 __all__ = ["Monitor"]
 
 _EVERY: Final = "*"
+_CAUGHT_UP: Final = 24
 _LATE: Final = timedelta(minutes=15)
 _LOOKOUT: Final = Lookout()
 
@@ -31,7 +32,7 @@ class Monitor:
     Args:
         alerts: Who is told.
         lookout: What is looked at, each time that an hour has ended.
-        late: For how long something may be due, and not done, before that is told: at every look.
+        late: For how long something may be due, and not done, before that is told; every look asks.
 
     Attributes:
         hourly: What was told of the hours, and is not over.
@@ -58,16 +59,24 @@ class Monitor:
         self._untold += self.pressing.take(await self._overdue(parts, at))
         until = at // HOUR
         if until > self._until:
-            await roll_up(parts)
-            since = from_micros(max(0, until - self._lookout.reach) * HOUR)
-            slots = await tallies_of(parts, None, since, from_micros(until * HOUR))
-            self._untold += self.hourly.take(self._lookout.look(slots, until))
-            self._until = until
+            await self._hours(parts, until)
         told = tuple(self._untold)
         if told:
             await resolve("alerts.tell", self._alerts.tell(told))
             self._untold = []
         return told
+
+    async def _hours(self, parts: Parts, until: int) -> None:
+        """Look at each hour that has ended since the last look, one by one, as far as a day back."""
+        first = max(self._until + 1, until - _CAUGHT_UP + 1) if self._until else until
+        await roll_up(parts)
+        await parts.catalogue.refresh()
+        since = from_micros(max(0, first - self._lookout.reach) * HOUR)
+        slots = await tallies_of(parts, None, since, from_micros(until * HOUR))
+        closed = {slot.workflow_id for slot in slots if parts.catalogue.gate(slot.workflow_id) is None}
+        for hour in range(first, until + 1):
+            self._untold += self.hourly.take(self._lookout.look(slots, hour, closed=closed))
+        self._until = until
 
     async def _overdue(self, parts: Parts, at: int) -> Sequence[Finding]:
         """See whether something has been due for too long: no worker lives, or they do not keep up."""

@@ -13,12 +13,13 @@ from typing import Final
 
 from attrs import evolve
 
-from flowkit.conditions import EventIs
+from flowkit.conditions import AllOf, Condition, Differs, EventHas, EventIs
 from flowkit.errors import DocumentError, Problem
 from flowkit.experiments.assignment import gate
 from flowkit.experiments.compiling import compile_variants
 from flowkit.experiments.model import Experiment, Metric, MetricKind
 from flowkit.problems import pointer, short
+from flowkit.runs.feedback import FEEDBACK
 from flowkit.workflows.control import Branch, Case, Split, WaitForEvent, Way
 from flowkit.workflows.goals import Goal
 from flowkit.workflows.model import Action, Node, Operation, Wait, WaitUntil, Workflow
@@ -194,7 +195,10 @@ class _Weaver:
 
 
 def _goal(experiment: Experiment, metric: Metric, within: timedelta) -> Goal:
-    return Goal(goal_id(experiment.experiment_id, metric.name), event=EventIs((metric.event,)), within=within)
+    event: Condition = EventIs((metric.event,))
+    if metric.event in FEEDBACK:  # What a machine opened, nobody has read.
+        event = AllOf((event, EventHas({"machine": Differs(value=True)})))
+    return Goal(goal_id(experiment.experiment_id, metric.name), event=event, within=within)
 
 
 def _longest_way(workflow: Workflow) -> timedelta:

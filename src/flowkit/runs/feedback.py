@@ -55,7 +55,8 @@ def feedback(  # noqa: PLR0913 - a keyword for each thing that a mail service te
     """Make the event that tells what became of a message, to be ingested.
 
     The first open of a message counts, and the second is the same event: what a rate is made of are messages, and not
-    how often a picture was loaded. A conversion needs an id of its own, such as the order's.
+    how often a picture was loaded. What a machine did is another event, so that who reads a message that a machine had
+    loaded before still counts. A conversion needs an id of its own, such as the order's.
 
     Args:
         kind: What became of it.
@@ -67,7 +68,7 @@ def feedback(  # noqa: PLR0913 - a keyword for each thing that a mail service te
         action: By which action.
         machine: Whether a machine did it, such as a mail programme that loads all pictures: it is left out of rates.
         value: What a conversion is worth.
-        id: The event's id; None derives it from the kind and the key.
+        id: The event's id; None derives it from the kind, the key, and whether a machine did it.
         occurred_at: When.
         properties: What is to be known of it besides, such as ``bounce_type``.
 
@@ -79,7 +80,7 @@ def feedback(  # noqa: PLR0913 - a keyword for each thing that a mail service te
     return Event(
         kind.value,
         subscriber_id,
-        id=id or _identity(kind, key),
+        id=id or _identity(f"machine_{kind.value}" if machine else kind.value, key),
         occurred_at=occurred_at,
         properties={**(properties or {}), "message_key": key, "workflow_id": workflow_id, **told},
         value=value,
@@ -112,6 +113,6 @@ def _text(event: Event, name: str) -> str | None:
     return found if isinstance(found, str) and found else None
 
 
-def _identity(kind: FeedbackKind, key: str) -> str:
-    name = f"{kind.value}:{key}"
-    return name if len(name) <= _LONGEST else f"{kind.value}:{sha256(key.encode()).hexdigest()}"
+def _identity(kind: str, key: str) -> str:
+    name = f"{kind}:{key}"
+    return name if len(name) <= _LONGEST else f"{kind}:{sha256(key.encode()).hexdigest()}"

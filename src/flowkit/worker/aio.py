@@ -92,6 +92,8 @@ class AsyncWorker:
             rest = await self._turn()
             if rest:
                 await self._wait(rest)
+            else:  # The loop has other tasks, of which one may call `stop`; a turn need not have awaited anything.
+                await asyncio.sleep(0)
         return self._turns.worked()
 
     async def _wait(self, seconds: float) -> None:

@@ -88,8 +88,9 @@ class Worker:
 
     def wake(self) -> None:
         """End a rest, since there is something to do; from any thread."""
-        if self._bell is not None:
-            self._bell.ring()
+        bell = self._bell  # `run` may take it away meanwhile.
+        if bell is not None:
+            bell.ring()
 
     def run(self, *, ends_with: Sequence[int] = ()) -> Worked:
         """Work until `stop` is called; a worker runs once.
@@ -104,7 +105,8 @@ class Worker:
         try:
             while not self._stop.asked:
                 rest = self._turn()
-                if rest and bell.wait(rest, ends_with):
+                # Without a rest too: one that always has work is to notice its parent's end as well.
+                if (rest or ends_with) and bell.wait(rest, ends_with):
                     self.stop()
             return self._turns.worked()
         finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import multiprocessing
+import os
 import random
 import signal
 from collections.abc import Callable, Sequence
@@ -26,6 +27,8 @@ __all__ = ["PATIENCE", "MakesWorker", "WorkerPool"]
 PATIENCE: Final = timedelta(seconds=60)
 _LONG_LIVED: Final = 60.0
 _LONGEST_WAIT: Final = 3600.0
+# Where a system has no second signal of its own, the first one ends a process at once.
+_HURRY: Final = getattr(signal, "SIGUSR1", signal.SIGTERM)
 _log: Final = logging.getLogger("flowkit.worker")
 
 MakesWorker: TypeAlias = Callable[[], Worker]
@@ -62,8 +65,9 @@ class WorkerPool:
         """Bring `run` to its end: once, the workers finish within their grace; twice, the grace is over."""
         self._hurried = self._stop.asked
         self._stop.ask(self._patience)
-        if self._bell is not None:
-            self._bell.ring()
+        bell = self._bell  # `run` may take it away meanwhile.
+        if bell is not None:
+            bell.ring()
 
     def run(self) -> int:
         """Keep the processes alive until `stop` is called.
@@ -115,7 +119,7 @@ class WorkerPool:
             if self._hurried and not hurried:
                 hurried = True
                 for place in self._places:
-                    place.terminate()
+                    place.hurry()
             if self._stop.over:
                 break
             bell.wait(self._stop.left, sentinels)
@@ -173,8 +177,14 @@ class _Place:
         if self.process is not None:
             self.process.terminate()
 
+    def hurry(self) -> None:
+        """End the grace of the process."""
+        if self.process is not None and self.process.pid is not None and self.process.exitcode is None:
+            os.kill(self.process.pid, _HURRY)
+
     def kill(self) -> int:
         """Kill the process; tell how many that were."""
+        self.leave()
         process = self.process
         if process is None:
             return 0
@@ -191,5 +201,10 @@ def _work(make: MakesWorker) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
     worker = make()
-    with suppress(KeyboardInterrupt):
-        worker.run_until_signalled((signal.SIGTERM,), ends_with=() if parent is None else (parent.sentinel,))
+
+    def hurried() -> None:
+        worker.stop(timedelta())
+
+    # Who stops a service may signal all its processes, and the parent passes the signal on: twice is no hurry here.
+    with suppress(KeyboardInterrupt), listening((_HURRY,), hurried), listening((signal.SIGTERM,), worker.stop):
+        worker.run(ends_with=() if parent is None else (parent.sentinel,))

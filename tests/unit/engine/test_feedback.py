@@ -65,6 +65,23 @@ def test_what_machines_do_is_marked_and_left_out_of_rates(shop):
     assert (metrics.heard, metrics.by_machines) == ({"email_open": 1}, {"email_open": 1})
 
 
+def test_who_opens_what_a_machine_has_loaded_before_counts(shop):
+    engine, messages = shop
+    by_machine, by_hand = told(messages["s0"], FeedbackKind.OPEN, machine=True), told(messages["s0"], FeedbackKind.OPEN)
+    engine.ingest([by_machine, by_machine, by_hand, by_hand])
+    metrics = engine.metrics("w")
+    assert (metrics.heard, metrics.by_machines) == ({"email_open": 1}, {"email_open": 1})
+
+
+def test_only_conversions_are_revenue(shop):
+    engine, messages = shop
+    engine.ingest(
+        told(messages["s0"], kind, value=value, id=kind.value)
+        for kind, value in ((FeedbackKind.CLICK, 3.0), (FeedbackKind.CONVERSION, 20.0))
+    )
+    assert engine.metrics("w").revenue == Decimal(20)
+
+
 def test_revenue_is_exact_and_the_same_after_a_roll_up(shop):
     engine, messages = shop
     values = [0.1] * 7 + [19.99, -5]

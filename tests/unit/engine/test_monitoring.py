@@ -1,6 +1,7 @@
 """What is out of the ordinary: found by the hour, told once, and once more when it is over."""
 
 import logging
+from collections import Counter
 from datetime import timedelta
 
 import pytest
@@ -10,10 +11,12 @@ from flowkit.adapters.logs import LoggedAlerts
 from flowkit.adapters.profiles import MemoryProfiles
 from flowkit.analytics.findings import Finding, Severity
 from flowkit.analytics.monitor import Alarms, Lookout
+from flowkit.analytics.tally import Message, Slot, Tally
 from flowkit.engine.monitoring import Monitor
 from flowkit.engine.sync import Engine
 from flowkit.runs.effects import Outcome, Result
 from flowkit.runs.feedback import FeedbackKind, feedback
+from flowkit.runs.model import Kind
 from flowkit.testing.recording import RecordingSender
 from tests.support.journeys import DAY, HOUR, START, node, send, signup, workflow
 
@@ -150,3 +153,82 @@ def test_a_spike_of_complaints_is_told(any_store):
         feedback(FeedbackKind.COMPLAINT, f"s{number}", key=f"key-{number}", workflow_id="w") for number in range(10)
     )
     assert shop.hour() == [("complaint_spike", "w", False)]
+
+
+def test_complaints_about_the_messages_of_an_earlier_hour_are_told(any_store):
+    shop = Shop(any_store)
+    for _ in range(8):
+        shop.hour(look=False)
+    shop.clock.advance(7 * DAY - 5 * HOUR)
+    assert shop.hour() == []
+    shop.clock.advance(HOUR)
+    shop.engine.ingest(
+        feedback(FeedbackKind.COMPLAINT, f"s{number}", key=f"key-{number}", workflow_id="w") for number in range(10)
+    )
+    shop.clock.advance(HOUR)
+    shop.engine.monitor(shop.monitor)
+    assert ("complaint_spike", "w", False) in shop.told.take()
+
+
+def test_hours_that_ended_while_nobody_looked_are_looked_at_too(any_store):
+    shop = Shop(any_store)
+    for _ in range(8):
+        shop.hour(look=False)
+    shop.clock.advance(7 * DAY - 5 * HOUR)
+    assert shop.hour() == []
+    shop.sender.broken = True
+    shop.hour(look=False)
+    shop.sender.broken = False
+    kinds = sorted(kind for kind, _, _ in shop.hour())
+    assert kinds == ["completion_drop", "drop_off_spike", "failure_spike", "message_hello_failure_spike"]
+
+
+def test_that_nobody_enters_a_drained_workflow_is_no_news(any_store):
+    shop = Shop(any_store)
+    for _ in range(8):
+        shop.hour(look=False)
+    shop.clock.advance(7 * DAY - 5 * HOUR)
+    assert shop.hour() == []
+    shop.engine.drain("w")
+    assert shop.hour() == []
+
+
+NOW = 500_000
+WEEK = 168
+
+
+def entered(counts):
+    """So many runs began in each hour."""
+    kind = Kind.ENTERED.value
+    return {Slot("w", 1, hour): Tally(runs=Counter({(kind, ""): number})) for hour, number in counts.items()}
+
+
+def steady(weeks, number=40):
+    return dict.fromkeys(range(NOW - weeks * WEEK, NOW), number)
+
+
+def test_an_import_is_not_expected_again_in_all_the_weeks_after_it():
+    usual = steady(9)
+    for week in range(1, 9):
+        assert not Lookout().look(entered({**usual, NOW - 1 - week * WEEK: 20_000}), NOW)
+    assert [one.kind for one in Lookout().look(entered({**usual, NOW - 1: 3}), NOW)] == ["entries_drop"]
+
+
+def test_a_week_of_which_the_first_hours_are_not_known_is_not_counted():
+    for begun in range(2 * WEEK - 3, 2 * WEEK + 4):
+        counts = dict.fromkeys(range(NOW - begun, NOW), 40) | {NOW - begun: 1000}
+        assert not Lookout().look(entered(counts), NOW)
+
+
+def test_each_hour_before_is_counted_once():
+    [found] = Lookout(hours=3, around=2, weeks=4).look(
+        entered({**steady(5), **dict.fromkeys(range(NOW - 3, NOW), 1)}), NOW
+    )
+    assert (found.evidence["current"], found.evidence["hours"]) == (3, 3)
+    assert (found.evidence["before"], found.evidence["hours_before"]) == (4 * 7 * 40, 4 * 7)
+    messages = {Message("hello", "email", "done"): 10}
+    broken = {Message("hello", "email", "failed"): 10}
+    slots = {Slot("w", 1, hour): Tally(messages=Counter(messages)) for hour in steady(5)}
+    slots |= {Slot("w", 1, hour): Tally(messages=Counter(broken)) for hour in range(NOW - 3, NOW)}
+    [found] = Lookout(hours=3, around=2, weeks=4).look(slots, NOW)
+    assert (found.evidence["current_whole"], found.evidence["before_whole"]) == (30, 4 * 7 * 10)

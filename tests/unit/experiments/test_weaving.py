@@ -11,12 +11,14 @@ from flowkit import (
     DocumentError,
     Engine,
     Event,
+    FeedbackKind,
     MemoryProfiles,
     SqliteStore,
     Template,
     VirtualClock,
     check,
     dump_workflow,
+    feedback,
     load_workflow,
 )
 from flowkit.experiments.analysis import analyse
@@ -243,3 +245,17 @@ def test_a_goal_line_has_the_value_of_its_event_where_there_is_one(world):
     lines = [line for line in engine.journal(limit=1_000) if line.entry.kind == "goal"]
     assert [line.entry.data.get("value") for line in lines] == [12.5, None]
     assert all("value" not in line.entry.data for line in lines[1:])
+
+
+def test_what_a_machine_opened_is_no_conversion(world):
+    engine, sender, _, _ = world
+    engine.publish(weave(welcome_series(), [subject_test()]))
+    sign_up(engine, PEOPLE[:3])
+    by_machine, by_both, by_hand = (
+        {"subscriber_id": one.subscriber_id, "key": one.key, "workflow_id": one.metadata["workflow_id"]}
+        for one in sender.delivered[:3]
+    )
+    opens = [feedback(FeedbackKind.OPEN, **one, machine=True) for one in (by_machine, by_both)]
+    engine.ingest([*opens, *(feedback(FeedbackKind.OPEN, **one) for one in (by_both, by_hand))])
+    goals = [line.subscriber_id for line in engine.journal(limit=1_000) if line.entry.kind == "goal"]
+    assert sorted(goals) == sorted([by_both["subscriber_id"], by_hand["subscriber_id"]])

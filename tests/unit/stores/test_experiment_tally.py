@@ -111,6 +111,33 @@ def test_weights_that_changed_are_noticed(world):
     assert tracked(engine, EXPERIMENT, clock.now()).reweighted
 
 
+def test_weights_of_before_the_start_are_none_of_its_own(world):
+    engine, store, clock = world
+    engine.publish(weave(SERIES, [EXPERIMENT]))
+    engine.ingest([Event("signup", name, id="1") for name in PEOPLE[:50]])
+    clock.set(MONDAY + DAY)
+    engine.advance()
+    changed = evolve(EXPERIMENT.reweighted({"control": 20, "b": 40, "c": 40}), start=MONDAY + 2 * DAY)
+    engine.publish(weave(SERIES, [changed]))
+    engine.ingest([Event("signup", name, id="1") for name in PEOPLE[50:]])
+    clock.set(MONDAY + 2 * DAY)
+    engine.advance()
+    assert not tracked(engine, changed, clock.now()).reweighted
+    assert store.experiment_tally(changed, clock.now()) == tracked(engine, changed, clock.now())
+
+
+def test_where_all_came_to_arms_that_are_not_its_own_that_is_said(world):
+    engine, store, clock = world
+    engine.publish(weave(SERIES, [EXPERIMENT]))
+    engine.ingest([Event("signup", name, id="1") for name in PEOPLE])
+    clock.set(MONDAY + DAY)
+    engine.advance()
+    renamed = [evolve(one, variant_id=f"new_{one.variant_id}") for one in EXPERIMENT.variants]
+    others = evolve(EXPERIMENT, variants=renamed, control="new_control")
+    assert tracked(engine, others, clock.now()).unknown == len(PEOPLE)
+    assert store.experiment_tally(others, clock.now()) == tracked(engine, others, clock.now())
+
+
 def test_an_experiment_that_nobody_came_to_is_empty(world):
     engine, store, _ = world
     assert store.experiment_tally(EXPERIMENT, MONDAY) == tracked(engine, EXPERIMENT, MONDAY)

@@ -6,12 +6,14 @@ from datetime import timedelta
 import pytest
 
 from flowkit.adapters.clock import VirtualClock
+from flowkit.adapters.profiles import MemoryProfiles
 from flowkit.engine.aio import AsyncEngine
 from flowkit.errors import StoreError
 from flowkit.events import NO_NEEDS
 from flowkit.ports import InDoubt
 from flowkit.runs.effects import DONE
 from flowkit.stores.memory import MemoryStore
+from flowkit.testing.recording import RecordingSender
 from flowkit.worker.aio import AsyncWorker
 from tests.support.journeys import HOUR, START, node, send, signup, signups, wait, workflow
 
@@ -151,3 +153,18 @@ def test_it_rests_until_the_next_run_is_due():
         assert rests == [pytest.approx(0.01), 0.0]
 
     asyncio.run(story())
+
+
+def test_other_tasks_have_their_turn_while_there_is_a_lot_to_do(any_store):
+    async def main():
+        profiles = MemoryProfiles({f"s{number}": {"email": f"s{number}@example.com"} for number in range(100)})
+        engine = AsyncEngine(any_store, sender=RecordingSender(), profiles=profiles)
+        await engine.publish(workflow(node("start", send())))
+        await engine.ingest(signups(100))
+        worker = AsyncWorker(engine, limit=1, **BRISK)
+        working = asyncio.create_task(worker.run())
+        await asyncio.sleep(0)
+        worker.stop()
+        return await working
+
+    assert asyncio.run(main()).turns < 10

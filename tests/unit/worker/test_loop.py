@@ -241,3 +241,15 @@ def test_signals_are_refused_outside_the_main_thread():
 def test_settings_that_make_no_sense_are_refused(setting, value, said):
     with pytest.raises(ConfigurationError, match=said):
         Worker(greeted(MemoryStore(), RecordingSender()), **{setting: value})
+
+
+def test_one_that_always_has_work_notices_that_its_parent_has_ended(any_store):
+    engine = greeted(any_store, RecordingSender())
+    engine.ingest(signups(100))
+    sentinel, parents_end = os.pipe()
+    os.close(parents_end)
+    try:
+        worked = Worker(engine, limit=1, **BRISK).run(ends_with=(sentinel,))
+    finally:
+        os.close(sentinel)
+    assert worked.turns == 1

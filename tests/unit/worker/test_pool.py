@@ -127,6 +127,34 @@ def test_one_that_does_not_come_to_its_end_is_killed(host):
     assert while_running(pool, story) == 1
 
 
+MORE_THAN_A_WINDOW = 150
+
+
+@pytest.mark.parametrize(("again", "finishes"), [(signal.SIGTERM, True), (signal.SIGUSR1, False)])
+def test_only_a_hurry_ends_the_grace_of_a_process(host, tmp_path, again, finishes):
+    """Whoever stops a service may signal all of its processes, and the parent passes the signal on besides."""
+    os.mkfifo(tmp_path / pool_host.GATE)
+
+    def story():
+        host.hear_of("turned")
+        host.engine.ingest([signup("gated"), *signups(MORE_THAN_A_WINDOW)])
+        _, name, worker = host.hear_of("sent")
+        assert name == "gated"
+        with (tmp_path / pool_host.GATE).open("wb", buffering=0) as gate:
+            os.kill(int(worker), signal.SIGTERM)
+            gate.write(b".")
+            host.hear_of("passed")
+            os.kill(int(worker), again)
+            gate.write(b".")
+        sent = 0
+        while (words := host.hear())[0] != "began":
+            assert words[0::2] == ["sent", worker]
+            sent += 1
+        assert (sent == MORE_THAN_A_WINDOW) is finishes
+
+    while_running(WorkerPool(pool_host.worker, processes=1), story)
+
+
 def test_the_command_works_until_it_is_asked_to_end(host):
     process = subprocess.Popen(
         [sys.executable, "-m", "flowkit.worker", "tests.support.pool_host:worker", "--processes", "2"], cwd=REPOSITORY

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
@@ -16,7 +16,7 @@ from flowkit.events import from_micros, to_micros
 from flowkit.experiments.model import Experiment, MetricKind
 from flowkit.experiments.tallies import ArmTotals, Sums, Tally
 from flowkit.experiments.weaving import goal_id, is_split_of
-from flowkit.runs.model import Entry, Kind
+from flowkit.runs.model import Kind
 from flowkit.stores.rows import read_entries
 
 __all__ = ["read_tally"]
@@ -49,9 +49,11 @@ first(subscriber, at, arm, arms) AS MATERIALIZED (
     SELECT subscriber, min(at), arm, count(DISTINCT arm) FROM counted
     WHERE arm IN (SELECT value FROM json_each(:arms)) GROUP BY subscriber
 )"""
+_STRANGERS: Final = "SELECT count(*) FROM counted WHERE arm NOT IN (SELECT value FROM json_each(:arms))"
+_UNKNOWN: Final = f"WITH {_EXPOSURES} {_STRANGERS}"
 _SIZES: Final = (
     f"WITH {_EXPOSURES} SELECT arm, sum(at <= :now), sum(at + :window <= :now), min(at), sum(arms > 1),"  # noqa: S608 - constants of this file
-    " (SELECT count(*) FROM counted WHERE arm NOT IN (SELECT value FROM json_each(:arms)))"
+    f" ({_STRANGERS})"
     " FROM first GROUP BY arm"
 )
 # An instant is written as 2026-03-02T09:00:00.000001+00:00, its fraction only where there is one.
@@ -79,11 +81,10 @@ GROUP BY f.arm, g.goal"""  # noqa: S608 - constants of this file
 
 
 class _Phrases(NamedTuple):
-    """What the phrases say of an experiment: arms and goals by the number of the phrase, and the shares of each arm."""
+    """What the phrases say of an experiment: arms and goals by the number of the phrase."""
 
     marks: list[tuple[int, str]]
     goals: list[tuple[int, str, int]]
-    shares: dict[str, set[float]]
 
 
 def read_tally(cursor: sqlite3.Cursor, experiment: Experiment, at: datetime) -> Tally:
@@ -106,6 +107,7 @@ def read_tally(cursor: sqlite3.Cursor, experiment: Experiment, at: datetime) -> 
         "arms": _encode([one.variant_id for one in experiment.variants]),
     }
     sizes = cursor.execute(_SIZES, named).fetchall()
+    [unknown] = sizes[0][5:] if sizes else cursor.execute(_UNKNOWN, named).fetchone()
     conversions = cursor.execute(_CONVERSIONS, named).fetchall()
     earliest = min((first for _, _, _, first, _, _ in sizes), default=None)
     return Tally(
@@ -114,8 +116,8 @@ def read_tally(cursor: sqlite3.Cursor, experiment: Experiment, at: datetime) -> 
         arms=_arms(experiment, {row[0]: (row[1], row[2]) for row in sizes}, conversions),
         first=None if earliest is None else from_micros(earliest),
         reassigned=sum(row[4] for row in sizes),
-        unknown=max((row[5] for row in sizes), default=0),
-        reweighted=any(len(shares) > 1 for shares in phrases.shares.values()),
+        unknown=unknown,
+        reweighted=any(len(shares) > 1 for shares in _shares(cursor, experiment, named).values()),
     )
 
 
@@ -136,7 +138,7 @@ def _arms(
 
 def _phrases(cursor: sqlite3.Cursor, experiment: Experiment) -> _Phrases:
     """Read the phrases that name the experiment."""
-    found = _Phrases([], [], {})
+    found = _Phrases([], [])
     wanted = {goal_id(experiment.experiment_id, one.name) for one in experiment.metrics}
     query = "SELECT id, text FROM flowkit_phrase WHERE instr(text, ?) AND substr(text, 1, 2) = '[['"
     for number, text in cursor.execute(query, (experiment.experiment_id,)).fetchall():
@@ -146,22 +148,22 @@ def _phrases(cursor: sqlite3.Cursor, experiment: Experiment) -> _Phrases:
             elif entry.kind is Kind.GOAL and entry.data.get("goal") in wanted:
                 at = to_micros(datetime.fromisoformat(entry.data["occurred_at"]))
                 found.goals.append((number, entry.data["goal"], at))
-    for entry in _assigned(cursor, experiment):
-        found.shares.setdefault(entry.data["label"], set()).add(entry.data["share"])
     return found
 
 
-def _assigned(cursor: sqlite3.Cursor, experiment: Experiment) -> Iterator[Entry]:
-    """Give what the journal tells of new assignments, each text once."""
-    split = f"@{experiment.experiment_id}"
+def _shares(cursor: sqlite3.Cursor, experiment: Experiment, named: Mapping[str, object]) -> Mapping[str, set[float]]:
+    """Give the shares by which units were newly assigned while the experiment ran, by arm; each text is read once."""
     query = (
-        "SELECT text FROM flowkit_phrase WHERE instr(text, ?) UNION"
-        " SELECT body FROM flowkit_journal WHERE typeof(body) = 'text' AND instr(body, ?)"
+        "SELECT text FROM flowkit_phrase p WHERE instr(text, :split) AND EXISTS"
+        " (SELECT 1 FROM flowkit_journal WHERE body = p.id AND at >= :since AND at < :until) UNION"
+        " SELECT body FROM flowkit_journal"
+        " WHERE typeof(body) = 'text' AND instr(body, :split) AND at >= :since AND at < :until"
     )
-    for (text,) in cursor.execute(query, (split, split)).fetchall():
-        if not text.startswith("[["):
-            continue
-        for entry in read_entries(text):
+    known = {variant.variant_id for variant in experiment.variants}
+    shares: dict[str, set[float]] = {}
+    for (text,) in cursor.execute(query, named).fetchall():
+        for entry in read_entries(text) if text.startswith("[[") else ():
             decided = entry.kind is Kind.DECIDED and is_split_of(entry.node, experiment.experiment_id)
-            if decided and entry.data.get("assigned") == "now":
-                yield entry
+            if decided and entry.data.get("assigned") == "now" and entry.data["label"] in known:
+                shares.setdefault(entry.data["label"], set()).add(entry.data["share"])
+    return shares
