@@ -65,6 +65,17 @@ def test_what_machines_do_is_marked_and_left_out_of_rates(shop):
     assert (metrics.heard, metrics.by_machines) == ({"email_open": 1}, {"email_open": 1})
 
 
+def test_a_value_beyond_all_floats_is_left_out_and_the_rest_of_its_batch_is_taken(shop):
+    engine, messages = shop
+    values = [10**400, 5]
+    engine.ingest(
+        told(messages[f"s{number}"], FeedbackKind.CONVERSION, value=value, id=f"order-{number}")
+        for number, value in enumerate(values)
+    )
+    metrics = engine.metrics("w")
+    assert (metrics.heard, metrics.revenue) == ({"conversion": 2}, 5)
+
+
 def test_revenue_is_exact_and_the_same_after_a_roll_up(shop):
     engine, messages = shop
     values = [0.1] * 7 + [19.99, -5]
