@@ -37,6 +37,11 @@ class Hold:
         self.clock = monotonic
         self.lost = False
 
+    @property
+    def stopped(self) -> bool:
+        """Whether the worker has come to its end, so that it calls nothing more."""
+        return self._stop is not None and self._stop.over
+
     def lasts(self, seconds: float) -> bool:
         """Whether the claim is held for that long from now, so that a call of that length may begin."""
         return not self.lost and monotonic() + seconds < self._until
@@ -51,7 +56,7 @@ class Hold:
         Returns:
             False where nothing more may be called: the claim is lost, or the worker has come to its end.
         """
-        if self._stop is not None and self._stop.over:
+        if self.stopped:
             return False
         if self.lasts(seconds):
             return True

@@ -201,14 +201,19 @@ class Shift:
 
     async def _commit(self, cohorts: Sequence[Cohort]) -> None:
         """Write what was done; where others wrote meanwhile, apply it to what they left and write again."""
+        ends = True
         for _ in range(_REREADS):
             if self._hold.lost:
                 break
-            moves = [Move(cohort.runs, cohort.state, cohort.due, cohort.entries, cohort.assigned) for cohort in cohorts]
-            changes = Changes(self._mover.now, moves=moves, claim=self._claim, ends=True)
+            done = self._without_cut_short(cohorts)
+            moves = [Move(cohort.runs, cohort.state, cohort.due, cohort.entries, cohort.assigned) for cohort in done]
+            ends = ends and len(done) == len(cohorts)
+            changes = Changes(self._mover.now, moves=moves, claim=self._claim, ends=ends)
             refused = await resolve("store.commit", self._parts.store.commit(changes))
             if not refused.runs:
-                return
+                if ends:
+                    return
+                break
             trails = {run.id: cohort.trail for cohort in cohorts for run in cohort.runs}
             fresh = await resolve("store.read", self._parts.store.read(refused.runs))
             again = [await self._reapplied(run, trails[run.id]) for run in fresh]
@@ -216,6 +221,15 @@ class Shift:
         self.leaves_due = True
         # The notes, with the outcomes in hand, go to whoever takes the claim over, or has done so.
         await resolve("store.release", self._parts.store.release(self._claim))
+
+    def _without_cut_short(self, cohorts: Sequence[Cohort]) -> Sequence[Cohort]:
+        """Leave out, of what a dead worker held, the runs that a stop has cut short.
+
+        They stay in the claim as that worker left them: with its notes, and the inputs of what it may have called.
+        """
+        if self._claim.fresh or not self._hold.stopped:
+            return cohorts
+        return [cohort for cohort in cohorts if cohort.due is None or cohort.due > self._mover.now]
 
     async def _reapplied(self, run: Run, trail: Sequence[Settled]) -> list[Cohort]:
         """Apply outcomes in hand to a run as others left it; one that fits no more is journaled as late.

@@ -102,10 +102,18 @@ def feedback_of(event: Event) -> tuple[str, Entry] | None:
         data["key"] = key
     if event.properties.get("machine") is True:
         data["machine"] = True
-    value = event.value
-    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
-        data["value"] = value
+    if _is_amount(event.value):
+        data["value"] = event.value
     return workflow_id, Entry(Kind.FEEDBACK, node, action, data)
+
+
+def _is_amount(value: object) -> bool:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # A whole number beyond all floats, which JSON can hold.
+        return False
 
 
 def _text(event: Event, name: str) -> str | None:

@@ -6,6 +6,7 @@ A batch that is larger than a script is to be is written in parts, one after the
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from secrets import token_hex
 from typing import Any, Final, NamedTuple
 
 from attrs import evolve
@@ -145,6 +146,8 @@ class Committer:
             "named": names.used,
             "phrases": names.new(),
         }
+        if self._layout.parts > 1 and any(change.totals for change in part.changes):
+            ask["call"] = token_hex(8)  # A change that is refused gives its places back, so it must not be by itself.
         if batch.stamp is not None:
             ask["stamp"] = batch.stamp
         base = self._layout.base(part.part)

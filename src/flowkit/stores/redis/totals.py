@@ -8,6 +8,7 @@ a little early, and is never passed.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from secrets import token_hex
 from typing import Any
 
 from flowkit.ports import Change
@@ -40,7 +41,7 @@ class Totals:
                 for name, added in change.totals
                 if name == workflow_id and place not in full
             ]
-            ask: dict[str, Any] = {"added": [added for _, added in asking]}
+            ask: dict[str, Any] = {"added": [added for _, added in asking], "call": token_hex(8)}
             if workflow_id in limits:
                 ask["limit"] = limits[workflow_id]
             fits = set(self._wire.run("total", self._layout.total(workflow_id), ask))
@@ -58,7 +59,8 @@ class Totals:
         self._return([one for change in changes for one in change.totals])
 
     def _return(self, taken: Sequence[tuple[str, int]]) -> None:
-        self._wire.run_all([Call("total", self._layout.total(name), {"back": added}) for name, added in taken])
+        asks = [(self._layout.total(name), {"back": added, "call": token_hex(8)}) for name, added in taken]
+        self._wire.run_all([Call("total", base, ask) for base, ask in asks])
 
     def read(self, workflow_ids: Sequence[str]) -> Mapping[str, int]:
         """Tell how often all subscribers together entered."""

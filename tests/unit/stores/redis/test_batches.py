@@ -6,7 +6,7 @@ import pytest
 from redis import Redis
 
 from flowkit.errors import StoreError
-from flowkit.ports import Move
+from flowkit.ports import Cap, Move, Reservation
 from flowkit.stores.redis import RedisStore
 from flowkit.stores.redis.layout import Layout
 from flowkit.testing.bench import DONE_STATE, NOW, WAITING, Bench, Ticks
@@ -143,6 +143,18 @@ def test_a_claim_that_is_asked_for_twice_is_given_twice(bench, monkeypatch):
     assert first is not None
     assert again is not None
     assert (again.token, list(again.runs)) == (first.token, list(first.runs))
+
+
+def test_of_places_that_have_lapsed_nothing_is_left(stores, valkey_url, valkey_prefix):
+    """Also of a subscriber who gets one message after the other, so that there is always a place that counts."""
+    store = stores()
+    for number in range(20):
+        caps = [Cap(name, 9, NOW + number - span, NOW + number + span) for name, span in (("day", 2), ("week", 3))]
+        store.reserve([Reservation(f"key-{number}", "s", tuple(caps))], NOW + number)
+    with closing(Redis.from_url(valkey_url, decode_responses=True)) as client:
+        assert set(client.hkeys(f"{{{valkey_prefix}}}:placed")) == {"key-17", "key-18", "key-19"}
+        store.unreserve(["key-16", "key-17", "key-18", "key-19"])
+        assert not client.exists(f"{{{valkey_prefix}}}:placed", f"{{{valkey_prefix}}}:p:s")
 
 
 def test_texts_that_rows_share_are_known_to_every_process(stores):

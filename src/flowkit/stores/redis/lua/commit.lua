@@ -2,6 +2,10 @@
 -- Gives {'phrases', ...} where phrases are not kept here yet, {'lost'}, {'stamp'}, or
 -- {'done', places of refused changes, refused runs as "place of the move:place of the run", highest run, highest line}.
 
+local before = answered()
+if before then
+  return before
+end
 local at = ask.at
 local texts = base .. 'text'
 
@@ -381,4 +385,4 @@ if claim and ask.ends then
   end
 end
 keep_counts()
-return { 'done', refused, stale, highest_run, counts.line or 0 }
+return answer({ 'done', refused, stale, highest_run, counts.line or 0 })

@@ -131,3 +131,17 @@ end
 local function stamp()
   return tonumber(call('HGET', base .. 'meta', 'stamp') or '0')
 end
+
+-- A client may send a request again when its connection broke. Where that must not count twice, the request has a name of
+-- its own, under which its answer is kept for a while: the second time it is given, and nothing is done.
+local function answered()
+  local text = ask.call and call('GET', base .. 'answer:' .. ask.call)
+  return text and cjson.decode(text)
+end
+
+local function answer(reply)
+  if ask.call then
+    call('SET', base .. 'answer:' .. ask.call, cjson.encode(reply), 'EX', 600)
+  end
+  return reply
+end

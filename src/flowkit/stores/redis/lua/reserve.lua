@@ -4,14 +4,21 @@
 local at = ask.at
 
 local function places_of(subscriber)
-  local places = {}
+  local places, lapsed, kept = {}, {}, {}
   for field, text in pairs(fields_of(base .. 'p:' .. subscriber)) do
     local since, until_ = string.match(text, '^(%S+) (%S+)$')
+    local cap, key = string.match(field, '^([^%z]*)%z(.*)$')
     if tonumber(until_) <= at then
       call('HDEL', base .. 'p:' .. subscriber, field)
+      lapsed[key] = true
     else
-      local cap, key = string.match(field, '^([^%z]*)%z(.*)$')
       places[#places + 1] = { cap = cap, key = key, since = tonumber(since), till = tonumber(until_) }
+      kept[key] = true
+    end
+  end
+  for key in pairs(lapsed) do
+    if not kept[key] then
+      call('HDEL', base .. 'placed', key)
     end
   end
   return places
