@@ -80,6 +80,8 @@ def test_only_conversions_are_revenue(shop):
         for kind, value in ((FeedbackKind.CLICK, 3.0), (FeedbackKind.CONVERSION, 20.0))
     )
     assert engine.metrics("w").revenue == Decimal(20)
+
+
 def test_a_value_beyond_all_floats_is_left_out_and_the_rest_of_its_batch_is_taken(shop):
     engine, messages = shop
     values = [10**400, 5]
