@@ -116,7 +116,6 @@ if TYPE_CHECKING:
     from flowkit.runs.model import Entry, Kind, Line, Run, Status
     from flowkit.runs.policy import FrequencyCap, RateLimit, SendPolicy
     from flowkit.stores.memory import MemoryStore
-    from flowkit.stores.postgres import PostgresStore
     from flowkit.stores.redis import RedisStore
     from flowkit.stores.sqlite import SqliteStore
     from flowkit.triggers.calendar import Offset, Unit, Weekday
@@ -262,7 +261,6 @@ __all__ = [
     "Personalization",
     "Piece",
     "PortSuspended",
-    "PostgresStore",
     "Prediction",
     "PreferredTime",
     "Problem",
@@ -475,7 +473,6 @@ _HOMES: Final = {
     "Personalization": "flowkit.rendering.personal.personalize:Personalization",
     "Piece": "flowkit.rendering.personal.model:Piece",
     "PortSuspended": "flowkit.errors:PortSuspended",
-    "PostgresStore": "flowkit.stores.postgres:PostgresStore",
     "Prediction": "flowkit.rendering.personal.model:Prediction",
     "PreferredTime": "flowkit.workflows.waits:PreferredTime",
     "Problem": "flowkit.errors:Problem",

@@ -5,7 +5,8 @@ By a path it is one file of SQLite; by ``URL#PREFIX`` keys of a Redis server, by
 
 from __future__ import annotations
 
-from flowkit import PostgresStore, RedisStore, SqliteStore
+from flowkit import RedisStore, SqliteStore
+from flowkit.stores.postgres import PostgresStore
 from tests.crash.mutants import MUTANTS
 
 _REDIS = ("redis://", "rediss://", "unix://")
