@@ -34,7 +34,7 @@ class Bench:
 
     def __init__(self, folder, ships, delivery=Delivery.AT_LEAST_ONCE, *, detached=False, server=""):
         self.ships = ships
-        self._path = server or folder / "flowkit.db"
+        self._path = server or str(folder / "flowkit.db")
         self._ledger = folder / "ledger"
         with closing(store_at(self._path)) as store:
             engine = Engine(store, sender=RecordingSender())
