@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sized
+from collections.abc import Set as AbstractSet
 from typing import Any, Final, TypeAlias, cast
 
 import jinja2
@@ -163,11 +164,14 @@ def _turns(context: Context, values: object, weight: int) -> object:
 
 @jinja2.pass_context
 def _gone_through(context: Context, values: object) -> object:
-    """Count what is searched, or copied in part, as if it were made."""
+    """Count what is searched, or copied in part, as if it were made; an object of the host's is not asked."""
+    found = values
     if isinstance(values, (list, tuple, str)):
         _meter(context).room(len(cast("Sized", values)))
-        return cast("object", values)
-    return values
+    elif not is_missing(values) and not isinstance(values, (Mapping, AbstractSet)):
+        message = f"{type(values).__name__} is no list"
+        raise TypeError(message)
+    return found
 
 
 @jinja2.pass_context

@@ -537,3 +537,20 @@ def test_nothing_but_a_message_or_our_own_errors_comes_out(source, attributes):
     assert rendered.text is not None
     for part in (rendered.subject, rendered.html, rendered.text):
         assert part.encode().decode() == part
+
+
+class _Asked:
+    """Whoever slices or searches it has called a method of the host's."""
+
+    def __getitem__(self, key):
+        raise AssertionError(key)
+
+    def __contains__(self, one):
+        raise AssertionError(one)
+
+
+@pytest.mark.parametrize("source", ["{{ x.y[0:1] }}", "{{ 'a' in x.y }}", "{{ 'a' is in x.y }}", "{{ x['y'][1:] }}"])
+def test_objects_of_the_host_are_not_sliced_or_searched(source):
+    with pytest.raises(MessageAborted) as caught:
+        compile_template(Template("t", text=source)).render(context({"x": {"y": _Asked()}}, None))
+    assert str(caught.value) == "render_error: text (TypeError)"
