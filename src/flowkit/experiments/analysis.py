@@ -145,8 +145,9 @@ def _verdict(
 ) -> Verdict:
     by_name = {one.treatment: one for one in ruling.comparisons}
     differing = [by_name[name] for name in ruling.crossed if name in by_name]
-    better = sorted((one for one in differing if is_better(experiment.primary, one)), key=_by_size, reverse=True)
-    worse = tuple(one.treatment for one in differing if not is_better(experiment.primary, one))
+    good = {one.treatment for one in differing if _was_better(experiment.primary, one, ruling.looks)}
+    better = sorted((one for one in differing if one.treatment in good), key=_by_size, reverse=True)
+    worse = tuple(one.treatment for one in differing if one.treatment not in good)
     remaining = max(plan.total - tally.units, 0)
     verdict = Verdict(
         outcome=Outcome.KEEP_RUNNING,
@@ -192,6 +193,14 @@ def _won(
         return evolve(verdict, outcome=Outcome.BLOCKED, reasons=(*verdict.reasons, "guardrail_harmed"))
     open_guard = ("guardrail_open",) if Guard.OPEN in states[best] else ()
     return evolve(verdict, outcome=Outcome.WINNER, reasons=(*verdict.reasons, *open_guard))
+
+
+def _was_better(metric: Metric, comparison: Comparison, looks: Sequence[Look]) -> bool:
+    """Whether a treatment lay on the good side at the look that told it apart: what comes later decides nothing."""
+    for look in looks:
+        if comparison.treatment in look.crossed and (z := look.statistics.get(comparison.treatment)):
+            return z > 0 if metric.direction is Direction.INCREASE else z < 0
+    return is_better(metric, comparison)
 
 
 def _by_size(one: Comparison) -> float:

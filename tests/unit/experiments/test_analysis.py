@@ -14,6 +14,7 @@ from flowkit.experiments.model import (
     AlwaysValid,
     Direction,
     ExperimentKind,
+    FixedSample,
     GroupSequential,
     Metric,
     MetricKind,
@@ -109,6 +110,15 @@ def test_what_was_decided_at_the_planned_sample_is_not_decided_again():
     later = analyse(planned(), tally((4_000, 1_000), (4_000, 1_150)), looks=first.looks)
     assert later.primary[0].p < 0.05
     assert later.verdict.outcome is Outcome.NO_WINNER
+
+
+@pytest.mark.parametrize("rule", [FixedSample(), GroupSequential(looks=2), AlwaysValid()])
+def test_what_was_better_when_it_was_decided_is_not_called_worse_by_what_comes_later(rule):
+    experiment = planned(rule=rule)
+    first = analyse(experiment, tally((3_000, 750), (3_000, 1_000)))
+    assert (first.verdict.outcome, first.verdict.better, first.verdict.worse) == ("winner", ("variant_a",), ())
+    later = analyse(experiment, tally((9_000, 2_400), (9_000, 2_390)), looks=first.looks)
+    assert (later.verdict.outcome, later.verdict.better, later.verdict.worse) == ("winner", ("variant_a",), ())
 
 
 def test_no_winner_is_said_not_to_be_no_effect():
