@@ -145,7 +145,7 @@ def report_event(report: Report, subscriber_id: str, key: str, workflow_id: str)
     Returns:
         The event; None where the report asks for nothing.
     """
-    properties = {"message_key": key, "workflow_id": workflow_id, "channel": "email"}
+    properties = {"send_key": key, "workflow_id": workflow_id, "channel": "email"}
     match report.kind:
         case ReportKind.HARD_BOUNCE | ReportKind.SOFT_BOUNCE:
             name = "bounce"

@@ -29,7 +29,7 @@ _NAME: Final = 40
 _DAY: Final = 24
 _SCORES: Final = frozenset({"improve_engagement", "high_processing_time", "optimize_performance"})
 _HEARD: Final = {
-    "delivery": "Delivered",
+    "email_delivered": "Delivered",
     "email_open": "Opened",
     "email_click": "Clicked",
     "conversion": "Converted",

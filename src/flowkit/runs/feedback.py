@@ -24,7 +24,7 @@ _LONGEST: Final = 255
 class FeedbackKind(StrEnum):
     """What became of a message; the value is the type of the event."""
 
-    DELIVERY = "delivery"
+    DELIVERY = "email_delivered"
     OPEN = "email_open"
     CLICK = "email_click"
     CONVERSION = "conversion"
@@ -82,7 +82,7 @@ def feedback(  # noqa: PLR0913 - a keyword for each thing that a mail service te
         subscriber_id,
         id=id or _identity(f"machine_{kind.value}" if machine else kind.value, key),
         occurred_at=occurred_at,
-        properties={**(properties or {}), "message_key": key, "workflow_id": workflow_id, **told},
+        properties={**(properties or {}), "send_key": key, "workflow_id": workflow_id, **told},
         value=value,
     )
 
@@ -94,7 +94,7 @@ def feedback_of(event: Event) -> tuple[str, Entry] | None:
     workflow_id = event.properties.get("workflow_id")
     if not isinstance(workflow_id, str):
         return None
-    node, action, template, key = (_text(event, name) for name in ("node", "action", "template_id", "message_key"))
+    node, action, template, key = (_text(event, name) for name in ("node", "action", "template_id", "send_key"))
     data: dict[str, Any] = {"type": event.type}
     if template is not None:
         data["template_id"] = template

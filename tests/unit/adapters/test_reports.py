@@ -195,7 +195,7 @@ def test_the_events_of_reports():
     assert isinstance(event, Event)
     assert (event.type, event.subscriber_id) == ("bounce", "ann")
     assert event.properties == {
-        "message_key": "key:1",
+        "send_key": "key:1",
         "workflow_id": "w",
         "channel": "email",
         "bounce_type": "hard",

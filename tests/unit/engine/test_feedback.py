@@ -7,11 +7,14 @@ import pytest
 from flowkit.adapters.clock import VirtualClock
 from flowkit.adapters.profiles import MemoryProfiles
 from flowkit.analytics.findings import Counted, measures_of
+from flowkit.conditions import EventIs
 from flowkit.engine.sync import Engine
 from flowkit.events import Event
 from flowkit.runs.feedback import FeedbackKind, feedback, feedback_of
 from flowkit.runs.model import Kind
 from flowkit.testing.recording import RecordingSender
+from flowkit.workflows.control import Awaited, WaitForEvent
+from flowkit.workflows.model import Action
 from tests.support.journeys import DAY, HOUR, START, node, send, signups, wait, workflow
 
 
@@ -136,7 +139,7 @@ def test_odd_properties_do_no_harm():
         "s",
         id="1",
         value=float("1e3"),
-        properties={"workflow_id": "w", "node": ["n"], "template_id": "", "machine": "yes", "message_key": None},
+        properties={"workflow_id": "w", "node": ["n"], "template_id": "", "machine": "yes", "send_key": None},
     )
     workflow_id, entry = feedback_of(event)
     assert (workflow_id, entry.node, entry.data) == ("w", None, {"type": "conversion", "value": 1000.0})
@@ -153,3 +156,19 @@ def test_it_is_explained(shop):
     engine, messages = shop
     engine.ingest([told(messages["s0"], FeedbackKind.OPEN, machine=True)], now=START + HOUR)
     assert "email_open was told of hello at start, by a machine" in engine.explain("s0", "w").text
+
+
+def test_of_the_runs_only_the_one_that_sent_the_message_takes_it_for_its_own(any_store):
+    sender = RecordingSender()
+    profiles = MemoryProfiles({"s0": {"email": "s0@example.com"}})
+    engine = Engine(any_store, sender=sender, profiles=profiles, clock=VirtualClock(START))
+    waits = Action("wait", WaitForEvent((Awaited("opened", EventIs(("email_open",))),), timeout=None))
+    for name in ("w", "v"):
+        nodes = node("start", send(), default="wait"), node("wait", waits)
+        engine.publish(workflow(*nodes, workflow_id=name))
+    engine.ingest(signups(1))
+    engine.advance()
+    first = next(message for message in sender.delivered if message.metadata["workflow_id"] == "v")
+    engine.ingest([told(first, FeedbackKind.OPEN)], now=START + HOUR)
+    engine.advance(now=START + HOUR)
+    assert {run.workflow_id: run.status.value for run in engine.runs()} == {"v": "completed", "w": "active"}
