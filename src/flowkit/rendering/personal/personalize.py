@@ -270,7 +270,7 @@ def prepare(personalization: Personalization, wanted: Wants, attributes: Propert
         values[_TIME] = greeting(personalization.greetings, locale, preferred, local if known else None)
     if "predictions" in read:
         values["predictions"] = scores(inputs.prediction)
-    values |= {name: text for name in _DATES if name in read and (text := _day(attributes.get(name), zone))}
+    values |= {name: day for name in _DATES if name in read and (day := _day(attributes.get(name), zone))}
     location = attributes.get("location")
     if "location" in read and isinstance(location, Mapping):
         values["location"] = Labelled(cast("Mapping[str, Any]", location), "city")
@@ -280,15 +280,24 @@ def prepare(personalization: Personalization, wanted: Wants, attributes: Propert
     return Prepared(values=values, applied=came, zone=zone)
 
 
-def _day(value: object, zone: Any) -> str | None:  # noqa: ANN401 - a tzinfo
-    """Write a date for a reader; what is none stays as it is."""
+class _Day(datetime):
+    """An instant that prints as its day, and is still an instant to the filters."""
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        return date_text(self, _STANDARD_DATE)
+
+
+def _day(value: object, zone: Any) -> _Day | None:  # noqa: ANN401 - a tzinfo
+    """Read a date for a reader; what is none stays as it is."""
     if not isinstance(value, str):
         return None
     try:
-        moment = datetime.fromisoformat(value.strip())
-    except ValueError:
+        moment = _Day.fromisoformat(value.strip())
+        return moment if moment.tzinfo is None else moment.astimezone(zone)
+    except (ValueError, OverflowError):
         return None
-    return date_text(moment if moment.tzinfo is None else moment.astimezone(zone), _STANDARD_DATE)
 
 
 class _Blocks:

@@ -61,3 +61,11 @@ def test_the_usual_template_stands_all_samples_of_a_profile():
         inputs=inputs(),
     )  # fmt: skip
     assert [(cell.sample, cell.aborted) for cell in cells if not cell.renders] == [("long", "too_long: subject")]
+
+
+def test_a_date_of_the_profile_prints_as_a_day_and_stays_a_date():
+    template = Template("t", text="{{ signupDate }} {{ signupDate | date('%Y') }} {{ lastPurchaseDate }}")
+    profile = {"signupDate": "2025-03-01T23:30:00+00:00", "lastPurchaseDate": "never"}
+    seen = preview(template, profile, personalization=HOW, inputs=inputs(zone="Europe/Berlin"))
+    assert seen.rendered is not None, seen.aborted
+    assert seen.rendered.text == "2 March 2025 2025 never"
