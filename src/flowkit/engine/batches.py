@@ -19,6 +19,9 @@ __all__ = ["rendered_many"]
 async def rendered_many(parts: Parts, template_id: str, ids: Sequence[str]) -> Mapping[str, Rendered | MessageAborted]:
     """Make the messages of a template for many subscribers; only what it reads is read of them, for all at once.
 
+    What a policy for mail gives to templates is given here too. A link by which a subscriber leaves is valid, and leaves
+    everything: no message and no topic stand behind it.
+
     Returns:
         By id, in order: what the message says, or why there is none.
 
@@ -32,6 +35,8 @@ async def rendered_many(parts: Parts, template_id: str, ids: Sequence[str]) -> M
         raise ConfigurationError(message)
     instead = None if template.instead is None else await _template(parts, template.instead)
     read = template.variables if instead is None else template.variables | instead.variables
+    if parts.mail is not None:
+        read -= parts.mail.given
     how = parts.personalization
     personal = None if how is None else Personalizing.of(how, template, read)
     needs = Needs(attributes=read) if personal is None else personal.needs(parts)
@@ -50,6 +55,8 @@ async def rendered_many(parts: Parts, template_id: str, ids: Sequence[str]) -> M
             found[one] = MessageAborted("unknown_subscriber")
             continue
         values = context(facts[one].attributes, None)
+        if parts.mail is not None:
+            values |= parts.mail.values(one, None, "", "")
         try:
             found[one], _, _ = render_letter(values, made_from.get(index), template, None, instead, personal)
         except MessageAborted as aborted:
@@ -62,4 +69,6 @@ async def _template(parts: Parts, template_id: str) -> CompiledTemplate | None:
         message = "this engine has no templates: give it some, such as DictTemplates"
         raise ConfigurationError(message)
     template = await resolve("templates.template", parts.templates.template(template_id))
-    return None if template is None else compile_template(template)
+    if template is None:
+        return None
+    return compile_template(template if parts.mail is None else parts.mail.prepare(template))

@@ -181,3 +181,19 @@ def test_the_template_that_stands_in_is_prepared_too():
     )
     [message] = sent(SendEmail("t"), templates=templates, unsubscribe_url=URL, links=LinkRules({"utm_source": "m"}))
     assert message.html == "<a href='https://shop.test/?utm_source=m'>x</a>"
+
+
+def test_messages_that_are_made_for_many_have_what_the_policy_gives():
+    html = '<p>{{ name }}</p><a href="https://shop.test/p">See</a> <a href="{{ unsubscribe_url }}">Leave</a>'
+    engine = Engine(
+        MemoryStore(),
+        profiles=MemoryProfiles({"ann": {"name": "Ann"}, "bob": {"name": "Bob"}}),
+        templates=DictTemplates({"t": Template("t", subject="Hello", html=html)}),
+        mail=MailPolicy(tokens=TOKENS, unsubscribe_url=URL),
+    )
+    made = engine.render_many("t", ["ann", "bob"])
+    for name, message in made.items():
+        [token] = re.findall(re.escape(URL).replace(re.escape("{token}"), r"([\w.-]+)"), message.html)
+        assert TOKENS.verify(UNSUBSCRIBE, token, now=datetime.now(UTC)).fields[0] == name
+    # The plain part is made of the HTML part, as for a message of a run.
+    assert made["ann"].text.startswith("Ann")
