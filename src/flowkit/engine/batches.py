@@ -19,8 +19,8 @@ __all__ = ["rendered_many"]
 async def rendered_many(parts: Parts, template_id: str, ids: Sequence[str]) -> Mapping[str, Rendered | MessageAborted]:
     """Make the messages of a template for many subscribers; only what it reads is read of them, for all at once.
 
-    What a policy for mail gives to templates is given here too. A link by which a subscriber leaves is valid, and leaves
-    everything: no message and no topic stand behind it.
+    What a policy for mail gives to templates is given here too. A link by which a subscriber leaves is valid, and
+    leaves everything: no message and no topic stand behind it.
 
     Returns:
         By id, in order: what the message says, or why there is none.

@@ -32,12 +32,15 @@ class Receiver(Generic[Q]):
         of: The port, which may look keys up.
         call: The method.
         seconds: The longest that one call takes.
+        looks: Whether runs are looked at once more right before a call: one that others have moved meanwhile, be it
+            that it has exited, is not called for, and decided again.
     """
 
     port: str
     of: object
     call: _Call[Q]
     seconds: float
+    looks: bool = True
 
 
 class Caller:
@@ -61,6 +64,10 @@ class Caller:
             window = wanted[start : start + _WINDOW]
             if not await self._hold.secure(receiver.seconds):
                 return
+            if receiver.looks:
+                window = await self._unmoved(job, window)
+                if not window:
+                    continue
             try:
                 given = receiver.call([items[index] for index in window])
                 outcomes = answered(receiver.port, await resolve(receiver.port, given), len(window))
@@ -77,6 +84,8 @@ class Caller:
             for index in job.open():
                 if not await self._hold.secure(receiver.seconds):
                     return
+                if receiver.looks and not await self._unmoved(job, (index,)):
+                    continue
                 key = job.runs[index].id + job.effect.suffix
                 await resolve("attempts.begin", attempts.begin(key, durable=job.once))
                 try:
@@ -89,6 +98,15 @@ class Caller:
                 await resolve("attempts.settle", attempts.settle(key, outcome))
         finally:
             await resolve("attempts.flush", attempts.flush())
+
+    async def _unmoved(self, job: Job, window: Sequence[int]) -> list[int]:
+        """Give those whose runs nobody has moved since they were read.
+
+        Unlike for messages no window is opened that ``suppress`` and ``exit`` would wait for: a handler that calls one
+        of them would wait for itself.
+        """
+        fresh = await resolve("store.read", self._parts.store.read([job.runs[index] for index in window]))
+        return [index for index, run in zip(window, fresh, strict=True) if run.sequence == job.runs[index].sequence]
 
 
 def _kept(job: Job, outcome: Outcome) -> Outcome:

@@ -107,7 +107,7 @@ class Hands:
             _fail(job, "no profiles")
             return
         changes = [ProfileChange(run.id + job.effect.suffix, run.subscriber_id, operation) for run in job.runs]
-        receiver = Receiver("profiles.change", profiles, profiles.change, _NO_SECONDS)
+        receiver = Receiver("profiles.change", profiles, profiles.change, _NO_SECONDS, looks=False)
         await self._caller.in_windows(job, receiver, changes)
         if self._parts.catalogue.watchful or self._parts.catalogue.watching:
             await self._look(job)
