@@ -18,7 +18,7 @@ from attrs import field, frozen
 from flowkit.documents import Limits, is_list, is_object
 from flowkit.errors import DocumentError, Problem
 from flowkit.events import id_problem
-from flowkit.problems import Problems, meant, pointer, short, suggestion
+from flowkit.problems import Problems, likely, pointer, short, suggestion
 
 __all__ = ["Fields", "instant_text"]
 
@@ -105,8 +105,10 @@ class Fields:
         self._asked.add(name)
         value = self.values.get(name, default)
         if value is _ABSENT:
-            near = [other for other in self.values if other not in self._asked and meant(other, (name,))]
-            self.wrong(name, "missing_field", f"is required; is {short(near[0])} meant?" if near else "is required")
+            near = likely((other for other in self.values if other not in self._asked), (name,))
+            self.wrong(
+                name, "missing_field", "is required" if near is None else f"is required; is {short(near)} meant?"
+            )
         return value
 
     def text(self, name: str, default: str | None = None) -> str:

@@ -15,7 +15,7 @@ from attrs import field, frozen
 
 from flowkit.errors import DocumentError, Problem
 
-__all__ = ["Problems", "meant", "pointer", "short", "suggestion"]
+__all__ = ["Problems", "likely", "meant", "pointer", "short", "suggestion"]
 
 _STEP_LENGTH: Final = 255
 _SHOWN: Final = 40
@@ -106,6 +106,12 @@ def suggestion(word: str, known: Iterable[str]) -> str:
         return f"did you mean {short(near[0])}?"
     listed = ", ".join(short(name) for name in names[:_LISTED])
     return f"known are {listed}{', ...' if len(names) > _LISTED else ''}"
+
+
+def likely(words: Iterable[str], known: Iterable[str]) -> str | None:
+    """Find the first of some words that is a misspelling of a name; only the first fifty are looked at."""
+    names = tuple(known)
+    return next((word for word in islice(words, _GUESSED) if meant(word, names) is not None), None)
 
 
 def meant(word: str, known: Iterable[str]) -> str | None:

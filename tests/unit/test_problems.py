@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 
 from flowkit.errors import DocumentError, Problem
-from flowkit.problems import Problems, meant, pointer, short, suggestion
+from flowkit.problems import Problems, likely, meant, pointer, short, suggestion
 
 
 def test_nothing_wrong_is_no_error():
@@ -128,3 +128,10 @@ def test_a_name_of_its_own_is_no_misspelling(word):
 
 def test_the_nearest_is_meant():
     assert meant("duration_day", ("duration_ways", "duration_days")) == "duration_days"
+
+
+def test_of_many_words_only_the_first_are_looked_at_for_a_misspelling():
+    known = ("template_id",)
+    assert likely((*(f"k{number}" for number in range(40)), "templateId"), known) == "templateId"
+    assert likely((*(f"k{number}" for number in range(60)), "templateId"), known) is None
+    assert likely((), known) is None

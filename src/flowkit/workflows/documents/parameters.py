@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from flowkit.documents import is_object
 from flowkit.errors import DocumentError, Problem
 from flowkit.fields import Fields
-from flowkit.problems import meant, pointer, short
+from flowkit.problems import likely, pointer, short
 from flowkit.workflows.control import Branch, Exit, Split, WaitForEvent
 from flowkit.workflows.documents.awaits import dump_await, read_await
 from flowkit.workflows.documents.branches import dump_branch, read_branch
@@ -147,8 +147,8 @@ def _wait(fields: Fields) -> Wait | WaitUntil:
     given = [name for name in WAITS if fields.has(name)]
     if len(given) != 1:
         code = "conflicting_fields" if given else "missing_field"
-        near = [] if given else [name for name in fields.values if meant(name, WAITS)]
-        hint = f"; is {short(near[0])} meant?" if near else ""
+        near = None if given else likely(fields.values, WAITS)
+        hint = "" if near is None else f"; is {short(near)} meant?"
         fields.problems.add(code, fields.path, f"give exactly one of {', '.join(WAITS)}{hint}")
         return Wait(timedelta())
     if fields.has("at") and given[0] != "calendar_days":

@@ -40,7 +40,9 @@ def workflows_of(page: Path) -> list[Workflow]:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_a_page_has_no_workflow_to_be_warned_of(page, tmp_path):
+def test_a_page_has_no_workflow_to_be_warned_of(page, tmp_path, request):
+    if "DATABASE_URL" in page.read_text(encoding="utf-8"):
+        request.getfixturevalue("database_url")
     with contextlib.chdir(tmp_path):
         workflows = workflows_of(page)
     told = {
