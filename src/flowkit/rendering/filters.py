@@ -217,8 +217,8 @@ def _moment(value: object) -> date:
         text = value.strip()
         try:
             return date.fromisoformat(text) if len(text) == len("2026-01-01") else datetime.fromisoformat(text)
-        except ValueError:
-            pass
+        except ValueError as error:
+            raise BadValueError("not_a_date") from error
     raise BadValueError("not_a_date")
 
 
