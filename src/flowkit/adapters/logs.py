@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from attrs import field, frozen
 
+from flowkit.analytics.alarms import Alert
 from flowkit.analytics.findings import Severity
-from flowkit.analytics.monitor import Alert
 from flowkit.ports import Fault
 
 __all__ = ["LoggedAlerts", "LoggedFaults"]

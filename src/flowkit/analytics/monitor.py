@@ -1,4 +1,4 @@
-"""What is out of the ordinary in the hour that has just ended, and what of it is news."""
+"""What is out of the ordinary in the hour that has just ended."""
 
 from __future__ import annotations
 
@@ -6,22 +6,27 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from statistics import median_low
 from typing import Final, NamedTuple
 
-from attrs import define, field, frozen
+from attrs import frozen
 
 from flowkit.analytics.anomalies import Against, Direction, Volume, anomalies
 from flowkit.analytics.findings import Counted, Finding, Severity
 from flowkit.analytics.tally import Slot, Tally
 from flowkit.runs.model import Kind
 
-__all__ = ["Alarms", "Alert", "Lookout"]
+__all__ = ["Lookout"]
 
 _WEEK: Final = 168
+_NO_EXCEPTIONS: Final[Mapping[str, float]] = {}
 _COMPLAINTS: Final = (
     ("complaint", Severity.CRITICAL),
     ("unsubscribe", Severity.MEDIUM),
     ("bounce", Severity.HIGH),
 )
 _TOLD_LATER: Final = frozenset(kind for kind, _ in _COMPLAINTS)
+_NUMBERS: Final = (
+    (Kind.ENTERED, "entries", Direction.DROP, Severity.HIGH),
+    (Kind.FAILED, "dead_letters", Direction.SPIKE, Severity.CRITICAL),
+)
 _ENDS: Final = (Kind.COMPLETED, Kind.EXITED, Kind.FAILED)
 
 
@@ -30,8 +35,9 @@ class Lookout:
     """Looks at an hour of every workflow, and at how it was in the same hours of the weeks before.
 
     Looked at are completion and failures of the runs that ended, the drop-off of each node, how many messages of each
-    template failed, complaints, unsubscriptions and bounces against the messages, and how many runs began. Runs that
-    began are held against the median of the weeks, so that one import does not count for all of them.
+    template failed, complaints, unsubscriptions and bounces against the messages, and how many runs began, and how
+    many became dead letters. These two numbers are held against the median of the weeks, so that one import, or one
+    outage, does not count for all of them.
 
     Attributes:
         hours: How many hours are looked at together: more hours find smaller changes, and later.
@@ -41,6 +47,7 @@ class Lookout:
             held against messages, since they come in after them; those of the weeks before likewise.
         false_alarms: See `anomalies`.
         least: The smallest change that matters, as a share of what was before.
+        least_of: That by workflow, for those of which another change matters.
     """
 
     hours: int = 1
@@ -49,6 +56,7 @@ class Lookout:
     false_alarms: float = 0.01
     least: float = 0.1
     feedback_hours: int = 24
+    least_of: Mapping[str, float] = _NO_EXCEPTIONS
 
     @property
     def reach(self) -> int:
@@ -70,11 +78,11 @@ class Lookout:
         points: list[Against | Volume] = []
         for name, hours in sorted(by_workflow.items()):
             points += self._points(name, hours, until)
-            if name not in closed:
-                points += self._entries(name, hours, until)
+            points += self._numbers(name, hours, until, closed=name in closed)
         return anomalies(points, false_alarms=self.false_alarms)
 
     def _points(self, name: str, hours: Mapping[int, Tally], until: int) -> Iterable[Against | Volume]:
+        least = self.least_of.get(name, self.least)
         rates: dict[_Rate, dict[int, Counted]] = {}
         for hour, counted in hours.items():
             for rate, one in _rates(counted):
@@ -88,19 +96,25 @@ class Lookout:
             before = Counted(sum(one.part for one in weeks), sum(one.whole for one in weeks))
             if told_later:
                 now, before = _no_more_than_all(now), _no_more_than_all(before)
-            yield Against(name, measure, direction, now, before, node=node or None, severity=severity, least=self.least)
+            yield Against(name, measure, direction, now, before, node=node or None, severity=severity, least=least)
 
-    def _entries(self, name: str, hours: Mapping[int, Tally], until: int) -> Iterable[Volume]:
-        """Hold the number of runs that began against that of the weeks that are known from their first hour on."""
-        entered = {hour: Counted(one.count(Kind.ENTERED), 0) for hour, one in hours.items()}
-        first = min(entered, default=until)
+    def _numbers(self, name: str, hours: Mapping[int, Tally], until: int, *, closed: bool) -> Iterable[Volume]:
+        """Hold numbers of runs against the median of the weeks that are known from their first hour on."""
+        first = min(hours, default=until)
         known = [span for span in self._weeks(until, self.hours, self.around) if first <= span.start]
-        # Of a workflow that is younger than a week nobody knows how many should come.
-        if known:
-            usual = median_low(_together(entered, span).part for span in known)
-            current = _together(entered, range(until - self.hours, until)).part
-            past, span = usual * len(known), sum(map(len, known))
-            yield Volume(name, "entries", Direction.DROP, current, self.hours, past, span, least=max(self.least, 0.5))
+        if not known:  # Of a workflow that is younger than a week nobody knows how many there should be.
+            return
+        least = max(self.least_of.get(name, self.least), 0.5)
+        for kind, measure, direction, severity in _NUMBERS:
+            if closed and direction is Direction.DROP:
+                continue
+            counts = {hour: Counted(one.count(kind), 0) for hour, one in hours.items()}
+            usual = median_low(_together(counts, span).part for span in known)
+            now = _together(counts, range(until - self.hours, until)).part
+            span = sum(map(len, known))
+            yield Volume(
+                name, measure, direction, now, self.hours, usual * len(known), span, severity=severity, least=least
+            )
 
     def _weeks(self, until: int, span: int, around: int) -> Iterable[range]:
         """Give the same hours in each of the weeks before, with those around them."""
@@ -152,49 +166,3 @@ def _rates(counted: Tally) -> Iterable[tuple[_Rate, Counted]]:
             both[1] += number
     for template, (lost, tried) in tries.items():
         yield _Rate(f"message_{template}_failure", Direction.SPIKE, "", Severity.CRITICAL), Counted(lost, tried)
-
-
-class Alert(NamedTuple):
-    """A finding that is news, or one that is over.
-
-    Attributes:
-        finding: What was found; for one that is over, as it was found last.
-        is_over: Whether it is found no more.
-    """
-
-    finding: Finding
-    is_over: bool = False
-
-
-@define
-class Alarms:
-    """Tells what is news among findings: each is told of once, and again when it is over.
-
-    Attributes:
-        quiet: In how many looks on end it must not be found to be over.
-    """
-
-    quiet: int = 2
-    _open: dict[tuple[str, str, str], Finding] = field(factory=dict[tuple[str, str, str], Finding], init=False)
-    _missed: dict[tuple[str, str, str], int] = field(factory=dict[tuple[str, str, str], int], init=False)
-
-    def take(self, found: Iterable[Finding]) -> Sequence[Alert]:
-        """Take the findings of a look, and give what is news."""
-        alerts: list[Alert] = []
-        seen = {(one.workflow_id, one.node or "", one.kind): one for one in found}
-        for name, finding in seen.items():
-            if name not in self._open:
-                alerts.append(Alert(finding))
-            self._open[name] = finding
-            self._missed[name] = 0
-        for name in [name for name in self._open if name not in seen]:
-            self._missed[name] += 1
-            if self._missed[name] >= self.quiet:
-                alerts.append(Alert(self._open.pop(name), is_over=True))
-                del self._missed[name]
-        return alerts
-
-    @property
-    def open(self) -> Sequence[Finding]:
-        """What was found and is not over."""
-        return list(self._open.values())

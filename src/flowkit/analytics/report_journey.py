@@ -7,10 +7,11 @@ from datetime import datetime
 
 from attrs import frozen
 
-from flowkit.analytics.findings import Finding, findings, measures_of
+from flowkit.analytics.findings import DEFAULT, Finding, Thresholds, findings, measures_of
 from flowkit.analytics.metrics import WorkflowMetrics, workflow_metrics
 from flowkit.analytics.report_course import Course, course_of
 from flowkit.analytics.report_funnel import FunnelStep, funnel_of
+from flowkit.analytics.rulebook import goal_of
 from flowkit.analytics.tally import HOUR, Slot, Tally, total
 from flowkit.events import to_micros
 from flowkit.workflows.model import Workflow
@@ -32,8 +33,7 @@ class Journey:
         metrics: The numbers, as `Engine.metrics` gives them.
         course: Runs over time.
         funnel: The way that most of them took.
-        findings: What is worth a look, by the default thresholds; the workflow's goal is its conversion, if it has one
-            and no more.
+        findings: What is worth a look; the workflow's goal is its conversion, if it has one and no more.
     """
 
     workflow: Workflow
@@ -58,6 +58,7 @@ def journey_of(
     since: datetime | None = None,
     until: datetime | None = None,
     version: int | None = None,
+    thresholds: Thresholds = DEFAULT,
 ) -> Journey:
     """Put together what a report is made of.
 
@@ -70,9 +71,9 @@ def journey_of(
         since: From when on it was counted; a whole hour. None from the beginning.
         until: Before when; a whole hour. None up to now.
         version: Of which version; None for all.
+        thresholds: From when on something is worth a look.
     """
     metrics = workflow_metrics(workflow.workflow_id, total(slots.values()), standing)
-    goal = workflow.goals[0].goal_id if len(workflow.goals) == 1 else None
     first, end = (None if instant is None else to_micros(instant) // HOUR for instant in (since, until))
     return Journey(
         workflow=workflow,
@@ -84,5 +85,5 @@ def journey_of(
         metrics=metrics,
         course=course_of(slots, to_micros(at) // HOUR, first, end),
         funnel=funnel_of(workflow, metrics),
-        findings=findings(measures_of(metrics, goal)),
+        findings=findings(measures_of(metrics, goal_of(workflow)), thresholds=thresholds),
     )

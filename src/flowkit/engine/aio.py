@@ -7,9 +7,10 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
+from flowkit.analytics.alarms import Alert
 from flowkit.analytics.explain import Explanation
+from flowkit.analytics.findings import DEFAULT, Thresholds
 from flowkit.analytics.metrics import WorkflowMetrics
-from flowkit.analytics.monitor import Alert
 from flowkit.analytics.report import JourneyReport
 from flowkit.analytics.tally import Slot, Tally
 from flowkit.conditions import NO_PREDICATES, Condition, Predicate
@@ -625,6 +626,7 @@ class AsyncEngine:
         since: datetime | None = None,
         until: datetime | None = None,
         version: int | None = None,
+        thresholds: Thresholds = DEFAULT,
     ) -> JourneyReport:
         """Report what became of the runs of a workflow in a window of time: text, Markdown, HTML, or data.
 
@@ -633,6 +635,7 @@ class AsyncEngine:
             since: From when on; a whole hour (UTC). None from the beginning.
             until: Before when; a whole hour. None up to now.
             version: Of which version alone; None for all, drawn with the live one.
+            thresholds: From when on something is worth a look.
 
         Returns:
             The numbers of `metrics`, with funnel, graph, course and findings.
@@ -641,7 +644,7 @@ class AsyncEngine:
             ConfigurationError: An instant is not on a whole hour: steps are counted by the hour.
             UnknownWorkflow: The workflow, or the version, is not published, or was replaced and has no run left.
         """
-        return await flows.reported(self._parts, workflow_id, since, until, version)
+        return await flows.reported(self._parts, workflow_id, since, until, version, thresholds)
 
     async def tallies(
         self, workflow_id: str | None = None, *, since: datetime | None = None, until: datetime | None = None

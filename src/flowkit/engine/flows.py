@@ -9,9 +9,10 @@ from typing import TypeVar, assert_never
 
 from attrs import evolve
 
+from flowkit.analytics.alarms import Alert
 from flowkit.analytics.explain import Explanation
+from flowkit.analytics.findings import Thresholds
 from flowkit.analytics.metrics import WorkflowMetrics
-from flowkit.analytics.monitor import Alert
 from flowkit.analytics.report import JourneyReport
 from flowkit.analytics.tally import Slot, Tally
 from flowkit.conditions import Condition, Custom
@@ -413,10 +414,15 @@ async def metrics(
 
 
 async def reported(
-    parts: Parts, workflow_id: str, since: datetime | None, until: datetime | None, version: int | None
+    parts: Parts,
+    workflow_id: str,
+    since: datetime | None,
+    until: datetime | None,
+    version: int | None,
+    thresholds: Thresholds,
 ) -> JourneyReport:
     """Put the report of a workflow together."""
-    return await report_of(parts, workflow_id, since, until, version)
+    return await report_of(parts, workflow_id, since, until, version, thresholds)
 
 
 async def tallies(

@@ -8,6 +8,7 @@ from datetime import datetime
 from itertools import groupby
 from typing import Final
 
+from flowkit.analytics.findings import DEFAULT, Thresholds
 from flowkit.analytics.metrics import WorkflowMetrics, workflow_metrics
 from flowkit.analytics.report import JourneyReport
 from flowkit.analytics.report_journey import journey_of
@@ -36,7 +37,12 @@ async def metrics_of(
 
 
 async def report_of(
-    parts: Parts, workflow_id: str, since: datetime | None, until: datetime | None, version: int | None
+    parts: Parts,
+    workflow_id: str,
+    since: datetime | None,
+    until: datetime | None,
+    version: int | None,
+    thresholds: Thresholds = DEFAULT,
 ) -> JourneyReport:
     """Report on a workflow, or on one version of it, over whole hours.
 
@@ -47,9 +53,18 @@ async def report_of(
     workflow, number = await _drawn(parts, workflow_id, version)
     slots, standing = await _counted(parts, workflow_id, since, until, version)
     at = parts.clock.now()
-    return JourneyReport(
-        journey_of(workflow, number, slots, standing, at=at, since=since, until=until, version=version)
+    journey = journey_of(
+        workflow,
+        number,
+        slots,
+        standing,
+        at=at,
+        since=since,
+        until=until,
+        version=version,
+        thresholds=thresholds,
     )
+    return JourneyReport(journey)
 
 
 async def tallies_of(

@@ -7,9 +7,10 @@ from datetime import datetime, timedelta
 from time import sleep
 from typing import Final
 
+from flowkit.analytics.alarms import Alert
 from flowkit.analytics.explain import Explanation
+from flowkit.analytics.findings import DEFAULT, Thresholds
 from flowkit.analytics.metrics import WorkflowMetrics
-from flowkit.analytics.monitor import Alert
 from flowkit.analytics.report import JourneyReport
 from flowkit.analytics.tally import Slot, Tally
 from flowkit.conditions import NO_PREDICATES, Condition, Predicate
@@ -635,6 +636,7 @@ class Engine:
         since: datetime | None = None,
         until: datetime | None = None,
         version: int | None = None,
+        thresholds: Thresholds = DEFAULT,
     ) -> JourneyReport:
         """Report what became of the runs of a workflow in a window of time: text, Markdown, HTML, or data.
 
@@ -643,6 +645,7 @@ class Engine:
             since: From when on; a whole hour (UTC). None from the beginning.
             until: Before when; a whole hour. None up to now.
             version: Of which version alone; None for all, drawn with the live one.
+            thresholds: From when on something is worth a look.
 
         Returns:
             The numbers of `metrics`, with funnel, graph, course and findings.
@@ -651,7 +654,7 @@ class Engine:
             ConfigurationError: An instant is not on a whole hour: steps are counted by the hour.
             UnknownWorkflow: The workflow, or the version, is not published, or was replaced and has no run left.
         """
-        return run_sync(flows.reported(self._parts, workflow_id, since, until, version))
+        return run_sync(flows.reported(self._parts, workflow_id, since, until, version, thresholds))
 
     def tallies(
         self, workflow_id: str | None = None, *, since: datetime | None = None, until: datetime | None = None

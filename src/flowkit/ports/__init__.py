@@ -5,7 +5,7 @@ both. Every argument is a value that nobody changes afterwards; those that are m
 which cost a third of a frozen class.
 """
 
-from flowkit.ports.alerts import Alerts
+from flowkit.ports.alerts import Alerts, MonitorMemory
 from flowkit.ports.changes import NOTHING_REFUSED, Change, Changes, Move, Refused, Started, refused_whole
 from flowkit.ports.claims import OPEN, Attempts, Claim, Fence
 from flowkit.ports.host import (
@@ -90,6 +90,7 @@ __all__ = [
     "Living",
     "Lookup",
     "Maybe",
+    "MonitorMemory",
     "Move",
     "Pending",
     "PlaceStore",

@@ -9,8 +9,9 @@ import pytest
 from flowkit.adapters.clock import VirtualClock
 from flowkit.adapters.logs import LoggedAlerts
 from flowkit.adapters.profiles import MemoryProfiles
+from flowkit.analytics.alarms import Alarms
 from flowkit.analytics.findings import Finding, Severity
-from flowkit.analytics.monitor import Alarms, Lookout
+from flowkit.analytics.monitor import Lookout
 from flowkit.analytics.tally import Message, Slot, Tally
 from flowkit.engine.monitoring import Monitor
 from flowkit.engine.sync import Engine
@@ -80,7 +81,13 @@ def test_a_fault_is_told_once_and_once_more_when_it_is_over(any_store):
     assert [shop.hour(), shop.hour()] == [[], []]
     shop.sender.broken = True
     kinds = sorted(kind for kind, _, _ in shop.hour())
-    assert kinds == ["completion_drop", "drop_off_spike", "failure_spike", "message_hello_failure_spike"]
+    assert kinds == [
+        "completion_drop",
+        "dead_letters_spike",
+        "drop_off_spike",
+        "failure_spike",
+        "message_hello_failure_spike",
+    ]
     assert shop.hour() == []
     shop.sender.broken = False
     assert shop.hour() == []
@@ -180,7 +187,13 @@ def test_hours_that_ended_while_nobody_looked_are_looked_at_too(any_store):
     shop.hour(look=False)
     shop.sender.broken = False
     kinds = sorted(kind for kind, _, _ in shop.hour())
-    assert kinds == ["completion_drop", "drop_off_spike", "failure_spike", "message_hello_failure_spike"]
+    assert kinds == [
+        "completion_drop",
+        "dead_letters_spike",
+        "drop_off_spike",
+        "failure_spike",
+        "message_hello_failure_spike",
+    ]
 
 
 def test_that_nobody_enters_a_drained_workflow_is_no_news(any_store):
