@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from flowkit.adapters.alerts import FileMonitorMemory, MailedAlerts, WebhookAlerts
     from flowkit.adapters.clock import VirtualClock
     from flowkit.adapters.consent import MemoryConsent
     from flowkit.adapters.console import ConsoleSender
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from flowkit.analytics.metrics import WorkflowMetrics
     from flowkit.analytics.monitor import Lookout
     from flowkit.analytics.report import JourneyReport
+    from flowkit.analytics.rulebook import Rulebook
     from flowkit.conditions import (
         AllOf,
         AnyOf,
@@ -210,6 +212,7 @@ __all__ = [
     "Facts",
     "Fallbacks",
     "FeedbackKind",
+    "FileMonitorMemory",
     "FlowkitError",
     "FrequencyCap",
     "GoTo",
@@ -233,6 +236,7 @@ __all__ = [
     "LookBack",
     "Lookout",
     "MailPolicy",
+    "MailedAlerts",
     "MemoryConsent",
     "MemoryProfiles",
     "MemoryStore",
@@ -280,6 +284,7 @@ __all__ = [
     "Requeue",
     "Result",
     "RetryTransaction",
+    "Rulebook",
     "Run",
     "RunHas",
     "Sample",
@@ -333,6 +338,7 @@ __all__ = [
     "WaitForEvent",
     "WaitUntil",
     "Way",
+    "WebhookAlerts",
     "Weekday",
     "Window",
     "Worker",
@@ -422,6 +428,7 @@ _HOMES: Final = {
     "Facts": "flowkit.events:Facts",
     "Fallbacks": "flowkit.rendering.model:Fallbacks",
     "FeedbackKind": "flowkit.runs.feedback:FeedbackKind",
+    "FileMonitorMemory": "flowkit.adapters.alerts:FileMonitorMemory",
     "FlowkitError": "flowkit.errors:FlowkitError",
     "FrequencyCap": "flowkit.runs.policy:FrequencyCap",
     "GoTo": "flowkit.workflows.waits:GoTo",
@@ -445,6 +452,7 @@ _HOMES: Final = {
     "LookBack": "flowkit.workflows.control:LookBack",
     "Lookout": "flowkit.analytics.monitor:Lookout",
     "MailPolicy": "flowkit.rendering.mail_policy:MailPolicy",
+    "MailedAlerts": "flowkit.adapters.alerts:MailedAlerts",
     "MemoryConsent": "flowkit.adapters.consent:MemoryConsent",
     "MemoryProfiles": "flowkit.adapters.profiles:MemoryProfiles",
     "MemoryStore": "flowkit.stores.memory:MemoryStore",
@@ -492,6 +500,7 @@ _HOMES: Final = {
     "Requeue": "flowkit.engine.dead_letters:Requeue",
     "Result": "flowkit.runs.effects:Result",
     "RetryTransaction": "flowkit.errors:RetryTransaction",
+    "Rulebook": "flowkit.analytics.rulebook:Rulebook",
     "Run": "flowkit.runs.model:Run",
     "RunHas": "flowkit.conditions:RunHas",
     "STANDARD_FALLBACKS": "flowkit.rendering.model:STANDARD_FALLBACKS",
@@ -546,6 +555,7 @@ _HOMES: Final = {
     "WaitForEvent": "flowkit.workflows.control:WaitForEvent",
     "WaitUntil": "flowkit.workflows.model:WaitUntil",
     "Way": "flowkit.workflows.control:Way",
+    "WebhookAlerts": "flowkit.adapters.alerts:WebhookAlerts",
     "Weekday": "flowkit.triggers.calendar:Weekday",
     "Window": "flowkit.triggers.windows:Window",
     "Worker": "flowkit.worker.loop:Worker",

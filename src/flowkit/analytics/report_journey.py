@@ -48,7 +48,7 @@ class Journey:
     findings: Sequence[Finding]
 
 
-def journey_of(
+def journey_of(  # noqa: PLR0913 - a window, a version, and by what it is judged
     workflow: Workflow,
     drawn: int,
     slots: Mapping[Slot, Tally],

@@ -20,7 +20,7 @@ class Alerts(Protocol):
 
 
 class MonitorMemory(Protocol):
-    """Keeps what a monitor has told, so that the next process does not tell it again: one text, a few kilobytes long."""
+    """Keeps what a monitor has told, so that the next process does not tell it again: one text, a few kilobytes."""
 
     def load(self) -> Maybe[str | None]:
         """Give the text that was saved last; None where there is none."""

@@ -11,6 +11,7 @@ from typing import Final, TypeAlias
 from attrs import frozen
 
 from flowkit.adapters.consent import MemoryConsent
+from flowkit.analytics.alarms import Alert
 from flowkit.events import Needs
 from flowkit.ports import Fault, HandlerRequest, InDoubt, WebhookRequest
 from flowkit.rendering.model import OutgoingMessage
@@ -19,6 +20,7 @@ from flowkit.runs.effects import DONE, Outcome, Result
 
 __all__ = [
     "Answer",
+    "RecordingAlerts",
     "RecordingConsent",
     "RecordingFaultReports",
     "RecordingHandler",
@@ -311,3 +313,26 @@ class RecordingConsent(MemoryConsent):
         if self.refusing is not None:
             raise self.refusing
         return super().status(ids, topic)
+
+
+class RecordingAlerts:
+    """Records the alerts that it is told of.
+
+    Attributes:
+        alerts: All of them, in order.
+        refusing: An exception that is raised instead; None records.
+    """
+
+    def __init__(self) -> None:
+        self.alerts: list[Alert] = []
+        self.refusing: Exception | None = None
+
+    def tell(self, alerts: Sequence[Alert]) -> None:
+        """Record alerts.
+
+        Raises:
+            Exception: The one that was prepared.
+        """
+        if self.refusing is not None:
+            raise self.refusing
+        self.alerts += alerts
