@@ -9,7 +9,8 @@ from hypothesis import settings
 
 from tests.support import valkey
 
-REPOSITORY = Path(__file__).resolve().parent.parent
+HERE = Path(__file__).resolve().parent
+REPOSITORY = HERE.parent
 ON_CI = os.environ.get("CI", "").lower() not in {"", "0", "false"}
 
 # ci: the same examples in every run, and no time limit, since a busy machine is no defect of the code.
@@ -19,6 +20,18 @@ settings.register_profile("ci", derandomize=True, deadline=None, database=None, 
 settings.register_profile("dev", deadline=None)
 settings.register_profile("long", derandomize=False, deadline=None, max_examples=20_000, stateful_step_count=100)
 settings.load_profile("ci" if ON_CI else "dev")
+
+
+# What is run there is run elsewhere too, line by line: coverage would tell nothing new, take half of the time, and make
+# of a benchmark a measure of itself.
+_NOT_COVERED = ("benchmarks", "crash", "data", "properties")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave coverage to the tests that are made of examples."""
+    for item in items:
+        if item.path.is_relative_to(HERE) and item.path.relative_to(HERE).parts[0] in _NOT_COVERED:
+            item.add_marker("no_cover")
 
 
 @pytest.fixture(scope="session")

@@ -155,7 +155,7 @@ def test_woken_moves_what_waits_at_its_time_and_nothing_else(place):
     assert (ride.run != before) == (place in WALKING_ON)
 
 
-@pytest.mark.parametrize("place", WALKING_ON)
+@pytest.mark.parametrize("place", sorted(WALKING_ON))
 def test_woken_too_early_moves_nothing(place):
     ride = in_place(place)
     before = ride.run
