@@ -337,7 +337,7 @@ def _improvements(current: Measures, thresholds: Thresholds) -> list[Finding]:
             drop_off = _enough(node.drop_off, thresholds)
             if drop_off is not None and drop_off.part > bottleneck * drop_off.whole:
                 suggest("reduce_bottlenecks", Severity.HIGH, drop_off.part / drop_off.whole, bottleneck, name)
-    engagement = current.engagement_score
+    engagement = current.engagement_score if _enough(current.rates.get("open"), thresholds) else None
     if thresholds.low_engagement is not None and engagement is not None and engagement < thresholds.low_engagement:
         suggest("improve_engagement", Severity.HIGH, engagement, thresholds.low_engagement)
     conversion = _enough(current.rates.get("conversion"), thresholds)

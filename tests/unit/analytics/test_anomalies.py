@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from flowkit.analytics.anomalies import Against, Direction, Volume, anomalies, hour_of_week, same_hours
-from flowkit.analytics.findings import Counted, Severity
+from flowkit.analytics.findings import Counted, Measures, Severity, Thresholds, findings
 
 FALSE_ALARMS = 0.05
 
@@ -135,3 +135,70 @@ def test_the_same_hours_of_the_weeks_before_are_added_up():
     assert same_hours(counts, 900, weeks=3, around=1) == Counted(9, 18)
     assert same_hours(counts, 900, weeks=1, around=0) == Counted(1, 2)
     assert same_hours(counts, 100, weeks=3) == Counted(0, 0)
+
+
+# ------------------------------------------------------------------------------------------------------------
+# Beside the rules with thresholds, on the same traffic
+
+
+def traffic(draw, looks, *, runs, factors=None):
+    """Looks at a day of a workflow and the day before."""
+    rates = {"completion": 0.75, "conversion": 0.06, "unsubscribe": 0.006, "complaint": 0.0006}
+    for _ in range(looks):
+        days = []
+        for day in (factors or {}), {}:
+            counted = {
+                name: Counted(int(draw.binomial(runs, rate * day.get(name, 1))), runs) for name, rate in rates.items()
+            }
+            days.append(counted)
+        yield days
+
+
+def by_rules(now, before):
+    rules = Thresholds(
+        low_completion=None,
+        low_conversion=None,
+        high_unsubscribe=None,
+        high_complaint=None,
+        bottleneck=None,
+        low_engagement=None,
+        weak_conversion=None,
+    )
+    return bool(findings(Measures("w", now), Measures("w", before), rules))
+
+
+def by_tests(now, before):
+    bad = {"completion": Direction.DROP, "conversion": Direction.DROP}
+    points = [
+        Against("w", name, bad.get(name, Direction.SPIKE), counted, before[name]) for name, counted in now.items()
+    ]
+    return bool(anomalies(points, false_alarms=FALSE_ALARMS))
+
+
+def share(judge, *, runs, looks=400, factors=None):
+    draw = np.random.default_rng(11)
+    return sum(judge(*days) for days in traffic(draw, looks, runs=runs, factors=factors)) / looks
+
+
+def test_of_healthy_traffic_the_rules_tell_in_many_looks_and_the_tests_in_few():
+    # In 200 runs a day: the page on monitoring has these numbers.
+    assert 0.15 < share(by_rules, runs=200) < 0.25
+    assert share(by_tests, runs=200) <= FALSE_ALARMS
+
+
+@pytest.mark.parametrize(
+    ("factors", "runs"),
+    [
+        ({"completion": 0.7}, 200),
+        ({"unsubscribe": 2}, 10_000),
+        ({"complaint": 10}, 5_000),
+        ({"conversion": 0.5}, 2_000),
+    ],
+    ids=["completion falls by 30 %", "unsubscribes double", "ten times the complaints", "conversion halves"],
+)
+def test_what_is_planted_is_found_in_a_stated_number_of_runs_a_day(factors, runs):
+    assert share(by_tests, runs=runs, looks=200, factors=factors) >= 0.97
+
+
+def test_a_fault_of_just_the_rules_size_passes_the_rules_half_of_the_time():
+    assert share(by_rules, runs=10_000, looks=200, factors={"unsubscribe": 2}) < 0.6

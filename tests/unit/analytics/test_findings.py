@@ -116,3 +116,9 @@ def test_of_what_was_not_counted_no_rule_speaks():
 def test_a_finding_says_itself_in_a_sentence():
     (found,) = findings(measures(completion=(1, 2)), None, evolve(QUIET, low_completion=0.8))
     assert found.text == "w: low completion rate: 50.00%, expected 80.00% (warning)"
+
+
+def test_engagement_of_few_messages_is_passed_over():
+    thresholds = evolve(QUIET, low_engagement=15.0, least=100)
+    assert findings(measures(open=(3, 99), click=(0, 99)), thresholds=thresholds) == []
+    assert kinds(findings(measures(open=(3, 100), click=(0, 100)), thresholds=thresholds)) == ["improve_engagement"]

@@ -5,13 +5,15 @@ from collections import Counter
 from datetime import timedelta
 
 import pytest
+from attrs import evolve
 
 from flowkit.adapters.clock import VirtualClock
 from flowkit.adapters.logs import LoggedAlerts
 from flowkit.adapters.profiles import MemoryProfiles
 from flowkit.analytics.alarms import Alarms
-from flowkit.analytics.findings import Finding, Severity
+from flowkit.analytics.findings import Finding, Severity, Thresholds
 from flowkit.analytics.monitor import Lookout
+from flowkit.analytics.rulebook import Rulebook
 from flowkit.analytics.tally import Message, Slot, Tally
 from flowkit.engine.monitoring import Monitor
 from flowkit.engine.sync import Engine
@@ -245,3 +247,73 @@ def test_each_hour_before_is_counted_once():
     slots |= {Slot("w", 1, hour): Tally(messages=Counter(broken)) for hour in range(NOW - 3, NOW)}
     [found] = Lookout(hours=3, around=2, weeks=4).look(slots, NOW)
     assert (found.evidence["current_whole"], found.evidence["before_whole"]) == (30, 4 * 7 * 10)
+
+
+# -- thresholds ------------------------------------------------------------------------------------------------------
+
+
+def test_a_workflow_is_held_against_thresholds_of_its_own(any_store):
+    shop = Shop(any_store)
+    strict, lax = Thresholds(low_completion=0.9), Thresholds(low_completion=0.4, bottleneck=None)
+    rules = Rulebook(thresholds=strict, workflows={"other": lax}, hours=2)
+    monitor = Monitor(shop.told, lookout=Lookout(weeks=1), rules=rules)
+    other = workflow(node("start", send("bye")), workflow_id="other")
+    shop.engine.publish(other)
+    shop.hour(look=False)
+    assert shop.engine.monitor(monitor) == ()
+    shop.sender.broken = True
+    shop.hour(look=False)
+    told = [(alert.finding.kind, alert.finding.workflow_id, alert.is_over) for alert in shop.engine.monitor(monitor)]
+    # Half of the two hours completed: for one that is too low, and for the other it is not.
+    assert told == [("low_completion_rate", "w", False), ("reduce_bottlenecks", "w", False)]
+    shop.sender.broken = False
+    over = []
+    for _ in range(4):
+        shop.hour(look=False)
+        over += [alert for alert in shop.engine.monitor(monitor) if alert.is_over]
+    # On the way a window of no completions came after one of all, for both.
+    assert Counter((alert.finding.kind, alert.finding.workflow_id) for alert in over) == Counter(
+        {
+            ("low_completion_rate", "w"): 1,
+            ("reduce_bottlenecks", "w"): 1,
+            ("completion_rate_drop", "w"): 1,
+            ("completion_rate_drop", "other"): 1,
+        }
+    )
+    assert monitor.ruled.open == []
+
+
+def test_a_drop_below_the_window_before_is_told(any_store):
+    shop = Shop(any_store)
+    monitor = Monitor(
+        shop.told, lookout=Lookout(weeks=1), rules=Rulebook(thresholds=Thresholds(low_completion=None), hours=1)
+    )
+    shop.hour(look=False)
+    shop.engine.monitor(monitor)
+    shop.sender.broken = True
+    shop.hour(look=False)
+    shop.engine.monitor(monitor)
+    assert [one[:2] for one in shop.told.take()] == [("completion_rate_drop", "w")]
+
+
+def test_a_window_of_no_hours_is_refused():
+    with pytest.raises(ValueError, match="hours"):
+        Rulebook(hours=0)
+
+
+def test_dead_letters_that_grow_are_told_and_what_matters_may_differ_by_workflow():
+    slots = entered(dict.fromkeys(range(NOW - WEEK - 2, NOW), 1000))
+    for slot, counted in slots.items():
+        counted.runs[Kind.FAILED.value, "gone"] += 60 if slot.hour == NOW - 1 else 10
+        counted.runs[Kind.COMPLETED.value, ""] += 10_000 if slot.hour == NOW - 1 else 990
+    lookout = Lookout(weeks=1)
+    [found] = lookout.look(slots, NOW)
+    assert (found.kind, found.severity, found.value, found.expected) == (
+        "dead_letters_spike",
+        Severity.CRITICAL,
+        60.0,
+        10.0,
+    )
+    assert [one.kind for one in lookout.look(slots, NOW, closed={"w"})] == ["dead_letters_spike"]
+    assert lookout.look(slots, NOW - 1) == []
+    assert evolve(lookout, least_of={"w": 6.0}).look(slots, NOW) == []
